@@ -1,0 +1,72 @@
+"""What can be asked of genlock about jobs: the engine answers itself, a client asks over the socket.
+
+The command line, the API and the tests speak to this face, so a command does the same whether this
+process owns the home or another one does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Mapping
+from datetime import timedelta
+from typing import Any, Protocol
+
+from genlock.engine.views import EventView, GraphView, JobView, RedoView, TaskView
+from genlock.ledger.records import JobState
+
+
+class JobService(Protocol):
+    """Every method raises `NotFound` for an id that does not exist. Ids may be given as a unique beginning."""
+
+    async def start(
+        self,
+        pipeline: str,
+        params: Mapping[str, Any],
+        *,
+        id: str | None = None,
+        owner: str = "local",
+        dedup: str | None = None,
+        deadline: timedelta | None = None,
+        labels: Mapping[str, Any] | None = None,
+    ) -> JobView:
+        """Commit a job. `params` are the pipeline's inputs by name, as JSON values; `BadInput` says what
+        does not fit, before anything is written. The job runs by itself from then on.
+        """
+        ...
+
+    async def show(self, job: str) -> JobView: ...
+
+    async def list(
+        self,
+        *,
+        states: Collection[JobState] = (),
+        pipeline: str | None = None,
+        owner: str | None = None,
+        after: str | None = None,
+        limit: int = 50,
+    ) -> list[JobView]:
+        """Newest first."""
+        ...
+
+    async def tasks(self, job: str) -> list[TaskView]: ...
+
+    async def events(self, job: str, *, after: int = 0, limit: int = 1000) -> list[EventView]: ...
+
+    def watch(self, job: str, *, after: int = 0) -> AsyncIterator[EventView]:
+        """Events from `after` on as they happen; ends after the job's last event once it has finished."""
+        ...
+
+    async def graph(self, job: str) -> GraphView: ...
+
+    async def cancel(self, job: str, reason: str = "") -> JobView: ...
+
+    async def pause(self, job: str, reason: str = "") -> JobView: ...
+
+    async def resume(self, job: str) -> JobView: ...
+
+    async def retry(self, job: str) -> JobView: ...
+
+    async def redo(self, job: str, target: str, *, dry_run: bool = False) -> RedoView:
+        """Run a stage (`video_generation`) or one task (`video_generation/3`) again, and what follows from it."""
+        ...
+
+    async def signal(self, job: str, task: str, name: str, value: Any) -> JobView: ...

@@ -1,0 +1,137 @@
+"""Every error genlock raises on purpose, under one root.
+
+    GenlockError
+    ├── GraphError              the pipeline cannot be drawn as declared
+    ├── BadInput                what was handed in cannot be used; nothing has been spent
+    │   └── BadPicture          one picture cannot be used
+    ├── NotFound                no such job, task or artifact
+    ├── Conflict                the thing is in a state that does not allow this
+    │   ├── ClaimLost           another holder has this task now, or it was cancelled
+    │   └── DuplicateName       two notes, calls or events of one task share a name
+    ├── OwnerError
+    │   ├── HomeTaken           another process owns this home
+    │   └── OwnerGone           the process that owns this home does not answer
+    ├── LedgerError             the database refused or is gone
+    │   └── SchemaTooNew        the ledger was written by a newer genlock
+    ├── StageError
+    │   ├── Transient           may well succeed if tried again
+    │   │   ├── AttemptTimeout  one attempt took longer than its stage allows
+    │   │   └── RenderCrashed   a rendering process died or hung
+    │   └── Permanent           will fail again for the same reason
+    │       ├── OutOfCredit     the provider's account is empty; parks
+    │       ├── Unsupported     the provider or the library cannot do this
+    │       ├── RenderRefused   the media library says the material cannot be used
+    │       └── CheckFailed     a finished film is not what was planned
+    └── StoreError              a file is missing from the store or is not what its name says
+
+Signals end an attempt without being failures; they are no GenlockError: `Skip` is raised by a
+stage body on purpose, `Parked` by the engine inside one.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+
+class GenlockError(Exception):
+    """Root of everything genlock raises on purpose."""
+
+
+class GraphError(GenlockError):
+    """The pipeline cannot be drawn as declared."""
+
+
+class BadInput(GenlockError):
+    """What was handed in cannot be used; nothing has been spent."""
+
+
+class BadPicture(BadInput):
+    """One picture cannot be used."""
+
+
+class NotFound(GenlockError):
+    """There is no such job, task or artifact."""
+
+
+class Conflict(GenlockError):
+    """The thing is in a state that does not allow this."""
+
+
+class ClaimLost(Conflict):
+    """Another holder has this task now, or it was cancelled: drop what you have."""
+
+
+class DuplicateName(Conflict):
+    """Two notes, calls or events of one task share a name."""
+
+
+class OwnerError(GenlockError):
+    """Something is wrong with the process that owns a home."""
+
+
+class HomeTaken(OwnerError):
+    """Another process owns this home."""
+
+
+class OwnerGone(OwnerError):
+    """The process that owns this home does not answer."""
+
+
+class LedgerError(GenlockError):
+    """The database refused or is gone."""
+
+
+class SchemaTooNew(LedgerError):
+    """The ledger was written by a newer genlock."""
+
+
+class StageError(GenlockError):
+    """A stage could not do its work."""
+
+
+class Transient(StageError):
+    """May well succeed if tried again; `retry_after` is what the other side asked for."""
+
+    def __init__(self, message: str, *, retry_after: timedelta | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class AttemptTimeout(Transient):
+    """One attempt took longer than its stage allows."""
+
+
+class RenderCrashed(Transient):
+    """A rendering process died or hung."""
+
+
+class Permanent(StageError):
+    """Will fail again for the same reason."""
+
+
+class OutOfCredit(Permanent):
+    """The provider's account is empty."""
+
+
+class Unsupported(Permanent):
+    """The provider or the library cannot do this."""
+
+
+class RenderRefused(Permanent):
+    """The media library says that the material cannot be used."""
+
+
+class CheckFailed(Permanent):
+    """A finished film is not what was planned; the message has the numbers."""
+
+
+class StoreError(GenlockError):
+    """A file is missing from the store or is not what its name says."""
+
+
+class Skip(Exception):  # noqa: N818 - a signal, not an error
+    """Raised by a stage body: this task has nothing to do, and why."""
+
+
+class Parked(BaseException):  # noqa: N818 - a signal, not an error
+    """Ends an attempt that waits for something; a body must let it pass (hence no Exception)."""
