@@ -20,6 +20,7 @@
     │   └── Permanent           will fail again for the same reason
     │       ├── OutOfCredit     the provider's account is empty; parks
     │       ├── Unsupported     the provider or the library cannot do this
+    │       ├── EventTimeout    nobody answered a gate in time
     │       ├── RenderRefused   the media library says the material cannot be used
     │       └── CheckFailed     a finished film is not what was planned
     └── StoreError              a file is missing from the store or is not what its name says
@@ -30,7 +31,7 @@ stage body on purpose, `Parked` by the engine inside one.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 
 class GenlockError(Exception):
@@ -117,6 +118,10 @@ class Unsupported(Permanent):
     """The provider or the library cannot do this."""
 
 
+class EventTimeout(Permanent):
+    """Nobody answered a gate in time."""
+
+
 class RenderRefused(Permanent):
     """The media library says that the material cannot be used."""
 
@@ -129,9 +134,13 @@ class StoreError(GenlockError):
     """A file is missing from the store or is not what its name says."""
 
 
-class Skip(Exception):  # noqa: N818 - a signal, not an error
+class Skip(Exception):
     """Raised by a stage body: this task has nothing to do, and why."""
 
 
-class Parked(BaseException):  # noqa: N818 - a signal, not an error
-    """Ends an attempt that waits for something; a body must let it pass (hence no Exception)."""
+class Parked(BaseException):
+    """Ends an attempt that waits, for a signal or until a time; a body must let it pass (hence no Exception)."""
+
+    def __init__(self, reason: str, *, signal: str | None = None, until: datetime | None = None) -> None:
+        super().__init__(reason)
+        self.reason, self.signal, self.until = reason, signal, until

@@ -46,7 +46,7 @@ class Settings(BaseSettings):
     attempts: int = Field(default=4, ge=1, description="tries of a task whose stage names none")
     backoff: Span = Field(default=timedelta(seconds=1), description="wait before the second try; doubles")
     backoff_cap: Span = Field(default=timedelta(minutes=10), description="longest wait between tries")
-    reclaims: int = Field(default=5, ge=0, description="how often a task may lose its process before it fails")
+    reclaims: int = Field(default=5, ge=0, description="how often a task may lose its process")
     concurrency: int = Field(default=256, ge=1, description="task bodies at once in one process")
     cpu: int = Field(default_factory=_cores, ge=1, description="rendering processes at once")
     child_memory_mb: int = Field(default=2048, ge=256, description="memory limit of one rendering process")

@@ -1,0 +1,1 @@
+"""Files, named by what is in them."""
