@@ -1,0 +1,53 @@
+# Everything is kept in .venv and out/; nothing is installed system-wide. `make` alone explains itself.
+# PYTHON=/path/to/python3.12 chooses the interpreter that .venv is made with.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+PYTHON ?=
+export PYTHON
+BIN := .venv/bin
+FILM := out/campaign.mp4
+PYTEST := $(BIN)/python -m pytest
+
+.PHONY: help run test check unit format lock clean always
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: .venv/installed ## make a campaign film of the photographs in examples/ and say where it is
+	@mkdir -p out
+	@$(BIN)/genlock run campaign examples/photos -o $(FILM) --pairs 6
+	@echo "The film: $$PWD/$(FILM)"
+
+test: check ## all checks and all tests, as they must pass before anything lands
+	@$(PYTEST) tests --durations=15
+
+check: .venv/installed ## formatting, lint, types, and who imports whom
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+unit: .venv/installed ## the quick tests
+	@$(PYTEST) tests/unit
+
+format: .venv/installed ## put formatting in order and fix what ruff can fix
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+lock: ## bring requirements.lock in line with pyproject.toml (needs uv)
+	@uv pip compile pyproject.toml --group dev --universal --generate-hashes --no-annotate --no-header \
+	    --quiet --python-version 3.11 -o requirements.lock
+	@echo "requirements.lock: $$(grep -c == requirements.lock) packages"
+
+clean: ## remove .venv, caches and films made by `make run`
+	@rm -rf .venv out dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# An interpreter that is asked for by name may not be the one .venv has: the script looks.
+.venv/installed: requirements.lock pyproject.toml scripts/venv $(if $(PYTHON),always)
+	@scripts/venv
