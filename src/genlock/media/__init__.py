@@ -1,0 +1,1 @@
+"""Films: planning in whole frames, rendering in child processes, joining, checking."""

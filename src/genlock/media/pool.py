@@ -1,0 +1,264 @@
+"""The parent's side of rendering: warm child processes that do one operation at a time each.
+
+Nothing heavy is imported here. A child that hangs, dies or is no longer wanted is killed; the next
+operation gets a fresh one, so the worst file costs one attempt.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from pydantic import BaseModel
+
+import genlock.errors
+from genlock.errors import GenlockError, RenderCrashed, RenderRefused
+from genlock.media import message
+from genlock.media.operation import MODULES, Request
+
+R = TypeVar("R", bound=BaseModel)
+OnProgress = Callable[[float, str | None], Awaitable[None] | None]
+
+_TAIL = 8 * 1024
+_FAREWELL = 0.5
+
+
+class RenderPool:
+    """Runs media operations in up to `workers` children, which are started when first needed.
+
+    `memory` is the most address space a child may take, in bytes (enforced on Linux); `stall` is how
+    many seconds a child may say nothing before it counts as hung; `nice` lowers its priority; after
+    `reuse` operations a child is replaced, so that leaks of decoders stay small. Children get no
+    environment of ours: keys have no business in a process that opens foreign files.
+    """
+
+    def __init__(
+        self,
+        workers: int,
+        *,
+        memory: int = 3 * 1024**3,
+        stall: float = 60.0,
+        nice: int = 5,
+        reuse: int = 200,
+        modules: Mapping[str, str] = MODULES,
+    ) -> None:
+        if workers < 1:
+            raise ValueError(f"a render pool needs at least one worker, not {workers}")
+        self._stall = stall
+        self._reuse = reuse
+        self._settings = {"memory": memory, "nice": nice, "modules": dict(modules)}
+        self._slots = asyncio.Semaphore(workers)
+        self._workers = workers
+        self._idle: list[_Child] = []
+        self._busy: set[_Child] = set()
+        self._ending: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    @property
+    def pids(self) -> list[int]:
+        """The process ids of the children now alive."""
+        return [child.pid for child in (*self._idle, *self._busy)]
+
+    async def warm(self) -> None:
+        """Start the children before they are needed; they load their libraries while you go on."""
+        missing = self._workers - len(self._idle) - len(self._busy)
+        self._idle += await asyncio.gather(*(self._start() for _ in range(missing)))
+
+    async def close(self) -> None:
+        """End every child, at work or not; operations still awaited raise `RenderCrashed`."""
+        self._closed = True
+        for child in self._busy:
+            child.kill()  # the `run` that awaits it sees it end, and reaps it
+        while self._idle:
+            self._end(self._idle.pop())
+        for _ in range(self._workers):
+            await self._slots.acquire()
+        await asyncio.gather(*self._ending)
+        for _ in range(self._workers):
+            self._slots.release()
+
+    async def run(self, operation: str, request: Request[R], *, progress: OnProgress | None = None) -> R:
+        """Do an operation in a child and return its answer.
+
+        `progress` hears (0..1, note) a few times a second; what it raises ends the operation.
+        Cancelling the awaiting task kills the child at once. Raises `RenderCrashed` when the child
+        died or hung, and what the operation itself raised, by class (`BadPicture`, `CheckFailed`,
+        `RenderRefused`, …).
+        """
+        async with self._slots:
+            child = await self._take()
+            try:
+                answer = await child.perform(operation, request, self._stall, progress)
+            except BaseException:
+                self._end(child)
+                raise
+            self._give_back(child)
+        return request.response().model_validate(_outcome(answer))
+
+    async def _take(self) -> _Child:
+        if self._closed:
+            raise RenderCrashed("the render pool is closed")
+        while self._idle:
+            child = self._idle.pop()
+            if child.alive:
+                break
+            self._end(child)
+        else:
+            child = await self._start()
+        self._busy.add(child)
+        return child
+
+    async def _start(self) -> _Child:
+        return await _Child.start({**self._settings, "parent": os.getpid()})
+
+    def _give_back(self, child: _Child) -> None:
+        if child.used >= self._reuse or child.exhausted or not child.alive:
+            self._end(child)
+        else:
+            self._busy.discard(child)
+            self._idle.append(child)
+
+    def _end(self, child: _Child) -> None:
+        """Kill a child now; it is reaped beside whatever comes next."""
+        self._busy.discard(child)
+        child.kill()
+        task = asyncio.create_task(child.reap())
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+
+
+class _Child:
+    """One child process and its pipes."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdin
+        assert process.stdout
+        assert process.stderr
+        self._process = process
+        self._stdin, self._stdout, self._stderr = process.stdin, process.stdout, process.stderr
+        self._tail = bytearray()
+        self._draining = asyncio.create_task(self._drain())
+        self._killed = False
+        self.used = 0
+        self.exhausted = False
+
+    @classmethod
+    async def start(cls, settings: Mapping[str, Any]) -> _Child:
+        """Start a process; it is of use at once, its libraries load meanwhile."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "genlock.media.child",
+            json.dumps(settings),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env={
+                "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+                "PYTHONUTF8": "1",
+                "OMP_NUM_THREADS": "1",
+                "OPENBLAS_NUM_THREADS": "1",
+            },
+        )
+        return cls(process)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        return not self._killed and self._process.returncode is None
+
+    async def perform(
+        self, operation: str, request: BaseModel, stall: float, progress: OnProgress | None
+    ) -> message.Message:
+        """Send a request and read until its answer, passing progress on."""
+        self.used += 1
+        what = {"operation": operation, "request": request.model_dump(mode="json")}
+        answer = await self._exchange(operation, stall, message.pack(what))
+        while "progress" in answer:
+            if progress and (waiting := progress(answer["progress"], answer["note"])):
+                await waiting
+            answer = await self._exchange(operation, stall)
+        self.exhausted = bool(answer.get("exhausted"))
+        return answer
+
+    async def _exchange(self, operation: str, stall: float, request: bytes = b"") -> message.Message:
+        """Send what there is to send and read one message; a dead or silent child is an error."""
+        try:
+            async with asyncio.timeout(stall):
+                self._stdin.write(request)
+                await self._stdin.drain()
+                header = await self._stdout.readexactly(message.HEADER)
+                return message.unpack(await self._stdout.readexactly(message.length(header)))
+        except TimeoutError:
+            raise RenderCrashed(self._said(f"{operation} gave no sign of life for {stall:g} s")) from None
+        except (asyncio.IncompleteReadError, ConnectionError) as error:
+            raise RenderCrashed(self._said(await self._ending(operation))) from error
+
+    async def _drain(self) -> None:
+        """Keep the end of what the child writes to stderr, so that it never blocks and can be quoted."""
+        while chunk := await self._stderr.read(4096):
+            self._tail += chunk
+            del self._tail[:-_TAIL]
+
+    async def _ending(self, operation: str) -> str:
+        """How the child ended: its pipes close a moment before its exit code is known."""
+        await self._settle()
+        code = self._process.returncode
+        if code is None:
+            return f"{operation}: the rendering process closed its pipe"
+        if code < 0:
+            return f"{operation}: the rendering process was killed by signal {-code}"
+        return f"{operation}: the rendering process ended with code {code}"
+
+    async def _settle(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_FAREWELL):
+                await self._process.wait()
+                await asyncio.shield(self._draining)
+
+    def _said(self, sentence: str) -> str:
+        tail = self._tail.decode(errors="replace").strip()
+        return f"{sentence}; its last words:\n{tail}" if tail else sentence
+
+    def kill(self) -> None:
+        """End the process now, without waiting."""
+        self._killed = True
+        with suppress(ProcessLookupError):
+            self._process.kill()
+
+    async def reap(self) -> None:
+        """Wait until the process is gone and its pipes are closed; a full pipe must be read to its end."""
+        self._stdin.close()
+        while await self._stdout.read(64 * 1024):
+            pass
+        await self._draining
+        await self._process.wait()
+
+
+def _outcome(answer: message.Message) -> Any:
+    """The answer's content, or the error that the operation raised, with the child's trace as a note."""
+    if "done" in answer:
+        return answer["done"]
+    kind = getattr(genlock.errors, answer["failed"], RenderRefused)
+    if not (isinstance(kind, type) and issubclass(kind, GenlockError)):
+        kind = RenderRefused
+    error = kind(answer["message"])
+    error.add_note(answer["trace"])
+    raise error
