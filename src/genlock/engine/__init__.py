@@ -1,0 +1,1 @@
+"""Declares pipelines, runs jobs."""

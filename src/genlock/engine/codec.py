@@ -1,0 +1,86 @@
+"""Values to JSON and back: what one stage returns is written down before the next one reads it.
+
+JSON values are the Python objects that `json.loads` makes. Fields go by their Python names, never
+by aliases, so that the path of a `Ref` finds them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails, PydanticSerializationError
+
+from genlock.errors import BadInput
+
+T = TypeVar("T")
+
+
+def dump(adapter: TypeAdapter[T], value: T, what: str = "the value") -> Any:
+    """The value as JSON; `BadInput` if it is not of the adapter's type or JSON has no word for it."""
+    try:
+        dumped = adapter.dump_python(value, mode="json", by_alias=False, warnings="error")
+        json.dumps(dumped, allow_nan=False)
+    except (PydanticSerializationError, ValueError, TypeError) as error:
+        raise BadInput(f"{what} cannot be written as JSON: {error}") from error
+    return dumped
+
+
+def load(adapter: TypeAdapter[T], value: Any, what: str = "the value") -> T:
+    """The value that this JSON stands for; `BadInput` says where it does not fit."""
+    try:
+        return adapter.validate_json(encode(value), by_alias=False, by_name=True)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=False)
+        more = f" (and {len(found) - 3} more)" if len(found) > 3 else ""
+        raise BadInput("; ".join(_sentence(what, each) for each in found[:3]) + more) from error
+
+
+def encode(value: Any) -> str:
+    """JSON as text, in the order it has: what the ledger keeps."""
+    return _text(value, sort=False)
+
+
+def canonical(value: Any) -> str:
+    """JSON as the one text that equal values share: keys sorted, no spaces, no escapes but the needed ones.
+
+    Floats are written with the fewest digits that read back the same.
+    """
+    return _text(value, sort=True)
+
+
+def input_hash(stage_name: str, version: int, arguments: Mapping[str, Any]) -> str:
+    """SHA-256 of what a task is about to work on: the same hash means the same work."""
+    text = canonical([stage_name, version, dict(arguments)])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def dig(value: Any, path: Sequence[str], what: str = "the value") -> Any:
+    """Follow fields into a JSON value. What a skipped stage left is None, and so is all within."""
+    for depth, name in enumerate(path):
+        if value is None:
+            return None
+        if not isinstance(value, dict) or name not in value:
+            has = f"has only {', '.join(sorted(value))}" if isinstance(value, dict) else "is no object"
+            raise BadInput(f"{'.'.join((what, *path[:depth]))} has no field {name!r}: it {has}")
+        value = value[name]
+    return value
+
+
+def _text(value: Any, *, sort: bool) -> str:
+    try:
+        text = json.dumps(value, sort_keys=sort, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+        text.encode()
+    except (TypeError, ValueError) as error:
+        raise BadInput(f"this is not a JSON value: {error}") from error
+    return text
+
+
+def _sentence(what: str, error: ErrorDetails) -> str:
+    place = what
+    for part in error["loc"]:
+        place += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return f"{place}: {error['msg'][:1].lower()}{error['msg'][1:]}"
