@@ -18,10 +18,15 @@ _LOOP = "Use stage.map({0}, ...) to run once for each item, or go through it ins
 _COMPUTE = "Do it inside a stage, which gets the value"
 
 
+def _refuse_class(self: Handle) -> NoReturn:
+    raise GraphError(f"{_UNKNOWN}its type cannot be tested. {_DECIDE}".format(ref_of(self)))
+
+
 class Handle:
     """One value of the pipeline being drawn. `owner` is the drawing it belongs to."""
 
     __slots__ = ("_kind", "_owner", "_ref")
+    __class__ = property(_refuse_class)  # what isinstance and match ask for
 
     def __init__(self, ref: Ref, kind: Any, owner: object) -> None:
         object.__setattr__(self, "_ref", ref)
@@ -40,10 +45,6 @@ class Handle:
         ref = ref_of(self)
         found = shape.key(kind_of(self), key, str(ref))
         return Handle(Ref(ref.node, (*ref.path, str(key))), found, owner_of(self))
-
-    @property
-    def __class__(self) -> NoReturn:  # type: ignore[misc, override] # asked by isinstance and match
-        raise GraphError(f"{_UNKNOWN}its type cannot be tested. {_DECIDE}".format(ref_of(self)))
 
     def __repr__(self) -> str:
         return f"<{ref_of(self)}: {shape.title(kind_of(self))}, known once a job runs>"

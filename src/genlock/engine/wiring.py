@@ -100,7 +100,7 @@ class Wired(Generic[P, R]):
 
     @overload
     def map(
-        self: Wired[Concatenate[A, Q], R], items: Sequence[A], /, *args: Q.args, **kwargs: Q.kwargs
+        self: Callable[Concatenate[A, Q], R], items: Sequence[A], /, *args: Q.args, **kwargs: Q.kwargs
     ) -> list[R]: ...
     @overload
     def map(self: Callable[[A], R], items: Sequence[A], /, *, need: int) -> list[R | None]: ...
@@ -114,12 +114,12 @@ class Wired(Generic[P, R]):
     def map(
         self: Callable[[A, B, C, D], R], items: Sequence[A], b: B, c: C, d: D, /, *, need: int
     ) -> list[R | None]: ...
-    def map(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def map(self, items: Any, /, *args: Any, **kwargs: Any) -> Any:
         """One task for each item of a list; every other argument is the same for all.
 
         With `need` the map is done when that many have succeeded and no more can; the others leave None.
         """
-        return place(self, args, kwargs, mapped=True)
+        return place(self, (items, *args), kwargs, mapped=True)
 
     def when(self, flag: bool) -> Gated[P, R]:
         """Place this only if the flag turns out true; else it is skipped and its value is None."""
@@ -137,7 +137,7 @@ class Gated(Generic[P, R]):
 
     @overload
     def map(
-        self: Gated[Concatenate[A, Q], R], items: Sequence[A], /, *args: Q.args, **kwargs: Q.kwargs
+        self: Callable[Concatenate[A, Q], R], items: Sequence[A], /, *args: Q.args, **kwargs: Q.kwargs
     ) -> list[R] | None: ...
     @overload
     def map(self: Callable[[A], R], items: Sequence[A], /, *, need: int) -> list[R | None] | None: ...
@@ -153,9 +153,9 @@ class Gated(Generic[P, R]):
     def map(
         self: Callable[[A, B, C, D], R], items: Sequence[A], b: B, c: C, d: D, /, *, need: int
     ) -> list[R | None] | None: ...
-    def map(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def map(self, items: Any, /, *args: Any, **kwargs: Any) -> Any:
         """As `map` without a gate; None if the flag turns out false."""
-        return place(self._wired, args, kwargs, mapped=True, when=self._flag)
+        return place(self._wired, (items, *args), kwargs, mapped=True, when=self._flag)
 
 
 def place(
