@@ -139,7 +139,7 @@ class Skip(Exception):
 
 
 class Parked(BaseException):
-    """Ends an attempt that waits, for a signal or until a time; a body must let it pass (hence no Exception)."""
+    """Ends an attempt that waits for a signal or a time; a body must let it pass (hence no Exception)."""
 
     def __init__(self, reason: str, *, signal: str | None = None, until: datetime | None = None) -> None:
         super().__init__(reason)

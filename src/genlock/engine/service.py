@@ -6,7 +6,7 @@ process owns the home or another one does.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Protocol
 
@@ -15,7 +15,7 @@ from genlock.ledger.records import JobState
 
 
 class JobService(Protocol):
-    """Every method raises `NotFound` for an id that does not exist. Ids may be given as a unique beginning."""
+    """Every method raises `NotFound` for an id nobody has; a unique beginning or end of one will do."""
 
     async def start(
         self,
@@ -43,13 +43,13 @@ class JobService(Protocol):
         owner: str | None = None,
         after: str | None = None,
         limit: int = 50,
-    ) -> list[JobView]:
+    ) -> Sequence[JobView]:
         """Newest first."""
         ...
 
-    async def tasks(self, job: str) -> list[TaskView]: ...
+    async def tasks(self, job: str) -> Sequence[TaskView]: ...
 
-    async def events(self, job: str, *, after: int = 0, limit: int = 1000) -> list[EventView]: ...
+    async def events(self, job: str, *, after: int = 0, limit: int = 1000) -> Sequence[EventView]: ...
 
     def watch(self, job: str, *, after: int = 0) -> AsyncIterator[EventView]:
         """Events from `after` on as they happen; ends after the job's last event once it has finished."""
@@ -66,7 +66,7 @@ class JobService(Protocol):
     async def retry(self, job: str) -> JobView: ...
 
     async def redo(self, job: str, target: str, *, dry_run: bool = False) -> RedoView:
-        """Run a stage (`video_generation`) or one task (`video_generation/3`) again, and what follows from it."""
+        """Run a stage (`cut`) or one of its tasks (`cut/3`) again, and what follows from it."""
         ...
 
     async def signal(self, job: str, task: str, name: str, value: Any) -> JobView: ...

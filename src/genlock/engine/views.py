@@ -14,9 +14,7 @@ from genlock.ledger.records import JobState, TaskState
 class View(BaseModel):
     """Snake case in Python, camel case on the wire; both are accepted."""
 
-    model_config = ConfigDict(
-        alias_generator=to_camel, populate_by_name=True, frozen=True, extra="ignore"
-    )
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, extra="ignore")
 
 
 class ErrorView(View):

@@ -64,9 +64,7 @@ class Ledger(Protocol):
         """
         ...
 
-    async def extend(
-        self, claim: Claim, *, progress: float | None = None, note: str | None = None
-    ) -> None:
+    async def extend(self, claim: Claim, *, progress: float | None = None, note: str | None = None) -> None:
         """Record progress (0..1) and a word of it. `ClaimLost` tells a body that it was cancelled."""
         ...
 
@@ -91,9 +89,7 @@ class Ledger(Protocol):
         """
         ...
 
-    async def spread(
-        self, claim: Claim, page: Sequence[str], *, offset: int, last: bool
-    ) -> Advance:
+    async def spread(self, claim: Claim, page: Sequence[str], *, offset: int, last: bool) -> Advance:
         """Write children offset, offset+1, … of a mapped task, one JSON item each.
 
         Pages come in order and are resumable (`Claim.children`); children of all pages become ready
@@ -227,6 +223,10 @@ class LedgerReader(Protocol):
         """In graph order, children of a map behind their parent by index; `after` is a key."""
         ...
 
+    async def nodes(self, job: str) -> Sequence[TaskRow]:
+        """The node-level rows of a job, one a stage, in graph order."""
+        ...
+
     async def counts(self, job: str) -> Sequence[NodeCount]: ...
 
     async def output(self, ref: TaskRef) -> tuple[TaskState, str | None]:
@@ -245,9 +245,7 @@ class LedgerReader(Protocol):
         """Earlier revisions of a task: number, state and output."""
         ...
 
-    async def events(
-        self, job: str, *, after: int = 0, limit: int = 1000
-    ) -> Sequence[Event]: ...
+    async def events(self, job: str, *, after: int = 0, limit: int = 1000) -> Sequence[Event]: ...
 
     async def changed(self, job: str, after: int, timeout: float) -> bool:
         """Wait until the job has an event beyond `after`, at most `timeout` seconds."""

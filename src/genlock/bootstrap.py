@@ -1,0 +1,109 @@
+"""Puts the parts together: the only module that names concrete ones."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from genlock.clock import Clock, SystemClock
+from genlock.engine.attempt import Limits
+from genlock.engine.engine import Engine
+from genlock.engine.retry import RetryDefault
+from genlock.executors.embedded import Embedded, Recovery
+from genlock.executors.resource import Resources
+from genlock.media.pool import RenderPool
+from genlock.settings import Settings
+from genlock.store.artifact import Freed, Store
+from genlock.store.local import LocalStore
+
+if TYPE_CHECKING:
+    from genlock.engine.declare import Pipeline
+
+HASH = re.compile(r"\b[0-9a-f]{64}\b")
+
+
+def pipelines() -> Mapping[str, Pipeline[..., Any]]:
+    """The pipelines that come with genlock, by name."""
+    from genlock.pipelines.campaign import campaign
+
+    return {campaign.name: campaign}
+
+
+@dataclass
+class Home:
+    """A home that is open: the engine over its ledger, its store, and what runs its tasks."""
+
+    settings: Settings
+    engine: Engine
+    store: Store
+    executor: Embedded | None
+    recovery: Recovery
+
+    async def clean(self, *, older_than: timedelta | None = None, dry_run: bool = False) -> Freed:
+        """Remove what no kept job reaches. Finished jobs older than `older_than` no longer keep anything."""
+        keep: set[str] = set()
+        async for text in self.engine.reader.texts():
+            keep.update(HASH.findall(text))
+        del older_than
+        return await self.store.clean(keep, dry_run=dry_run)
+
+
+@asynccontextmanager
+async def open_home(
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    execute: bool = True,
+    more: Iterable[Pipeline[..., Any]] = (),
+    tools: Mapping[Any, object] | None = None,
+) -> AsyncIterator[Home]:
+    """Open a home that this process owns (see `genlock.owner`). `more` are pipelines of the user's own."""
+    from genlock.ledger.sql import SqlLedger
+
+    clock = clock or SystemClock()
+    settings.home.mkdir(parents=True, exist_ok=True)
+    ledger = await SqlLedger.open(settings.database, clock)
+    store = LocalStore(settings.store)
+    pool = RenderPool(
+        workers=settings.cpu,
+        memory=settings.child_memory_mb << 20,
+        stall=settings.child_stall.total_seconds(),
+    )
+    engine = Engine(
+        ledger,
+        ledger.reader,
+        [*pipelines().values(), *more],
+        {RenderPool: pool, Store: store, **(tools or {})},
+        clock=clock,
+        work=settings.work,
+        deadline=settings.deadline,
+        limits=Limits(
+            settings.attempt_timeout,
+            RetryDefault(settings.attempts, settings.backoff, settings.backoff_cap),
+        ),
+    )
+    executor = _executor(engine, settings) if execute else None
+    async with pool:
+        try:
+            recovery = await executor.start() if executor else Recovery((), (), 0.0)
+            yield Home(settings, engine, store, executor, recovery)
+        finally:
+            if executor is not None:
+                await executor.stop()
+            await ledger.close()
+
+
+def _executor(engine: Engine, settings: Settings) -> Embedded:
+    return Embedded(
+        engine,
+        Resources({"cpu": settings.cpu}),
+        holder=f"{os.getpid()}-{secrets.token_hex(4)}",
+        concurrency=settings.concurrency,
+        reclaims=settings.reclaims,
+    )

@@ -1,0 +1,175 @@
+"""One try at one task: every executor calls `Attempts.run` and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import shutil
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from genlock.clock import Clock
+from genlock.engine.codec import dump, encode, input_hash, load
+from genlock.engine.declare import Pipeline, Stage
+from genlock.engine.graph import Node
+from genlock.engine.job import Job, Jobs
+from genlock.engine.retry import RetryDefault, retry_at
+from genlock.engine.spec import child_spec
+from genlock.engine.task import LedgerTask, Task
+from genlock.engine.value import Values
+from genlock.errors import AttemptTimeout, ClaimLost, Parked, Skip
+from genlock.ledger.protocol import Ledger, LedgerReader
+from genlock.ledger.records import Advance, Claim, Failure
+
+PAGE = 1000  # children of a map written in one transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """What the caller could run at once: so many tasks, with one of these resources (None: any)."""
+
+    limit: int = 0
+    resources: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What holds for stages that name nothing of their own."""
+
+    attempt_timeout: timedelta = timedelta(minutes=30)
+    retry: RetryDefault = field(default_factory=RetryDefault)
+
+
+class Attempts:
+    """Runs claimed tasks. Holds no state of its own: a lost process is a lost attempt and nothing more."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        reader: LedgerReader,
+        jobs: Jobs,
+        tools: Mapping[Any, object],
+        *,
+        clock: Clock,
+        limits: Limits,
+        work: Path,
+        rng: random.Random,
+    ) -> None:
+        self._ledger, self._reader, self._jobs = ledger, reader, jobs
+        self._tools, self._clock, self._limits, self._rng = tools, clock, limits, rng
+        self._work = work
+        self.values = Values(reader, jobs)
+
+    async def run(self, claim: Claim, after: Next = Next()) -> Advance:
+        """Run a claimed task and write what came of it. A claim lost on the way ends quietly."""
+        try:
+            return await self._outcome(claim, after)
+        except ClaimLost:
+            return Advance()
+
+    async def _outcome(self, claim: Claim, after: Next) -> Advance:
+        try:
+            job = await self._jobs.get(claim.task.job)
+            return await self._advance(job, job.graph.nodes[claim.task.node], claim, after)
+        except ClaimLost:
+            raise
+        except Skip as signal:
+            return await self._ledger.skip(claim, str(signal))
+        except Parked as signal:
+            return await self._park(claim, signal)
+        except Exception as error:  # noqa: BLE001 - whatever a body raises is an outcome, and is recorded
+            return await self._fail(claim, error)
+
+    async def _advance(self, job: Job, node: Node, claim: Claim, after: Next) -> Advance:
+        if node.when is not None and not await self.values.resolve(job, node.when):
+            return await self._ledger.skip(claim, "its condition is false")
+        arguments = await self.values.arguments(job, node, claim)
+        if node.mapped and claim.task.index is None:
+            return await self._spread(claim, arguments[node.mapped])
+        stage = job.stage(node)
+        hashed = input_hash(node.stage, node.version, arguments)
+        if claim.kept is not None and claim.kept.input_hash == hashed:
+            return await self._succeed(claim, claim.kept.output, hashed, after, kept=True)
+        if isinstance(stage, Pipeline):
+            return await self._ledger.nest(claim, child_spec(stage, claim, arguments))
+        output = await self._body(stage, claim, arguments)
+        return await self._succeed(claim, output, hashed, after)
+
+    async def _body(self, stage: Stage[..., Any], claim: Claim, arguments: dict[str, Any]) -> str:
+        values = {
+            name: load(stage.inputs[name], value, f"{stage.name}({name})")
+            for name, value in arguments.items()
+        }
+        folder = self._work / f"{claim.task.job}-{claim.task.key.replace('/', '-')}-{claim.token[:8]}"
+
+        def workdir() -> Path:
+            folder.mkdir(parents=True, exist_ok=True)
+            return folder
+
+        task = LedgerTask(claim, self._ledger, self._reader, self._clock, workdir)
+        tools = {name: task if want is Task else self._tools[want] for name, want in stage.tools.items()}
+        timeout = stage.timeout or self._limits.attempt_timeout
+        try:
+            result = await _within(timeout, stage.body(**values, **tools), claim)
+        finally:
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+        return encode(dump(stage.output, result, f"what {stage.name} returned"))
+
+    async def _succeed(
+        self, claim: Claim, output: str, hashed: str, after: Next, *, kept: bool = False
+    ) -> Advance:
+        return await self._ledger.succeed(
+            claim, output, input_hash=hashed, kept=kept, claim_next=after.limit, resources=after.resources
+        )
+
+    async def _spread(self, claim: Claim, items: list[Any] | None) -> Advance:
+        """A page a transaction; what an interrupted attempt has written already is not written again."""
+        found = items or []
+        start = claim.children - claim.children % PAGE
+        while True:
+            page = [encode(item) for item in found[start : start + PAGE]]
+            last = start + PAGE >= len(found)
+            advance = await self._ledger.spread(claim, page, offset=start, last=last)
+            if last:
+                return advance
+            start += PAGE
+
+    async def _park(self, claim: Claim, signal: Parked) -> Advance:
+        if signal.signal is None and signal.until is not None:
+            await self._ledger.snooze(claim, signal.until)
+            return Advance()
+        return await self._ledger.park(claim, signal.reason, signal=signal.signal, until=signal.until)
+
+    async def _fail(self, claim: Claim, error: Exception) -> Advance:
+        job = await self._jobs.get(claim.task.job)
+        stage = job.pipeline.stages.get(claim.task.node)
+        again = retry_at(
+            error,
+            stage.retry if isinstance(stage, Stage) else None,
+            self._limits.retry,
+            tries=claim.tries + 1,
+            now=self._clock.now(),
+            rng=self._rng,
+        )
+        failure = Failure(
+            type(error).__name__,
+            str(error) or type(error).__name__,
+            "".join(traceback.format_exception(error)),
+        )
+        return await self._ledger.fail(claim, failure, retry_at=again)
+
+
+async def _within(timeout: timedelta, body: Any, claim: Claim) -> Any:
+    """Only this attempt's own timeout is an `AttemptTimeout`; a TimeoutError of the body stays its own."""
+    scope = asyncio.timeout(timeout.total_seconds())
+    try:
+        async with scope:
+            return await body
+    except TimeoutError as error:
+        if scope.expired():
+            raise AttemptTimeout(f"{claim.task} took longer than {timeout}") from error
+        raise

@@ -1,0 +1,300 @@
+"""The engine: starts jobs, answers questions about them, and tells the executor what it must stop."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+from genlock.clock import Clock
+from genlock.engine.attempt import Attempts, Limits
+from genlock.engine.codec import canonical, load
+from genlock.engine.declare import Pipeline
+from genlock.engine.graph import resources_text
+from genlock.engine.job import Jobs
+from genlock.engine.name import job_id
+from genlock.engine.present import present_event, present_job, present_task
+from genlock.engine.spec import job_spec
+from genlock.engine.task import Task
+from genlock.engine.views import EventView, GraphView, JobView, RedoView, TaskView
+from genlock.errors import Conflict, GraphError, NotFound, StageError
+from genlock.ledger.protocol import Ledger, LedgerReader
+from genlock.ledger.records import JobFilter, JobRow, JobState, TaskRef, TaskState
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+RECENT = 1000  # jobs among which an abbreviated id is looked for
+PATIENCE = 20.0  # seconds one look for new events waits before it looks again
+
+
+class Engine:
+    """One engine per process, over one ledger. `tools` are what `provided()` hands out, by annotation."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        reader: LedgerReader,
+        pipelines: Iterable[Pipeline[..., Any]],
+        tools: Mapping[Any, object],
+        *,
+        clock: Clock,
+        work: Path,
+        limits: Limits | None = None,
+        deadline: timedelta | None = timedelta(hours=2),
+        rng: random.Random | None = None,
+    ) -> None:
+        self.ledger, self.reader, self.clock = ledger, reader, clock
+        self.pipelines = {p.name: p for p in pipelines}
+        self._check_tools(tools)
+        known = {p.name: p for top in self.pipelines.values() for p in (top, *top.pipelines())}
+        self.jobs = Jobs(reader, known)
+        self._rng = rng or random.Random()
+        self._deadline = deadline
+        self.attempts = Attempts(
+            ledger,
+            reader,
+            self.jobs,
+            tools,
+            clock=clock,
+            limits=limits or Limits(),
+            work=work,
+            rng=self._rng,
+        )
+        self._ring: Callable[[], None] = lambda: None
+        self._stop: Callable[[Sequence[TaskRef]], Awaitable[None]] = _nothing_runs_here
+
+    def _check_tools(self, tools: Mapping[Any, object]) -> None:
+        for pipeline in self.pipelines.values():
+            for stage in pipeline.all_stages():
+                for name, want in stage.tools.items():
+                    if want is not Task and want not in tools:
+                        raise GraphError(
+                            f"stage {stage.name!r} asks for {name}: {want!r}, which nothing provides here"
+                        )
+
+    def attach(
+        self, *, ring: Callable[[], None], stop: Callable[[Sequence[TaskRef]], Awaitable[None]]
+    ) -> None:
+        """An executor says how to wake it, and how to stop tasks that were taken away from it."""
+        self._ring, self._stop = ring, stop
+
+    # -- from Python ---------------------------------------------------------------------------------
+
+    async def run(self, pipeline: Pipeline[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Start a job, wait for its end and answer with its result. `StageError` if it failed."""
+        view = await self._start(pipeline, pipeline.encode_inputs(*args, **kwargs))
+        return await self.result(pipeline, view.id)
+
+    async def result(self, pipeline: Pipeline[P, R], job: str) -> R:
+        """Wait for a job's end; the result in the pipeline's own type. `StageError` if there is none."""
+        async for _ in self.watch(job):
+            pass
+        view = await self.show(job)
+        if view.state is not JobState.COMPLETED:
+            why = f": {view.error.message}" if view.error else ""
+            raise StageError(f"job {view.id} is {view.state}{why}")
+        value: R = load(pipeline.output, view.result)
+        return value
+
+    # -- the face of JobService ------------------------------------------------------------------------
+
+    async def start(
+        self,
+        pipeline: str,
+        params: Mapping[str, Any],
+        *,
+        id: str | None = None,
+        owner: str = "local",
+        dedup: str | None = None,
+        deadline: timedelta | None = None,
+        labels: Mapping[str, Any] | None = None,
+    ) -> JobView:
+        if pipeline not in self.pipelines:
+            raise NotFound(
+                f"there is no pipeline {pipeline!r}; there are: {', '.join(sorted(self.pipelines))}"
+            )
+        found = self.pipelines[pipeline]
+        return await self._start(
+            found,
+            fit_inputs(found, params),
+            id=id,
+            owner=owner,
+            dedup=dedup,
+            deadline=deadline,
+            labels=labels,
+        )
+
+    async def _start(
+        self,
+        pipeline: Pipeline[..., Any],
+        inputs: Mapping[str, Any],
+        *,
+        id: str | None = None,
+        owner: str = "local",
+        dedup: str | None = None,
+        deadline: timedelta | None = None,
+        labels: Mapping[str, Any] | None = None,
+    ) -> JobView:
+        spec = job_spec(
+            pipeline,
+            inputs,
+            id=id or job_id(self.clock.now(), self._rng),
+            owner=owner,
+            dedup=dedup,
+            deadline=deadline or self._deadline,
+            labels=labels,
+        )
+        created = await self.ledger.create_job(spec)
+        self._ring()
+        return await self.show(created.id)
+
+    async def show(self, job: str) -> JobView:
+        return await self._present(await self._find(job))
+
+    async def list(
+        self,
+        *,
+        states: Collection[JobState] = (),
+        pipeline: str | None = None,
+        owner: str | None = None,
+        after: str | None = None,
+        limit: int = 50,
+    ) -> Sequence[JobView]:
+        where = JobFilter(states=frozenset(states), pipeline=pipeline, owner=owner)
+        return [await self._present(row) for row in await self.reader.jobs(where, after=after, limit=limit)]
+
+    async def tasks(self, job: str) -> Sequence[TaskView]:
+        row = await self._find(job)
+        return [present_task(task) for task in await self.reader.tasks(row.id, limit=100_000)]
+
+    async def events(self, job: str, *, after: int = 0, limit: int = 1000) -> Sequence[EventView]:
+        row = await self._find(job)
+        return [present_event(e) for e in await self.reader.events(row.id, after=after, limit=limit)]
+
+    async def watch(self, job: str, *, after: int = 0) -> AsyncIterator[EventView]:
+        found = (await self._find(job)).id
+        while True:
+            page = await self.reader.events(found, after=after)
+            for event in page:
+                after = event.seq
+                yield present_event(event)
+            if page:
+                continue
+            row = await self.reader.job(found)
+            if row.state.finished and row.last_event <= after:
+                return
+            await self.reader.changed(found, after, PATIENCE)
+
+    async def graph(self, job: str) -> GraphView:
+        """Of a job with its states, or of a pipeline by name."""
+        if job in self.pipelines:
+            graph, states = self.pipelines[job].graph, None
+        else:
+            row = await self._find(job)
+            graph = (await self.jobs.get(row.id)).graph
+            view = await self._present(row)
+            states = {stage.name: str(stage.state) for stage in view.stages}
+        data = graph.to_data()
+        return GraphView(
+            pipeline=graph.name,
+            nodes=data["nodes"],
+            edges=[
+                {"upstream": e.upstream, "downstream": e.downstream, "optional": e.optional}
+                for e in graph.edges()
+            ],
+            mermaid=graph.mermaid(states),
+            svg=graph.svg(states),
+        )
+
+    async def cancel(self, job: str, reason: str = "") -> JobView:
+        row = await self._find(job)
+        await self._stop(await self.ledger.cancel(row.id, reason))
+        self._ring()
+        return await self.show(row.id)
+
+    async def pause(self, job: str, reason: str = "") -> JobView:
+        row = await self._find(job)
+        await self.ledger.pause(row.id, reason)
+        return await self.show(row.id)
+
+    async def resume(self, job: str) -> JobView:
+        row = await self._find(job)
+        await self.ledger.resume(row.id)
+        self._ring()
+        return await self.show(row.id)
+
+    async def retry(self, job: str) -> JobView:
+        row = await self._find(job)
+        await self.ledger.retry(row.id)
+        self._ring()
+        return await self.show(row.id)
+
+    async def redo(self, job: str, target: str, *, dry_run: bool = False) -> RedoView:
+        row = await self._find(job)
+        plan = await self.reader.plan_redo(row.id, [target])
+        if not dry_run:
+            active = await self.reader.tasks(row.id, states={TaskState.RUNNING})
+            plan = await self.ledger.redo(row.id, [target])
+            nodes = {key.partition("/")[0] for key in plan.maybe}
+            await self._stop([task.ref for task in active if task.ref.node in nodes])
+            self._ring()
+        return RedoView(
+            job=row.id,
+            redone=list(plan.redone),
+            maybe=list(plan.maybe),
+            kept=list(plan.kept),
+            dry_run=dry_run,
+        )
+
+    async def signal(self, job: str, task: str, name: str, value: Any) -> JobView:
+        row = await self._find(job)
+        if not await self.ledger.signal(TaskRef(row.id, task), name, canonical(value)):
+            raise Conflict(f"{name!r} of {row.id}/{task} was answered before; the first answer stays")
+        self._ring()
+        return await self.show(row.id)
+
+    async def resources_of(self, task: TaskRef) -> str:
+        """What a task needs of its process, as the ledger writes it: "cpu=1"."""
+        return resources_text((await self.jobs.get(task.job)).graph.nodes[task.node].resources)
+
+    # -- inside ----------------------------------------------------------------------------------------
+
+    async def _present(self, row: JobRow) -> JobView:
+        job = await self.jobs.get(row.id)
+        nodes = {task.ref.node: task for task in await self.reader.nodes(row.id)}
+        running = await self.reader.tasks(row.id, states={TaskState.RUNNING}, limit=200)
+        result = await self.attempts.values.result(job) if row.state is JobState.COMPLETED else None
+        return present_job(row, job.graph, nodes, await self.reader.counts(row.id), running, result)
+
+    async def _find(self, id: str) -> JobRow:
+        try:
+            return await self.reader.job(id)
+        except NotFound:
+            if not id:
+                raise
+        recent = await self.reader.jobs(JobFilter(children=True), limit=RECENT)
+        fitting = [row for row in recent if row.id.startswith(id) or row.id.endswith(id)]
+        if len(fitting) == 1:
+            return fitting[0]
+        if not fitting:
+            raise NotFound(f"there is no job {id!r}; `genlock jobs` lists them")
+        raise NotFound(
+            f"{id!r} fits {len(fitting)} jobs, such as {fitting[0].id} and {fitting[1].id}: add letters"
+        )
+
+
+def fit_inputs(pipeline: Pipeline[..., Any], params: Mapping[str, Any]) -> dict[str, Any]:
+    """Params as the pipeline's inputs in JSON. A pipeline with one input takes that one's fields directly.
+
+    `BadInput` names every field that does not fit.
+    """
+    names = list(pipeline.inputs)
+    direct = len(names) == 1 and set(params) != set(names)
+    return pipeline.accept_inputs({names[0]: dict(params)} if direct else params)
+
+
+async def _nothing_runs_here(_: Sequence[TaskRef]) -> None:
+    return None

@@ -1,0 +1,65 @@
+"""From a pipeline and its inputs to the rows of a job."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from genlock.engine.codec import canonical, dig, encode
+from genlock.engine.declare import Pipeline
+from genlock.engine.graph import INPUT, Binding, Const, Node, Ref, resources_text
+from genlock.ledger.records import Claim, EdgeSpec, JobSpec, NodeSpec
+
+
+def job_spec(
+    pipeline: Pipeline[..., Any],
+    inputs: Mapping[str, Any],
+    *,
+    id: str,
+    owner: str = "local",
+    dedup: str | None = None,
+    deadline: timedelta | None = None,
+    labels: Mapping[str, Any] | None = None,
+) -> JobSpec:
+    """The rows of a new job. `inputs` are JSON values that fit the pipeline already."""
+    graph = pipeline.graph
+    return JobSpec(
+        id=id,
+        pipeline=pipeline.name,
+        graph=encode(graph.to_data()),
+        input=canonical(dict(inputs)),
+        nodes=[_node(node, inputs) for node in graph.nodes.values()],
+        edges=[EdgeSpec(e.upstream, e.downstream, e.optional) for e in graph.edges()],
+        owner=owner,
+        dedup=dedup,
+        deadline=deadline,
+        labels=canonical(dict(labels or {})),
+    )
+
+
+def child_spec(pipeline: Pipeline[..., Any], claim: Claim, inputs: Mapping[str, Any]) -> JobSpec:
+    """A nested job; its id follows from its parent's task, so nesting twice makes one job."""
+    key = claim.task.key.replace("/", "-")
+    take = f"-r{claim.revision}" if claim.revision else ""
+    return job_spec(pipeline, inputs, id=f"{claim.task.job}.{key}{take}")
+
+
+def _node(node: Node, inputs: Mapping[str, Any]) -> NodeSpec:
+    return NodeSpec(
+        name=node.name,
+        mapped=node.mapped is not None,
+        need=node.need,
+        queue=node.queue,
+        resources=resources_text(node.resources),
+        skipped=_false_already(node.when, inputs),
+    )
+
+
+def _false_already(when: Binding | None, inputs: Mapping[str, Any]) -> bool:
+    """A condition that only looks at the order is known before anything runs."""
+    if isinstance(when, Const):
+        return not when.value
+    if isinstance(when, Ref) and when.node == INPUT:
+        return not dig(dict(inputs), when.path)
+    return False

@@ -1,0 +1,155 @@
+"""What a stage body may know and do about the task it is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from pydantic import TypeAdapter
+
+from genlock.clock import Clock
+from genlock.engine.codec import dump, encode, load
+from genlock.errors import DuplicateName, EventTimeout, Parked
+from genlock.ledger.protocol import Ledger, LedgerReader
+from genlock.ledger.records import Claim
+
+T = TypeVar("T")
+
+REPORT_EVERY = 0.25  # seconds between two progress rows of one task
+
+
+class Task(Protocol):
+    """The face of the running task, injected for a parameter `task: Task = provided()`.
+
+    Names given to `once` and `event` are unique within the task (`DuplicateName`).
+    """
+
+    @property
+    def key(self) -> str:
+        """`job/stage` or `job/stage/index`: the same over attempts, different for every task there is."""
+        ...
+
+    @property
+    def index(self) -> int | None:
+        """Which child of a map this is, from 0; None if the stage is not mapped."""
+        ...
+
+    @property
+    def attempt(self) -> int:
+        """How often this revision has been claimed, from 1."""
+        ...
+
+    @property
+    def revision(self) -> int:
+        """How often the task was redone, from 0: another take for stages that can give one."""
+        ...
+
+    @property
+    def workdir(self) -> Path:
+        """A folder for this attempt's scratch files, gone when the attempt has ended."""
+        ...
+
+    async def once(self, name: str, act: Callable[[], Awaitable[T]], of: type[T] | None = None) -> T:
+        """Do this and keep what it came to; a later attempt gets that instead of doing it again.
+
+        At least once until saved: a crash between act and save runs `act` again, so never spend money
+        inside. The value goes through JSON; name its type in `of` to get it back as more than JSON.
+        """
+        ...
+
+    async def report(self, progress: float, note: str | None = None) -> None:
+        """Show how far the task is, 0..1. Cheap: call it as often as you like."""
+        ...
+
+    async def event(self, name: str, *, timeout: timedelta | None = None) -> Any:
+        """Wait for a signal of this name, holding no worker. `EventTimeout` when nobody answers in time."""
+        ...
+
+    async def snooze(self, until: datetime) -> None:
+        """Go on no sooner than this, holding no worker; the body then runs from its first line."""
+        ...
+
+
+class LedgerTask:
+    """A task whose notes are kept in the ledger."""
+
+    def __init__(
+        self, claim: Claim, ledger: Ledger, reader: LedgerReader, clock: Clock, workdir: Callable[[], Path]
+    ) -> None:
+        self._claim, self._ledger, self._reader, self._clock = claim, ledger, reader, clock
+        self._workdir = workdir
+        self._names: set[str] = set()
+        self._notes: dict[str, str] | None = None
+        self._reported = float("-inf")
+
+    @property
+    def key(self) -> str:
+        return str(self._claim.task)
+
+    @property
+    def index(self) -> int | None:
+        return self._claim.task.index
+
+    @property
+    def attempt(self) -> int:
+        return self._claim.attempt
+
+    @property
+    def revision(self) -> int:
+        return self._claim.revision
+
+    @property
+    def workdir(self) -> Path:
+        return self._workdir()
+
+    async def once(self, name: str, act: Callable[[], Awaitable[T]], of: type[T] | None = None) -> T:
+        adapter: TypeAdapter[Any] = TypeAdapter(of if of is not None else Any)
+        kept = await self._kept(f"once:{name}")
+        if kept is None:
+            value = encode(dump(adapter, await act(), f"what {name!r} came to"))
+            kept = await self._ledger.save(self._claim, f"once:{name}", value)
+        value_back: T = load(adapter, json.loads(kept))
+        return value_back
+
+    async def report(self, progress: float, note: str | None = None) -> None:
+        now = self._clock.monotonic()
+        if now - self._reported >= REPORT_EVERY:
+            self._reported = now
+            await self._ledger.extend(self._claim, progress=min(max(progress, 0.0), 1.0), note=note)
+
+    async def event(self, name: str, *, timeout: timedelta | None = None) -> Any:
+        signal = await self._kept(f"signal:{name}")
+        if signal is not None:
+            return json.loads(signal)
+        until = await self._event_deadline(name, timeout)
+        if until is not None and self._clock.now() >= until:
+            raise EventTimeout(
+                f"{self.key} waited for {name!r} until {until:%Y-%m-%d %H:%M:%S} UTC: no answer"
+            )
+        raise Parked(f"waits for {name}", signal=name, until=until)
+
+    async def snooze(self, until: datetime) -> None:
+        if self._clock.now() < until:
+            raise Parked(f"snoozes until {until:%Y-%m-%d %H:%M:%S} UTC", until=until)
+
+    async def _event_deadline(self, name: str, timeout: timedelta | None) -> datetime | None:
+        """The first attempt's deadline holds: waking up for another reason does not start it anew."""
+        if timeout is None:
+            return None
+        mine = json.dumps((self._clock.now() + timeout).isoformat())
+        kept = await self._ledger.save(self._claim, f"event:{name}", mine)
+        return datetime.fromisoformat(json.loads(kept))
+
+    async def _kept(self, name: str) -> str | None:
+        if name in self._names:
+            raise DuplicateName(
+                f"{self.key} uses the name {name.partition(':')[2]!r} twice: a name keeps one value, so give "
+                "every once and event of a task its own"
+            )
+        self._names.add(name)
+        if self._notes is None:
+            self._notes = await self._reader.notes(self._claim.task)
+        return self._notes.get(name)
