@@ -15,7 +15,7 @@ FIELDS = {"File", "Title", "Author", "Licence", "Source", "Changes", "SHA256"}
 MEGABYTE = 1_000_000
 
 
-def credits() -> dict[str, dict[str, str]]:
+def credited() -> dict[str, dict[str, str]]:
     """NOTICE's entries by file."""
     _, *entries = re.split(r"^(?=File: )", (ROOT / "NOTICE").read_text(encoding="utf-8"), flags=re.MULTILINE)
     found = [dict(re.findall(r"^(\w+): +(.+)$", entry, flags=re.MULTILINE)) for entry in entries]
@@ -24,11 +24,11 @@ def credits() -> dict[str, dict[str, str]]:
 
 def test_every_photograph_is_credited_with_its_right_hash() -> None:
     hashes = {p.relative_to(ROOT).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in PHOTOS}
-    assert {file: entry["SHA256"] for file, entry in credits().items()} == hashes
+    assert {file: entry["SHA256"] for file, entry in credited().items()} == hashes
 
 
 def test_every_credit_is_whole_and_its_licence_is_there() -> None:
-    for entry in credits().values():
+    for entry in credited().values():
         assert set(entry) == FIELDS
         text = (LICENCES / f"{entry['Licence']}.txt").read_text(encoding="utf-8")
         assert len(text) > 5000, "the whole legal text, not a summary"
