@@ -1,0 +1,109 @@
+"""The store keeps whole files under the names of what is in them."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+
+import pytest
+
+from genlock.errors import StoreError
+from genlock.store.local import YOUNG, LocalStore
+
+
+@pytest.fixture
+def store(tmp_path):
+    return LocalStore(tmp_path / "store")
+
+
+def _file(tmp_path, data: bytes, name: str = "in.bin"):
+    path = tmp_path / name
+    path.write_bytes(data)
+    return path
+
+
+def _age(store):
+    for path in store.root.glob("objects/*/*"):
+        os.utime(path, (0, path.stat().st_mtime - YOUNG - 1))
+
+
+async def test_a_file_comes_back_under_the_hash_of_its_bytes(store, tmp_path):
+    data = os.urandom(3_000_000)
+    artifact = await store.put(_file(tmp_path, data), "video/mp4")
+    assert artifact.sha256 == hashlib.sha256(data).hexdigest()
+    assert artifact.size == len(data)
+    assert (await store.path(artifact)).read_bytes() == data
+
+
+async def test_the_same_bytes_are_kept_once_even_when_put_by_many_at_once(store, tmp_path):
+    files = [_file(tmp_path, b"same", f"{n}.bin") for n in range(20)]
+    artifacts = await asyncio.gather(*(store.put(f, "image/jpeg") for f in files))
+    assert len(set(artifacts)) == 1
+    assert len(list(store.root.glob("objects/*/*"))) == 1
+    assert list((store.root / "incoming").iterdir()) == []
+
+
+async def test_moving_takes_the_original_away_and_putting_leaves_it(store, tmp_path):
+    stays, goes = _file(tmp_path, b"a", "a"), _file(tmp_path, b"b", "b")
+    await store.put(stays, "text/plain")
+    await store.put(goes, "text/plain", move=True)
+    assert stays.exists()
+    assert not goes.exists()
+
+
+async def test_a_name_finds_what_was_bound_to_it_and_nothing_else(store, tmp_path):
+    artifact = await store.put(_file(tmp_path, b"segment"), "video/mp4")
+    await store.bind("f" * 64, artifact)
+    assert await store.find("f" * 64) == artifact
+    assert await store.find("e" * 64) is None
+
+
+async def test_a_damaged_or_missing_file_is_said_to_be_so_and_not_found_by_name(store, tmp_path):
+    artifact = await store.put(_file(tmp_path, b"whole"), "video/mp4")
+    await store.bind("f" * 64, artifact)
+    path = await store.path(artifact)
+    path.chmod(0o644)
+    path.write_bytes(b"cut")
+    assert await store.find("f" * 64) is None
+    with pytest.raises(StoreError, match="damaged"):
+        await store.path(artifact)
+    path.unlink()
+    with pytest.raises(StoreError, match="missing"):
+        await store.path(artifact)
+
+
+async def test_what_cannot_be_read_is_an_error_that_names_it(store, tmp_path):
+    with pytest.raises(StoreError, match=r"absent\.jpg"):
+        await store.put(tmp_path / "absent.jpg", "image/jpeg")
+
+
+async def test_cleaning_keeps_what_is_reached_or_young_and_forgets_the_names_of_the_rest(store, tmp_path):
+    kept = await store.put(_file(tmp_path, b"kept"), "video/mp4")
+    gone = await store.put(_file(tmp_path, b"gone"), "video/mp4")
+    await store.bind("a" * 64, gone)
+    assert (await store.clean({kept.sha256})).files == 0  # both are young
+    _age(store)
+    assert (await store.clean({kept.sha256}, dry_run=True)).size == 4
+    freed = await store.clean({kept.sha256})
+    assert (freed.files, freed.size) == (1, 4)
+    assert await store.find("a" * 64) is None
+    assert (await store.path(kept)).read_bytes() == b"kept"
+    assert list(store.root.glob("names/*/*")) == []
+
+
+async def test_export_replaces_a_file_whole(store, tmp_path):
+    artifact = await store.put(_file(tmp_path, b"film"), "video/mp4")
+    to = tmp_path / "films" / "mine.mp4"
+    await store.export(artifact, to)
+    await store.export(artifact, to)
+    assert to.read_bytes() == b"film"
+    assert os.access(to, os.W_OK)
+    assert list(to.parent.iterdir()) == [to]
+
+
+async def test_a_place_that_cannot_be_written_is_named(store, tmp_path):
+    artifact = await store.put(_file(tmp_path, b"film"), "video/mp4")
+    _file(tmp_path, b"", "wall")
+    with pytest.raises(StoreError, match="wall"):
+        await store.export(artifact, tmp_path / "wall" / "film.mp4")
