@@ -176,6 +176,7 @@ def test_every_error_hangs_where_the_drawn_tree_has_it() -> None:
 # Whatever can be reached by a public name has one, except where it would only repeat something:
 #   - a method of one statement, which says as much itself (a property, a Protocol's `...`);
 #   - a method that a Protocol or a base class of genlock has already described;
+#   - an overload, whose implementation speaks for all;
 #   - dunder methods, what is inside a function, and what a leading underscore makes private.
 
 
@@ -195,8 +196,10 @@ def undocumented(body: list[ast.stmt], described: set[str], *, inside: str = "")
     for node in body:
         if not isinstance(node, ast.ClassDef | Function) or node.name.startswith("_"):
             continue
-        exempt = bool(inside) and isinstance(node, Function)
-        if not ast.get_docstring(node) and not (exempt and (len(node.body) == 1 or node.name in described)):
+        overload = any(ast.unparse(mark).endswith("overload") for mark in node.decorator_list)
+        obvious = bool(inside) and isinstance(node, Function) and len(node.body) == 1
+        repeats = bool(inside) and isinstance(node, Function) and node.name in described
+        if not (ast.get_docstring(node) or overload or obvious or repeats):
             yield f"{inside}{node.name}"
         if isinstance(node, ast.ClassDef):
             yield from undocumented(node.body, described, inside=f"{node.name}.")
