@@ -1,0 +1,1 @@
+"""The HTTP API: jobs asked for, watched and steered by programs."""

@@ -1,0 +1,72 @@
+"""Every error of the application answered as a problem in the envelope."""
+
+from __future__ import annotations
+
+import http
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from genlock.api.wire import ErrorEnvelope, Fault, Problem, named_problem, problem_of
+from genlock.errors import GenlockError
+
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    status: {"model": ErrorEnvelope, "description": description}
+    for status, description in {
+        400: "The request is not valid HTTP or JSON.",
+        404: "There is no such thing.",
+        409: "The thing is in a state that does not allow this.",
+        422: "What was sent cannot be used; nothing was done.",
+        500: "Something is wrong on this side.",
+        503: "The ledger or its owner is gone for now.",
+    }.items()
+}
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of this app as a problem in the envelope."""
+    app.add_exception_handler(GenlockError, _genlock)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def _answer(problem: Problem, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    body = ErrorEnvelope(error=problem).model_dump(mode="json", by_alias=True)
+    more = dict(headers or {})
+    if problem.retry_after is not None:
+        more["Retry-After"] = str(max(1, round(problem.retry_after)))
+    return JSONResponse(body, status_code=problem.status, headers=more)
+
+
+async def _genlock(request: Request, error: Exception) -> JSONResponse:
+    return _answer(problem_of(error, request.url.path))
+
+
+async def _unexpected(request: Request, error: Exception) -> JSONResponse:
+    return _answer(problem_of(error, request.url.path))
+
+
+async def _http(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    code = http.HTTPStatus(error.status_code).phrase.title().replace(" ", "").replace("-", "")
+    detail = f"{request.method} {request.url.path}: {error.detail}"
+    return _answer(named_problem(code, error.status_code, detail, request.url.path), error.headers)
+
+
+async def _invalid(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    found = error.errors()
+    faults = [Fault(pointer=_pointer(e["loc"]), detail=str(e["msg"])) for e in found]
+    unreadable = any(e["type"] == "json_invalid" for e in found)
+    detail = "; ".join(f"{fault.pointer}: {fault.detail}" for fault in faults)
+    status = 400 if unreadable else 422
+    return _answer(named_problem("BadInput", status, detail, request.url.path, faults=faults))
+
+
+def _pointer(place: tuple[Any, ...]) -> str:
+    return "/" + "/".join(str(step).replace("~", "~0").replace("/", "~1") for step in place)

@@ -1,0 +1,48 @@
+"""The API on a socket that is bound already, inside the event loop of the process that owns the home."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+
+from genlock.api.app import create_app
+from genlock.engine.service import JobService
+
+DRAIN = 1  # seconds that answers under way may take once the server stops
+
+
+class Server:
+    """Serves a job service. Takes no signal handlers: the process that runs it has its own."""
+
+    def __init__(self, service: JobService) -> None:
+        self._app = create_app(service)
+        config = uvicorn.Config(
+            self._app,
+            http="h11",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=DRAIN,
+            server_header=False,
+        )
+        config.load()
+        self._server = _Quiet(config)
+
+    async def serve(self, bound: socket.socket) -> None:
+        """Answer on a bound socket until `stop`; the socket is closed at the end."""
+        await self._server.serve([bound])
+
+    def stop(self) -> None:
+        """End event streams (their readers come again elsewhere) and let `serve` return."""
+        self._app.state.stopping.set()
+        self._server.should_exit = True
+
+
+class _Quiet(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
