@@ -241,6 +241,25 @@ def test_every_command_is_in_some_document(cli: dict[tuple[str, ...], set[str]])
     assert sorted(" ".join(known) for known in cli if known not in named | groups) == []
 
 
+def test_a_misspelt_command_or_option_is_noticed() -> None:
+    cli = {(): {"--help"}, ("run",): {"-o", "--help"}, ("jobs",): set(), ("jobs", "show"): {"--json"}}
+    markdown = (
+        "`genlock run campaign photos -o film.mp4`, `genlock jobs show JOB --json`, `genlock --help`,\n"
+        "`genlock.sock`, `from genlock import stage`\n"
+        "```console\n$ GENLOCK_HOME=home genlock runs x\n$ cd a && genlock jobs shove\n```\n"
+        "```sh\n.venv/bin/genlock run \\\n  --out film.mp4\n```\n"
+    )
+    complaints = [complaint(words, cli) for words in invocations(markdown)]
+    assert complaints == [
+        None,
+        None,
+        None,
+        "`genlock runs x`: no command runs",
+        "`genlock jobs shove`: no command shove",
+        "`genlock run --out film.mp4`: no option --out",
+    ]
+
+
 def test_documents_name_only_settings_that_exist() -> None:
     known = {f"GENLOCK_{field.upper()}" for field in Settings.model_fields}
     named = {
