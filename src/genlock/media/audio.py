@@ -1,0 +1,106 @@
+"""Finishing the sound of a film: exact length, measured loudness, AAC that is measured again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from genlock.errors import BadInput, RenderRefused
+from genlock.media import loudness, sound
+from genlock.media.operation import Progress, operation
+from genlock.media.soundtrack import FinishAudio, Loudness, Soundtrack
+from genlock.media.synth import RATE, Samples
+
+_NEAR = 0.2  # LU: nearer than this to the target is not worth another pass
+_FAR = 0.5  # LU: what may be left after the last pass
+_PASSES = 5
+_HEADROOM = 0.5  # dB below the ceiling, for what AAC adds to the peaks
+
+
+@operation("finish_audio")
+def finish(request: FinishAudio, progress: Progress) -> Soundtrack:
+    """Write the track to `request.path`.
+
+    `BadInput` when the source is not as long as the film or is silent; `RenderRefused`, with the numbers,
+    when the loudness cannot be reached under the ceiling.
+    """
+    if length(request) < loudness.SHORTEST * RATE:
+        raise BadInput(
+            f"{request.frames} frames are too short for sound: loudness needs {loudness.SHORTEST} s"
+        )
+    progress(0.0, "measuring loudness")
+    before = _measured(request)
+    if before.integrated <= loudness.SILENCE:
+        raise BadInput(f"{request.source.name} is silent: there is nothing to set the loudness of")
+    return _settled(request, _Setting(request.target - before.integrated, _HEADROOM), progress)
+
+
+def length(request: FinishAudio) -> int:
+    """Samples a channel in the film."""
+    return round(request.frames * RATE / request.fps)
+
+
+@dataclass(frozen=True, slots=True)
+class _Setting:
+    """What one pass is made with: dB of gain, dB of headroom under the ceiling."""
+
+    gain: float
+    headroom: float
+
+    def corrected(self, request: FinishAudio, heard: Loudness) -> _Setting:
+        """The setting for the next pass, from what was heard after the last one."""
+        over = heard.true_peak - request.ceiling
+        headroom = self.headroom + (over + 0.1 if over > 0 else 0.0)
+        return _Setting(self.gain + request.target - heard.integrated, headroom)
+
+
+def _settled(request: FinishAudio, setting: _Setting, progress: Progress) -> Soundtrack:
+    """Encode, listen, correct, until what is heard is what was asked for."""
+    for number in range(_PASSES):
+        progress(0.2 + 0.8 * number / _PASSES, "encoding sound")
+        track = _encoded(request, setting)
+        off = abs(track.loudness.integrated - request.target)
+        fits = track.loudness.true_peak <= request.ceiling
+        if fits and off <= (_NEAR if number < _PASSES - 1 else _FAR):
+            return track
+        setting = setting.corrected(request, track.loudness)
+    heard = track.loudness
+    raise RenderRefused(
+        f"{request.source.name} comes out at {heard.integrated:.1f} LUFS,"
+        f" its peaks at {heard.true_peak:.1f} dBTP;"
+        f" {request.target:g} LUFS under {request.ceiling:g} dBTP cannot be reached:"
+        " the peaks are too far above the rest"
+    )
+
+
+def _encoded(request: FinishAudio, setting: _Setting) -> Soundtrack:
+    samples = length(request)
+    source = sound.exactly(sound.read(request.source), samples)
+    levelled = loudness.levelled(source, setting.gain, request.ceiling - setting.headroom)
+    size = sound.write_aac(request.path, sound.exactly(levelled, samples), request.bitrate)
+    return Soundtrack(
+        path=request.path,
+        samples=samples,
+        bitrate=round(size * 8 * RATE / samples),
+        gain=setting.gain,
+        loudness=loudness.measure(sound.exactly(sound.read(request.path), samples)),
+    )
+
+
+def _measured(request: FinishAudio) -> Loudness:
+    """The source's loudness; `BadInput` unless it lasts as long as the film to within one frame."""
+    found, due = 0, length(request)
+
+    def counted() -> Iterator[Samples]:
+        nonlocal found
+        for block in sound.read(request.source):
+            found += block.shape[1]
+            yield block
+
+    heard = loudness.measure(counted())
+    if abs(found - due) > RATE / request.fps:
+        raise BadInput(
+            f"{request.source.name} lasts {found / RATE:.3f} s where the film lasts {due / RATE:.3f} s; "
+            "give sound that is as long as the film"
+        )
+    return heard

@@ -1,0 +1,67 @@
+"""How loud sound is, by EBU R 128, and making it as loud as it should be without clipping."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from genlock.media import sound
+from genlock.media.operation import Progress, operation
+from genlock.media.soundtrack import Loudness, MeasureLoudness
+from genlock.media.synth import RATE, Samples
+
+SILENCE = -70.0
+SHORTEST = 0.4  # seconds: one block of the standard's gating
+_STEP = RATE // 10
+_OVERSAMPLED = 4 * RATE
+
+
+@operation("measure_loudness")
+def measure_file(request: MeasureLoudness, progress: Progress) -> Loudness:
+    """The loudness of a local file's first audio track; `RenderRefused` if it has none."""
+    progress(0.0, "listening")
+    return measure(sound.read(request.path))
+
+
+def measure(blocks: Iterable[Samples]) -> Loudness:
+    """Integrated loudness, loudness range and true peak of sound; less than 0.4 s count as silence."""
+    found: dict[str, str] = {}
+    meter = ("ebur128", "peak=true:metadata=1:framelog=quiet")
+    for frame in sound.through(_whole_steps(blocks), meter):
+        found = frame.metadata
+    if not found:
+        return Loudness(integrated=SILENCE, range=0.0, true_peak=-math.inf)
+    peak = float(found["lavfi.r128.true_peak"])
+    return Loudness(
+        integrated=max(SILENCE, float(found["lavfi.r128.I"])),
+        range=float(found["lavfi.r128.LRA"]),
+        true_peak=20 * math.log10(peak) if peak > 0 else -math.inf,
+    )
+
+
+def levelled(blocks: Iterable[Samples], gain: float, ceiling: float) -> Iterator[Samples]:
+    """Sound with `gain` dB added and its true peaks held under `ceiling` dBTP, as long as it was.
+
+    The limiter looks 5 ms ahead and works on four times the sample rate, so that it sees the peaks between
+    samples.
+    """
+    filters = (
+        ("volume", f"volume={gain:.4f}dB:precision=float"),
+        ("aresample", str(_OVERSAMPLED)),
+        ("alimiter", f"limit={10 ** (ceiling / 20):.6f}:attack=5:release=60:level=disabled:latency=1"),
+        ("aresample", str(RATE)),
+        ("aformat", f"sample_fmts=fltp:sample_rates={RATE}:channel_layouts=stereo"),
+    )
+    yield from map(sound.block, sound.through(blocks, *filters))
+
+
+def _whole_steps(blocks: Iterable[Samples]) -> Iterator[Samples]:
+    """The blocks, filled up to a whole tenth of a second: the meter reports nothing of a part."""
+    count = 0
+    for block in blocks:
+        count += block.shape[1]
+        yield block
+    if rest := -count % _STEP:
+        yield np.zeros((2, rest), dtype=np.float32)
