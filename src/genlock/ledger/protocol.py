@@ -156,7 +156,10 @@ class Ledger(Protocol):
         ...
 
     async def pause(self, job: str, reason: str = "") -> None:
-        """Nothing new is claimed in the job and its nested jobs; running tasks finish. `Conflict` if finished."""
+        """Nothing new is claimed in the job and its nested jobs; running tasks finish.
+
+        `Conflict` if finished; pausing again changes nothing.
+        """
         ...
 
     async def resume(self, job: str) -> Sequence[TaskRef]:

@@ -180,7 +180,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class JobRow:
-    """A job as it stands. `counts` is tasks by state over node-level rows and map children (no spread parents)."""
+    """A job as it stands; `last_event` is the number of its newest event."""
 
     id: str
     pipeline: str

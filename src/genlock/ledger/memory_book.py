@@ -1,0 +1,308 @@
+"""The pages of the in-memory ledger: its rows, and how one change of a task moves the rest of a job.
+
+Everything is found out by looking at the rows; nothing is counted on the side. That makes this
+slow for big maps and easy to believe, which is what a reference model is for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from genlock.clock import Clock
+from genlock.errors import ClaimLost, NotFound
+from genlock.ledger.records import (
+    Advance,
+    Claim,
+    Event,
+    Failure,
+    JobSpec,
+    JobState,
+    Kept,
+    NodeSpec,
+    TaskRef,
+    TaskState,
+)
+
+
+@dataclass
+class Task:
+    """One task; `opened` says that a mapped task's children are complete and were let go."""
+
+    ref: TaskRef
+    spec: NodeSpec
+    state: TaskState = TaskState.BLOCKED
+    item: str | None = None
+    attempt: int = 0
+    tries: int = 0
+    reclaims: int = 0
+    revision: int = 1
+    token: str | None = None
+    holder: str | None = None
+    due_at: datetime | None = None
+    signal: str | None = None
+    parked_for: str | None = None
+    progress: float | None = None
+    progress_note: str | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    input_hash: str | None = None
+    output: str | None = None
+    error: Failure | None = None
+    reason: str | None = None
+    kept: Kept | None = None
+    written: int = 0
+    opened: bool = False
+    child_job: str | None = None
+    notes: dict[str, str] = field(default_factory=dict)
+    history: list[tuple[int, TaskState, str | None]] = field(default_factory=list)
+
+    @property
+    def is_map(self) -> bool:
+        return self.spec.mapped and self.ref.index is None
+
+    def hides(self, job: Job) -> bool:
+        """A map's own row stands for nothing once there are children."""
+        return self.is_map and bool(job.maps[self.ref.node])
+
+
+@dataclass
+class Job:
+    """One job: `nodes` by name in graph order, `maps` the children of mapped nodes by index."""
+
+    spec: JobSpec
+    parent: TaskRef | None
+    created_at: datetime
+    updated_at: datetime
+    state: JobState = JobState.PENDING
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    deadline: timedelta | None = None
+    deadline_at: datetime | None = None
+    error: Failure | None = None
+    failed_task: str | None = None
+    nodes: dict[str, Task] = field(default_factory=dict)
+    maps: dict[str, list[Task]] = field(default_factory=lambda: defaultdict(list))
+    edges: dict[tuple[str, str], bool] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
+
+    def tasks(self) -> Iterator[Task]:
+        """In graph order, children behind their parent."""
+        for node in self.nodes.values():
+            yield node
+            yield from self.maps[node.ref.node] if node.is_map else ()
+
+    def ups(self, node: str) -> Iterator[tuple[Task, bool]]:
+        return ((self.nodes[up], optional) for (up, down), optional in self.edges.items() if down == node)
+
+    def downs(self, node: str) -> Iterator[tuple[Task, bool]]:
+        return ((self.nodes[down], optional) for (up, down), optional in self.edges.items() if up == node)
+
+    def satisfied(self, node: str) -> bool:
+        return all(
+            up.state is TaskState.DONE or (up.state is TaskState.SKIPPED and optional)
+            for up, optional in self.ups(node)
+        )
+
+
+@dataclass
+class Change:
+    """What a verb has made possible so far."""
+
+    ready: list[TaskRef] = field(default_factory=list)
+    claimed: list[Claim] = field(default_factory=list)
+    finished: list[str] = field(default_factory=list)
+
+    def advance(self) -> Advance:
+        return Advance(tuple(self.ready), tuple(self.claimed), tuple(self.finished))
+
+
+class Book:
+    """All jobs, and the moves that several verbs share."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.jobs: dict[str, Job] = {}
+        self._waiting: set[asyncio.Future[None]] = set()
+
+    async def stirred(self) -> None:
+        """Return after the next event of any job."""
+        waiting = asyncio.get_running_loop().create_future()
+        self._waiting.add(waiting)
+        try:
+            await waiting
+        finally:
+            self._waiting.discard(waiting)
+
+    def job(self, id: str) -> Job:
+        if id not in self.jobs:
+            raise NotFound(f"there is no job {id!r}")
+        return self.jobs[id]
+
+    def task(self, ref: TaskRef) -> Task:
+        job = self.job(ref.job)
+        found = job.nodes.get(ref.node)
+        if found and ref.index is not None:
+            children = job.maps[ref.node] if found.is_map else []
+            found = children[ref.index] if ref.index < len(children) else None
+        if found is None:
+            raise NotFound(f"job {ref.job!r} has no task {ref.key!r}")
+        return found
+
+    def held(self, claim: Claim) -> Task:
+        """The task behind a claim that still stands."""
+        try:
+            task = self.task(claim.task)
+        except NotFound as error:
+            raise ClaimLost(f"{claim.task} is gone: drop what you have") from error
+        if task.state is not TaskState.RUNNING or task.token != claim.token:
+            raise ClaimLost(f"{claim.task} is {task.state} and no longer yours: drop what you have")
+        return task
+
+    def tree(self, job: Job) -> list[Job]:
+        """The job and the jobs nested in it that still belong to their tasks, parents first."""
+        found = [job]
+        for task in job.tasks():
+            if task.child_job:
+                found += self.tree(self.jobs[task.child_job])
+        return found
+
+    def log(self, job: Job, kind: str, task: Task | None = None, /, **data: Any) -> None:
+        now = self.clock.now()
+        job.updated_at = now
+        key = task.ref.key if task else None
+        text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+        job.events.append(Event(job.spec.id, len(job.events) + 1, now, kind, key, text))
+        for waiting in self._waiting:
+            if not waiting.done():
+                waiting.set_result(None)
+
+    def ready(self, task: Task, change: Change, due_at: datetime | None = None) -> None:
+        """Anything -> ready; it counts as made ready if it can be claimed now."""
+        now = self.clock.now()
+        task.state, task.due_at = TaskState.READY, due_at or now
+        task.token = task.holder = task.signal = task.parked_for = None
+        if task.due_at <= now and self.jobs[task.ref.job].state.claimable:
+            change.ready.append(task.ref)
+
+    def finish(self, task: Task, state: TaskState, change: Change) -> None:
+        """Anything unfinished -> done, failed or skipped, and what follows from it in this job."""
+        job = self.jobs[task.ref.job]
+        task.state, task.finished_at = state, self.clock.now()
+        task.token = task.holder = task.due_at = task.signal = task.parked_for = None
+        if task.ref.index is not None:
+            self.gather(job, task, change)
+        elif state is TaskState.FAILED:
+            self.blame(job, task, task)
+        else:
+            self.release(job, task, change)
+
+    def blame(self, job: Job, node: Task, culprit: Task) -> None:
+        if job.error is None:
+            job.error, job.failed_task = node.error, culprit.ref.key
+
+    def gather(self, job: Job, child: Task, change: Change) -> None:
+        """spread -> done when the children are through; -> failed as soon as `need` is out of reach."""
+        parent = job.nodes[child.ref.node]
+        if parent.state is not TaskState.SPREAD:
+            return
+        children = job.maps[child.ref.node]
+        failed = sum(one.state is TaskState.FAILED for one in children)
+        need = len(children) if parent.spec.need is None else parent.spec.need
+        if len(children) - failed < need:
+            parent.error = child.error
+            parent.state, parent.finished_at = TaskState.FAILED, self.clock.now()
+            self.log_failed(job, parent)
+            self.blame(job, parent, child)
+        elif all(one.state.finished for one in children):
+            self.log(job, "task.done", parent)
+            self.finish(parent, TaskState.DONE, change)
+
+    def log_failed(
+        self, job: Job, task: Task, retry_at: datetime | None = None, *, final: bool = True
+    ) -> None:
+        error = task.error or Failure("Unknown", "")
+        self.log(
+            job,
+            "task.failed",
+            task,
+            kind=error.kind,
+            message=error.message,
+            final=final,
+            retry_at=retry_at.isoformat() if retry_at else None,
+        )
+
+    def release(self, job: Job, task: Task, change: Change) -> None:
+        """Free what waited for a node that is done or skipped, or skip it too."""
+        for down, optional in job.downs(task.ref.node):
+            if down.state is not TaskState.BLOCKED:
+                continue
+            if task.state is TaskState.SKIPPED and not optional:
+                down.reason = f"{task.ref.node} was skipped"
+                self.log(job, "task.skipped", down, reason=down.reason)
+                self.finish(down, TaskState.SKIPPED, change)
+            elif job.satisfied(down.ref.node):
+                self.ready(down, change)
+
+    def settle(self, job: Job, change: Change) -> None:
+        """Bring the job's state in step with its tasks, then its parent's."""
+        if job.state.finished:
+            return
+        before = job.state
+        live, parked = self._weigh(job.tasks())
+        if not live and not parked:
+            failed = any(node.state is TaskState.FAILED for node in job.nodes.values())
+            self.close(job, JobState.FAILED if failed else JobState.COMPLETED, change)
+            self.tell_owner(job, change)
+        elif job.state is not JobState.PAUSED:
+            running = JobState.RUNNING if job.started_at else JobState.PENDING
+            job.state = running if live else JobState.WAITING
+        if job.state is JobState.WAITING is not before:
+            self.log(job, "job.waiting")
+        if job.parent and JobState.WAITING in (before, job.state):
+            self.settle(self.jobs[job.parent.job], change)
+
+    def _weigh(self, tasks: Iterable[Task]) -> tuple[bool, bool]:
+        live = parked = False
+        for task in tasks:
+            nested = self.jobs[task.child_job].state if task.child_job else None
+            spread = task.state is TaskState.SPREAD and nested is not None
+            live |= task.state in (TaskState.READY, TaskState.RUNNING)
+            live |= spread and nested is not JobState.WAITING
+            parked |= task.state is TaskState.PARKED or (spread and nested is JobState.WAITING)
+            if live:
+                break
+        return live, parked
+
+    def close(self, job: Job, state: JobState, change: Change, **data: Any) -> None:
+        """The job is over: say so."""
+        job.state, job.finished_at = state, self.clock.now()
+        if state is JobState.FAILED and job.error:
+            data = {"kind": job.error.kind, "message": job.error.message, "task": job.failed_task} | data
+        self.log(job, f"job.{state}", **data)
+        change.finished.append(job.spec.id)
+
+    def tell_owner(self, job: Job, change: Change) -> None:
+        """The task that waits for this finished job comes to what the job came to."""
+        task = self.task(job.parent) if job.parent else None
+        if not task or task.state is not TaskState.SPREAD or task.child_job != job.spec.id:
+            return
+        parent = self.jobs[task.ref.job]
+        if job.state is JobState.COMPLETED:
+            task.output = json.dumps({"$job": job.spec.id}, separators=(",", ":"))
+            self.log(parent, "task.done", task)
+            self.finish(task, TaskState.DONE, change)
+        else:
+            error = job.error if job.state is JobState.FAILED else None
+            why = f": {error.message}" if error else ""
+            task.error = Failure(
+                error.kind if error else "Cancelled", f"nested job {job.spec.id} {job.state}{why}"
+            )
+            self.log_failed(parent, task)
+            self.finish(task, TaskState.FAILED, change)
+        self.settle(parent, change)

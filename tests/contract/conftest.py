@@ -1,0 +1,170 @@
+"""What every contract test gets: a ledger of each kind, a clock to turn, and a bench to work at."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from genlock.ledger.memory import MemoryLedger
+from genlock.ledger.protocol import Ledger, LedgerReader
+from genlock.ledger.records import (
+    Advance,
+    Claim,
+    EdgeSpec,
+    Failure,
+    JobFilter,
+    JobRow,
+    JobSpec,
+    NodeSpec,
+    TaskRef,
+    TaskRow,
+)
+
+
+class TurnedClock:
+    """Stands still until it is turned."""
+
+    def __init__(self) -> None:
+        self._now = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        return self._now
+
+    def monotonic(self) -> float:
+        return self._now.timestamp()
+
+    async def sleep(self, seconds: float) -> None:
+        self.turn(seconds)
+
+    def turn(self, seconds: float) -> datetime:
+        self._now += timedelta(seconds=seconds)
+        return self._now
+
+
+def _node(text: str | NodeSpec) -> NodeSpec:
+    return text if isinstance(text, NodeSpec) else NodeSpec(text.rstrip("*"), mapped=text.endswith("*"))
+
+
+def _edge(text: str) -> EdgeSpec:
+    upstream, _, downstream = text.partition(">")
+    return EdgeSpec(upstream.rstrip("?"), downstream, optional=upstream.endswith("?"))
+
+
+@dataclass
+class Bench:
+    """A ledger with short words for what the tests do all the time. `job` is the job they speak of."""
+
+    ledger: Ledger
+    reader: LedgerReader
+    clock: TurnedClock
+    job: str = "job-1"
+    claims: dict[TaskRef, Claim] = field(default_factory=dict)
+
+    def spec(self, id: str, *nodes: str | NodeSpec, edges: str = "", **options: Any) -> JobSpec:
+        """`"clips*"` is a mapped node, `"a>b"` an edge and `"a?>b"` an optional one."""
+        rows = [_node(node) for node in nodes]
+        wires = [_edge(edge) for edge in edges.split()]
+        return JobSpec(id, "film", '{"graph":1}', '{"input":1}', rows, wires, **options)
+
+    async def start(self, *nodes: str | NodeSpec, edges: str = "", **options: Any) -> tuple[TaskRef, ...]:
+        spec = self.spec(options.pop("id", self.job), *nodes, edges=edges, **options)
+        return (await self.ledger.create_job(spec)).ready
+
+    def ref(self, key: str) -> TaskRef:
+        job, colon, rest = key.rpartition(":")
+        return TaskRef(job if colon else self.job, rest)
+
+    async def claim(self, key: str, holder: str = "ann") -> Claim:
+        """The claim of one task that must be to be had; `"job:key"` names another job's."""
+        (claim,) = await self.ledger.claim(holder, tasks=[self.ref(key)])
+        return claim
+
+    async def do(self, key: str, output: str = '"out"', **options: Any) -> Advance:
+        return await self.ledger.succeed(await self.claim(key), output, **options)
+
+    async def fail(self, key: str, message: str = "no", retry_at: datetime | None = None) -> Advance:
+        return await self.ledger.fail(await self.claim(key), Failure("Oops", message), retry_at=retry_at)
+
+    async def skip(self, key: str, reason: str = "nothing to do") -> Advance:
+        return await self.ledger.skip(await self.claim(key), reason)
+
+    async def spread(self, key: str, *items: str) -> Advance:
+        return await self.ledger.spread(await self.claim(key), items, offset=0, last=True)
+
+    async def nest(self, key: str, child: str, *nodes: str | NodeSpec, **options: Any) -> Advance:
+        return await self.ledger.nest(await self.claim(key), self.spec(child, *nodes, **options))
+
+    async def can_claim(self, key: str) -> bool:
+        """Whether the task is to be had; takes it if so."""
+        return bool(await self.ledger.claim("ann", tasks=[self.ref(key)]))
+
+    async def task(self, key: str) -> TaskRow:
+        return await self.reader.task(self.ref(key))
+
+    async def row(self, job: str | None = None) -> JobRow:
+        return await self.reader.job(job or self.job)
+
+    async def state(self, key: str) -> str:
+        return str((await self.task(key)).state)
+
+    async def states(self, job: str | None = None) -> dict[str, str]:
+        return {row.ref.key: str(row.state) for row in await self.reader.tasks(job or self.job)}
+
+    async def job_state(self, job: str | None = None) -> str:
+        return str((await self.row(job)).state)
+
+    async def kinds(self, key: str | None = None, job: str | None = None) -> list[str]:
+        """The kinds of events of one task, or of the job itself."""
+        events = await self.reader.events(job or self.job)
+        return [event.kind for event in events if event.task == key]
+
+    async def last(self, kind: str, job: str | None = None) -> dict[str, Any]:
+        """The data of the newest event of this kind."""
+        events = await self.reader.events(job or self.job)
+        data: dict[str, Any] = json.loads([event.data for event in events if event.kind == kind][-1])
+        return data
+
+    def keys(self, refs: Sequence[TaskRef]) -> list[str]:
+        return [ref.key if ref.job == self.job else f"{ref.job}:{ref.key}" for ref in refs]
+
+    async def check(self) -> None:
+        """What must be true of any ledger at any time."""
+        for row in await self.reader.jobs(JobFilter(children=True), limit=1000):
+            events = await self.reader.events(row.id)
+            assert [event.seq for event in events] == list(range(1, len(events) + 1))
+            assert row.last_event == len(events)
+            tasks = await self.reader.tasks(row.id)
+            live = any(task.state in ("ready", "running") for task in tasks)
+            assert not (live and row.state in ("completed", "cancelled", "waiting"))
+            assert (row.finished_at is not None) == row.state.finished
+            for task in tasks:
+                assert (task.holder is not None) == (task.state == "running")
+
+
+@pytest.fixture
+def clock() -> TurnedClock:
+    return TurnedClock()
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def bench(request: pytest.FixtureRequest, clock: TurnedClock, tmp_path: Path) -> AsyncIterator[Bench]:
+    bench = await _open(request.param, clock, tmp_path)
+    yield bench
+    await bench.check()
+    await bench.ledger.close()
+
+
+async def _open(kind: str, clock: TurnedClock, tmp_path: Path) -> Bench:
+    if kind == "memory":
+        memory = MemoryLedger(clock)
+        return Bench(memory, memory, clock)
+    from genlock.ledger.sql import SqlLedger
+
+    ledger = await SqlLedger.open(tmp_path / "ledger.db", clock)
+    return Bench(ledger, ledger.reader, clock)
