@@ -80,9 +80,9 @@ def adapter(kind: Any, what: str) -> TypeAdapter[Any]:
         return TypeAdapter(kind)
     except PydanticUserError as error:
         raise GraphError(
-            f"{what} is {title(kind)}, which cannot be written as JSON: use pydantic models, dataclasses, "
-            f"lists of them, or JSON scalars; a tool is `*, name: {title(kind)} = provided()` "
-            f"({error.message.splitlines()[0]})"
+            f"{what} is {title(kind)}, which cannot be written as JSON ({error.message.splitlines()[0]}): "
+            "use pydantic models, dataclasses, lists of them, or JSON scalars; "
+            f"a tool is `*, name: {title(kind)} = provided()`"
         ) from error
 
 

@@ -17,6 +17,7 @@ from genlock.errors import GraphError
 P = ParamSpec("P")
 Q = ParamSpec("Q")
 R = TypeVar("R")
+S = TypeVar("S")
 A = TypeVar("A")
 B = TypeVar("B")
 C = TypeVar("C")
@@ -100,20 +101,20 @@ class Wired(Generic[P, R]):
 
     @overload
     def map(
-        self: Callable[Concatenate[A, Q], R], items: Sequence[A], /, *args: Q.args, **kwargs: Q.kwargs
-    ) -> list[R]: ...
+        self: Callable[Concatenate[A, Q], S], items: Sequence[A], /, *args: Q.args, **kwargs: Q.kwargs
+    ) -> list[S]: ...
     @overload
-    def map(self: Callable[[A], R], items: Sequence[A], /, *, need: int) -> list[R | None]: ...
+    def map(self: Callable[[A], S], items: Sequence[A], /, *, need: int) -> list[S | None]: ...
     @overload
-    def map(self: Callable[[A, B], R], items: Sequence[A], b: B, /, *, need: int) -> list[R | None]: ...
-    @overload
-    def map(
-        self: Callable[[A, B, C], R], items: Sequence[A], b: B, c: C, /, *, need: int
-    ) -> list[R | None]: ...
+    def map(self: Callable[[A, B], S], items: Sequence[A], b: B, /, *, need: int) -> list[S | None]: ...
     @overload
     def map(
-        self: Callable[[A, B, C, D], R], items: Sequence[A], b: B, c: C, d: D, /, *, need: int
-    ) -> list[R | None]: ...
+        self: Callable[[A, B, C], S], items: Sequence[A], b: B, c: C, /, *, need: int
+    ) -> list[S | None]: ...
+    @overload
+    def map(
+        self: Callable[[A, B, C, D], S], items: Sequence[A], b: B, c: C, d: D, /, *, need: int
+    ) -> list[S | None]: ...
     def map(self, items: Any, /, *args: Any, **kwargs: Any) -> Any:
         """One task for each item of a list; every other argument is the same for all.
 
@@ -137,22 +138,22 @@ class Gated(Generic[P, R]):
 
     @overload
     def map(
-        self: Callable[Concatenate[A, Q], R], items: Sequence[A], /, *args: Q.args, **kwargs: Q.kwargs
-    ) -> list[R] | None: ...
+        self: Callable[Concatenate[A, Q], S | None], items: Sequence[A], /, *args: Q.args, **kwargs: Q.kwargs
+    ) -> list[S] | None: ...
     @overload
-    def map(self: Callable[[A], R], items: Sequence[A], /, *, need: int) -> list[R | None] | None: ...
-    @overload
-    def map(
-        self: Callable[[A, B], R], items: Sequence[A], b: B, /, *, need: int
-    ) -> list[R | None] | None: ...
+    def map(self: Callable[[A], S | None], items: Sequence[A], /, *, need: int) -> list[S | None] | None: ...
     @overload
     def map(
-        self: Callable[[A, B, C], R], items: Sequence[A], b: B, c: C, /, *, need: int
-    ) -> list[R | None] | None: ...
+        self: Callable[[A, B], S | None], items: Sequence[A], b: B, /, *, need: int
+    ) -> list[S | None] | None: ...
     @overload
     def map(
-        self: Callable[[A, B, C, D], R], items: Sequence[A], b: B, c: C, d: D, /, *, need: int
-    ) -> list[R | None] | None: ...
+        self: Callable[[A, B, C], S | None], items: Sequence[A], b: B, c: C, /, *, need: int
+    ) -> list[S | None] | None: ...
+    @overload
+    def map(
+        self: Callable[[A, B, C, D], S | None], items: Sequence[A], b: B, c: C, d: D, /, *, need: int
+    ) -> list[S | None] | None: ...
     def map(self, items: Any, /, *args: Any, **kwargs: Any) -> Any:
         """As `map` without a gate; None if the flag turns out false."""
         return place(self._wired, (items, *args), kwargs, mapped=True, when=self._flag)
