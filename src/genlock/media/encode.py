@@ -1,0 +1,104 @@
+"""Encoding a segment: ready YUV planes in, H.264 in MP4 out; in rendering children only.
+
+Every segment of a film is encoded with the same settings by one thread, so that the same frames come
+out as the same bytes and all segments carry the same parameter sets: then they join by copying.
+"""
+
+from __future__ import annotations
+
+import os
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import av
+import numpy as np
+from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
+from numpy.typing import NDArray
+
+from genlock.media.segment import Encoding, Segment
+
+Plane = NDArray[np.uint8]
+TICKS_PER_FRAME = 512
+
+
+class Frame:
+    """A picture buffer of the encoder's own kind, whose planes are drawn into in place."""
+
+    def __init__(self, width: int, height: int) -> None:
+        self.buffer = av.VideoFrame(width, height, "yuv420p")
+        self.planes: list[Plane] = [_view(plane) for plane in self.buffer.planes]
+
+
+class SegmentWriter:
+    """Writes frames to a temporary file beside `to`, which takes its name only when all is well."""
+
+    def __init__(self, segment: Segment, to: Path) -> None:
+        self._to = to
+        self._draft = to.with_name(f".{to.name}.{os.getpid()}")
+        self._expected = segment.frames
+        self.frames = 0
+        self._container = av.open(
+            str(self._draft),
+            "w",
+            format="mp4",
+            options={"video_track_timescale": str(segment.fps * TICKS_PER_FRAME), "fflags": "+bitexact"},
+        )
+        self._stream = add_video(self._container, segment.size, segment.fps, segment.encoding)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def write(self, frame: Frame) -> None:
+        """Encode the next frame; its buffer may be drawn into again afterwards."""
+        frame.buffer.pts = self.frames
+        frame.buffer.time_base = self._stream.codec_context.time_base
+        self._container.mux(self._stream.encode(frame.buffer))
+        self.frames += 1
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                self._container.mux(self._stream.encode(None))
+            self._container.close()
+            if kind is None:
+                self._draft.replace(self._to)
+        finally:
+            self._draft.unlink(missing_ok=True)
+
+
+def add_video(
+    container: av.container.OutputContainer, size: tuple[int, int], fps: int, encoding: Encoding
+) -> av.VideoStream:
+    """A video stream whose parameter sets depend on nothing but these arguments."""
+    gop = round(fps * encoding.gop_seconds)
+    stream = container.add_stream(
+        encoding.codec,
+        rate=fps,
+        options={
+            "preset": encoding.preset,
+            "crf": str(encoding.crf),
+            "profile": encoding.profile,
+            "x264-params": f"keyint={gop}:min-keyint={gop}:scenecut=0:open-gop=0:threads=1:{encoding.tuning}",
+        },
+    )
+    stream.width, stream.height = size
+    stream.pix_fmt = "yuv420p"
+    context = stream.codec_context
+    context.time_base = Fraction(1, fps)
+    context.sample_aspect_ratio = Fraction(1, 1)
+    context.thread_count = 1
+    context.color_range = ColorRange.MPEG
+    context.color_primaries = ColorPrimaries.BT709
+    context.color_trc = ColorTrc.BT709
+    context.colorspace = Colorspace.ITU709
+    return stream
+
+
+def _view(plane: av.video.plane.VideoPlane) -> Plane:
+    """The plane's bytes as an array, without the padding at the end of its lines."""
+    lines: Plane = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
+    return lines[: plane.height, : plane.width]

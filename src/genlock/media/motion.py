@@ -1,0 +1,170 @@
+"""Camera moves on a still picture: where the camera looks, and how it gets from there to there.
+
+A view is what the frame shows of a picture. At zoom 1 it is the largest part of the picture that has
+the frame's shape, so nothing is ever stretched and no edge is ever seen.
+"""
+
+from __future__ import annotations
+
+import math
+from random import Random
+from typing import Annotated
+
+from pydantic import Field
+
+from genlock.media.operation import Value
+
+Size = tuple[int, int]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+MOVES = ("push", "pan", "pull", "lift", "push_across", "pan_back", "pull_across")
+
+_EASE = 0.25
+_SLACK = 1e-6
+_SOFTEST = 1.6
+_LEAST_ZOOM = 1.04
+_PUSH = (0.016, 0.022)
+_PAN = (0.022, 0.032)
+_PUSH_RANGE = (0.02, 0.12)
+
+
+class Picture(Value):
+    """A picture in the store: upright size in pixels, and the point that should stay in view."""
+
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    width: int = Field(ge=1)
+    height: int = Field(ge=1)
+    focus: tuple[Share, Share] = (0.5, 0.5)
+
+
+class View(Value):
+    """What the frame shows: its centre as shares of the picture's width and height, and the zoom."""
+
+    x: float
+    y: float
+    zoom: float = Field(ge=1)
+
+
+class Move(Value):
+    """From one view to another."""
+
+    start: View
+    end: View
+
+
+def cover(picture: Picture, size: Size) -> tuple[float, float]:
+    """The shares of the picture's width and height that the frame shows at zoom 1; one of them is 1."""
+    width, height = size
+    scale = max(width / picture.width, height / picture.height)
+    return width / scale / picture.width, height / scale / picture.height
+
+
+def enlargement(picture: Picture, size: Size, zoom: float) -> float:
+    """Frame pixels for each pixel of the picture; above 1 the picture is blown up."""
+    return max(size[0] / picture.width, size[1] / picture.height) * zoom
+
+
+def fits(view: View, picture: Picture, size: Size) -> bool:
+    """Whether the view lies inside the picture."""
+    wide, high = (share / view.zoom / 2 for share in cover(picture, size))
+    return wide - _SLACK <= view.x <= 1 - wide + _SLACK and high - _SLACK <= view.y <= 1 - high + _SLACK
+
+
+def aim(picture: Picture, size: Size, *, x: float, y: float, zoom: float) -> View:
+    """The view nearest to this point that lies inside the picture."""
+    wide, high = (share / zoom / 2 for share in cover(picture, size))
+    return View(x=_between(x, wide, 1 - wide), y=_between(y, high, 1 - high), zoom=zoom)
+
+
+def view_at(move: Move, share: float) -> View:
+    """The view when this share (0..1) of the move's time has passed.
+
+    The camera is slower at both ends but never stands still. Zoom grows by equal factors, which the
+    eye reads as an even speed; that also keeps every view between two that fit inside the picture.
+    """
+    at = share - _EASE * math.sin(2 * math.pi * share) / (2 * math.pi)
+    start, end = move.start, move.end
+    return View(
+        x=start.x + (end.x - start.x) * at,
+        y=start.y + (end.y - start.y) * at,
+        zoom=start.zoom * (end.zoom / start.zoom) ** at,
+    )
+
+
+def resting_view(picture: Picture, size: Size) -> View:
+    """The view in which two shots meet on the same picture, so that one may go on where the other ends."""
+    zoom = 1 + _headroom(picture, size) / 2
+    return aim(picture, size, x=picture.focus[0], y=picture.focus[1], zoom=zoom)
+
+
+def arrive(picture: Picture, size: Size, random: Random) -> Move:
+    """Into the view from which the next shot goes on."""
+    x, y = (focus + random.uniform(-0.04, 0.04) for focus in picture.focus)
+    return Move(start=aim(picture, size, x=x, y=y, zoom=1.0), end=resting_view(picture, size))
+
+
+def leave(picture: Picture, size: Size, random: Random) -> Move:
+    """On from the view in which the shot before ended, the same way."""
+    x, y = (focus + random.uniform(-0.04, 0.04) for focus in picture.focus)
+    zoom = 1 + _headroom(picture, size)
+    return Move(start=resting_view(picture, size), end=aim(picture, size, x=x, y=y, zoom=zoom))
+
+
+def choose_move(
+    picture: Picture, size: Size, *, kind: str, seconds: float, pace: float, random: Random
+) -> Move:
+    """A gentle move of this kind: about 2 % of zoom or 3 % of the frame a second, times `pace`."""
+    room = _headroom(picture, size)
+    growth = min(room, _between(random.uniform(*_PUSH) * seconds * pace, *_PUSH_RANGE))
+    reach = random.uniform(*_PAN) * seconds * pace
+    side = random.choice((-1, 1))
+    match kind:
+        case "push" | "pull":
+            move = _push(picture, size, growth, (0.0, 0.0))
+        case "push_across" | "pull_across":
+            move = _push(picture, size, growth, (side * reach / 2, side * reach / 4))
+        case "pan" | "pan_back" | "lift":
+            move = _pan(picture, size, room, side * reach, upright=kind == "lift")
+        case _:
+            raise ValueError(f"no camera move is called {kind!r}; there are {', '.join(MOVES)}")
+    return Move(start=move.end, end=move.start) if kind in ("pull", "pull_across", "pan_back") else move
+
+
+def _push(picture: Picture, size: Size, growth: float, drift: tuple[float, float]) -> Move:
+    """Towards the focus; `drift` is how far the start lies from it, in frames."""
+    wide, high = cover(picture, size)
+    x, y = picture.focus
+    start = aim(picture, size, x=x - drift[0] * wide, y=y - drift[1] * high, zoom=1.0)
+    return Move(start=start, end=aim(picture, size, x=x, y=y, zoom=1.0 + growth))
+
+
+def _pan(picture: Picture, size: Size, room: float, reach: float, *, upright: bool) -> Move:
+    """Along the side on which the picture has more to show than the frame; `reach` is in frames."""
+    wide, high = cover(picture, size)
+    along_y = upright if abs(wide - high) < 0.1 else high < wide
+    zoom = 1 + room * 0.7
+    x, y = picture.focus
+    dx, dy = (0.0, reach * high / 2) if along_y else (reach * wide / 2, 0.0)
+    centre = aim(picture, size, x=x, y=y, zoom=zoom)
+    limits = cover(picture, size)
+    cx = _leave_room(centre.x, abs(dx), limits[0] / zoom / 2)
+    cy = _leave_room(centre.y, abs(dy), limits[1] / zoom / 2)
+    return Move(
+        start=aim(picture, size, x=cx - dx, y=cy - dy, zoom=zoom),
+        end=aim(picture, size, x=cx + dx, y=cy + dy, zoom=min(zoom * 1.015, 1 + room)),
+    )
+
+
+def _leave_room(centre: float, reach: float, half: float) -> float:
+    """Move the middle of a pan inwards, so that the pan is not cut short at an edge."""
+    return _between(centre, half + reach, 1 - half - reach)
+
+
+def _headroom(picture: Picture, size: Size) -> float:
+    """How much zoom above 1 the picture bears before it gets soft; small pictures still get a little."""
+    return _between(_SOFTEST / enlargement(picture, size, 1.0), _LEAST_ZOOM, 1.12) - 1
+
+
+def _between(value: float, low: float, high: float) -> float:
+    """Clamp; when there is no room at all, the middle."""
+    return (low + high) / 2 if low > high else min(max(value, low), high)

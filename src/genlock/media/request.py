@@ -1,0 +1,212 @@
+"""What the operations on pictures and films are asked and what they answer: light, for the parent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from genlock.media.motion import Picture
+from genlock.media.operation import Request, Value
+from genlock.media.segment import Segment
+
+
+class PictureReport(Value):
+    """A picture as it really is, whatever its name says. Width and height are upright.
+
+    `turned` says that its EXIF orientation had to be applied; `sha256` is that of the file. `notes` say
+    in words what was out of the ordinary, such as a misleading file extension.
+    """
+
+    path: Path
+    sha256: str
+    bytes: int
+    width: int
+    height: int
+    format: str
+    mode: str
+    turned: bool
+    transparent: bool
+    profile: str | None
+    notes: tuple[str, ...] = ()
+
+
+class LookAtPicture(Request[PictureReport]):
+    """`look_at_picture`: decode a picture completely and say what it is. Raises `BadPicture`.
+
+    `name` is what people call the file, for messages; `pixels` is the most that is decoded.
+    """
+
+    path: Path
+    name: str | None = None
+    pixels: int = 100_000_000
+
+
+class ImportedPicture(Value):
+    """A working copy: upright, sRGB, opaque, 8-bit JPEG. `picture` is what plans are made of."""
+
+    report: PictureReport
+    path: Path
+    picture: Picture
+
+
+class ImportPicture(Request[ImportedPicture]):
+    """`import_picture`: write a working copy to `to`. Raises `BadPicture`.
+
+    It is scaled down until its short side is `short` pixels or its long side `long`, whichever makes it
+    larger: enough for a 1080p frame of any shape with room to zoom.
+    """
+
+    path: Path
+    to: Path
+    name: str | None = None
+    pixels: int = 100_000_000
+    short: int = 2160
+    long: int = 3840
+
+
+class RenderedSegment(Value):
+    """A segment's file. `seconds` is how long rendering took."""
+
+    path: Path
+    name: str
+    frames: int
+    bytes: int
+    seconds: float
+
+
+class RenderSegment(Request[RenderedSegment]):
+    """`render_segment`: draw and encode a segment. `sources` maps picture hashes to working copies."""
+
+    segment: Segment
+    sources: dict[str, Path]
+    to: Path
+
+
+class Part(Value):
+    """A rendered segment in a film, and how many frames it must have."""
+
+    path: Path
+    frames: int = Field(ge=1)
+
+
+class JoinedFilm(Value):
+    """A film without sound. `encoded_again` says why packets could not be copied; None: they were."""
+
+    path: Path
+    frames: int
+    fps: int
+    bytes: int
+    encoded_again: str | None = None
+
+
+class JoinSegments(Request[JoinedFilm]):
+    """`join`: one film from segments in order, by copying packets. Raises `CheckFailed` on lost frames."""
+
+    parts: list[Part] = Field(min_length=1)
+    fps: int
+    to: Path
+
+
+class MuxedFilm(Value):
+    """A finished film. `audio_samples` are at 48 kHz; 0 means that it has no sound."""
+
+    path: Path
+    frames: int
+    audio_samples: int
+    bytes: int
+
+
+class MuxFilm(Request[MuxedFilm]):
+    """`mux`: a joined film with one audio track (any local audio file), ready to be played and streamed.
+
+    Audio longer than the film is cut at the film's last frame; audio that ends more than a frame early
+    raises `RenderRefused`. `bitrate` is of the AAC track, in bits a second.
+    """
+
+    video: Path
+    audio: Path | None = None
+    to: Path
+    bitrate: int = 256_000
+
+
+class Image(Value):
+    """A still picture made from a film."""
+
+    path: Path
+    width: int
+    height: int
+    bytes: int
+    at: list[float] = Field(description="seconds into the film of each frame shown")
+
+
+class MakePoster(Request[Image]):
+    """`poster`: the best frame of a film's beginning as JPEG, no wider than `width`."""
+
+    film: Path
+    to: Path
+    width: int = 1280
+
+
+class MakeContactSheet(Request[Image]):
+    """`contact_sheet`: frames spaced evenly over a film, with their time codes, as one JPEG."""
+
+    film: Path
+    to: Path
+    columns: int = Field(default=4, ge=1, le=12)
+    rows: int = Field(default=5, ge=1, le=12)
+    width: int = 1600
+
+
+class VideoReport(Value):
+    """A video stream, counted packet by packet. `seconds` is frames / fps for constant rates."""
+
+    codec: str
+    profile: str | None
+    pixel_format: str
+    width: int
+    height: int
+    sample_aspect_ratio: str
+    fps: float
+    constant_rate: bool
+    frames: int
+    seconds: float
+    start: float
+    key_frames: list[int]
+    bitrate: int
+    primaries: int
+    transfer: int
+    matrix: int
+    range: Literal["limited", "full", "unknown"]
+
+
+class AudioReport(Value):
+    """An audio stream. `seconds` is what a player plays, without encoder priming."""
+
+    codec: str
+    profile: str | None
+    rate: int
+    channels: int
+    layout: str
+    seconds: float
+    start: float
+    bitrate: int
+
+
+class MediaReport(Value):
+    """What a film file contains. `faststart` says that players can begin before all of it has arrived."""
+
+    path: Path
+    bytes: int
+    container: str
+    seconds: float
+    faststart: bool
+    video: VideoReport | None
+    audio: AudioReport | None
+
+
+class ProbeMedia(Request[MediaReport]):
+    """`probe`: read all packets of a local film or audio file; decodes nothing."""
+
+    path: Path
