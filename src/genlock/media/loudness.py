@@ -12,7 +12,7 @@ from genlock.media.operation import Progress, operation
 from genlock.media.soundtrack import Loudness, MeasureLoudness
 from genlock.media.synth import RATE, Samples
 
-SILENCE = -70.0
+SILENCE, NO_PEAK = -70.0, -120.0
 SHORTEST = 0.4  # seconds: one block of the standard's gating
 _STEP = RATE // 10
 _OVERSAMPLED = 4 * RATE
@@ -32,12 +32,12 @@ def measure(blocks: Iterable[Samples]) -> Loudness:
     for frame in sound.through(_whole_steps(blocks), meter):
         found = frame.metadata
     if not found:
-        return Loudness(integrated=SILENCE, range=0.0, true_peak=-math.inf)
+        return Loudness(integrated=SILENCE, range=0.0, true_peak=NO_PEAK)
     peak = float(found["lavfi.r128.true_peak"])
     return Loudness(
         integrated=max(SILENCE, float(found["lavfi.r128.I"])),
         range=float(found["lavfi.r128.LRA"]),
-        true_peak=20 * math.log10(peak) if peak > 0 else -math.inf,
+        true_peak=max(NO_PEAK, 20 * math.log10(max(peak, 1e-9))),
     )
 
 

@@ -13,7 +13,7 @@ CEILING = -1.0
 
 
 class Loudness(Value):
-    """Loudness by EBU R 128 / ITU-R BS.1770: LUFS, LU, and dB of the true peak. Silence is -70 LUFS."""
+    """Loudness by EBU R 128: LUFS, LU, and dB of the true peak. Silence is -70 LUFS and -120 dB."""
 
     integrated: float
     range: float
@@ -29,8 +29,8 @@ class MeasureLoudness(Request[Loudness]):
 class Soundtrack(Value):
     """A finished AAC-LC track, 48 kHz stereo: `samples` a channel, `loudness` as heard after decoding.
 
-    `gain` is what was added to the source, in dB, before the limiter. `bitrate` is measured, in bits a second:
-    AAC takes fewer than it may for very plain sound, such as a single sine.
+    `gain` is what was added to the source, in dB, before the limiter. `bitrate` is measured, in bits a
+    second: AAC takes fewer than it may for very plain sound, such as a single sine.
     """
 
     path: Path
@@ -41,10 +41,10 @@ class Soundtrack(Value):
 
 
 class FinishAudio(Request[Soundtrack]):
-    """Ask for `source` as the sound of a film of `frames` frames at `fps`: as long, and as loud as it should be.
+    """Ask for `source` as the sound of a film of `frames` frames at `fps`: as long and as loud.
 
-    The source must be as long as the film to within a frame. `target` is in LUFS, `ceiling` in dBTP; both are
-    verified on the decoded result.
+    The source must be as long as the film to within a frame. `target` is in LUFS, `ceiling` in dBTP; both
+    are verified on the decoded result.
     """
 
     source: Path

@@ -1,0 +1,179 @@
+"""The film check: is this file what was planned, and fit to be published? Numbers, never a guess.
+
+Stillness is judged on frames averaged down to 120 pixels: a run of frames that hardly differ from its first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from itertools import pairwise
+
+import av
+
+from genlock.errors import RenderRefused
+from genlock.media import loudness, sound, watch
+from genlock.media.container import AudioTrack, Container, VideoTrack, inspect
+from genlock.media.operation import Progress, operation
+from genlock.media.report import CheckFilm, CheckReport, Finding, Span
+from genlock.media.synth import RATE
+from genlock.media.watch import Listener, Watched
+
+_BT709 = 1
+_GOP_SECONDS = 2.0
+_BLACK_SECONDS, _FREEZE_SECONDS, _SILENCE_SECONDS = 0.1, 1.0, 1.0
+_LOUDNESS_RANGE = 1.0
+
+
+@operation("check_film")
+def check(request: CheckFilm, progress: Progress) -> CheckReport:
+    """Look at everything a film must pass; never raises for what a film is like, only reports it."""
+    try:
+        container = inspect(request.path)
+    except (av.FFmpegError, OSError) as error:
+        return CheckReport(findings=[_finding("file", "an MP4 that opens", str(error), False)])
+    return CheckReport(findings=list(_findings(request, container, progress)))
+
+
+def _findings(request: CheckFilm, container: Container, progress: Progress) -> Iterator[Finding]:
+    yield _faststart(container)
+    yield _tracks(request, container)
+    if container.video:
+        yield from _format(request, container.video)
+        yield from _timing(request, container.video)
+        yield from _picture(request, _watched(request, progress))
+    if request.has_audio and container.audio:
+        yield from _sound_format(request, container.audio)
+        yield from _sound(request)
+
+
+def _finding(name: str, wanted: str, got: str, passed: bool) -> Finding:
+    return Finding(name=name, wanted=wanted, got=got, passed=passed)
+
+
+# The file
+
+
+def _faststart(container: Container) -> Finding:
+    order = [name for name in container.boxes if name in {"moov", "mdat"}]
+    passed = order[:1] == ["moov"] and "mdat" in order
+    return _finding("faststart", "moov before mdat", " ".join(container.boxes) or "no MP4 boxes", passed)
+
+
+def _tracks(request: CheckFilm, container: Container) -> Finding:
+    wanted = 2 if request.has_audio else 1
+    kinds = [name for name, track in (("picture", container.video), ("sound", container.audio)) if track]
+    passed = len(kinds) == wanted == container.tracks and "picture" in kinds
+    got = f"{container.tracks}: {' and '.join(kinds) or 'none of use'}"
+    return _finding("tracks", "2: picture and sound" if request.has_audio else "1: picture", got, passed)
+
+
+# The picture, as tagged
+
+
+def _format(request: CheckFilm, video: VideoTrack) -> Iterator[Finding]:
+    codec = f"{video.codec} {video.profile}"
+    yield _finding("codec", "h264 High", codec, codec == "h264 High")
+    yield _finding("pixels", "yuv420p", video.pixels, video.pixels == "yuv420p")
+    wanted, got = f"{request.width}×{request.height}", f"{video.width}×{video.height}"
+    yield _finding("size", wanted, got, wanted == got)
+    aspect = f"{video.aspect.numerator}:{video.aspect.denominator}" if video.aspect else "not said"
+    yield _finding("pixel aspect", "1:1", aspect, video.aspect == 1)
+    yield _colour(video)
+
+
+def _colour(video: VideoTrack) -> Finding:
+    tags = video.colour
+    ranges = {False: "video range", True: "full range", None: "no range"}
+    got = f"primaries {tags.primaries}, transfer {tags.transfer}, matrix {tags.matrix}, {ranges[tags.full]}"
+    wanted = "BT.709: primaries 1, transfer 1, matrix 1, video range"
+    numbers = {tags.primaries, tags.transfer, tags.matrix}
+    return _finding("colour", wanted, got, numbers == {_BT709} and tags.full is False)
+
+
+def _timing(request: CheckFilm, video: VideoTrack) -> Iterator[Finding]:
+    step = Fraction(1, request.fps)
+    steps = [later - earlier for earlier, later in pairwise(video.times)]
+    wrong = [number for number, found in enumerate(steps) if found != step]
+    got = f"{len(steps)} steps, {len(wrong)} of which differ"
+    if wrong:
+        got += f", first after frame {wrong[0]}: {float(steps[wrong[0]]):.5f} s"
+    yield _finding("frame rate", f"{request.fps} a second, every step {float(step):.5f} s", got, not wrong)
+    start = video.times[0] if video.times else Fraction(-1)
+    yield _finding("start", "0 s", f"{float(start):.5f} s", start == 0)
+    yield _groups(request, video)
+
+
+def _groups(request: CheckFilm, video: VideoTrack) -> Finding:
+    """Groups of pictures: each begins with an IDR, so each is closed, and none is longer than 2 s."""
+    ends = [*video.keys[1:], len(video.times)]
+    longest = max((end - start for start, end in zip(video.keys, ends, strict=True)), default=0)
+    got = f"{len(video.keys)} groups, the longest {longest / request.fps:.2f} s"
+    if video.open_keys:
+        got += f", {video.open_keys} open"
+    passed = bool(video.keys) and video.keys[0] == 0 and not video.open_keys
+    wanted = f"closed, {_GOP_SECONDS:g} s at most"
+    return _finding("groups of pictures", wanted, got, passed and longest <= _GOP_SECONDS * request.fps)
+
+
+# The picture, as seen
+
+
+def _watched(request: CheckFilm, progress: Progress) -> Watched:
+    record = Watched()
+    for record in watch.watch(request.path):
+        progress(0.8 * record.frames / max(request.frames, record.frames), "watching the film")
+    return record
+
+
+def _picture(request: CheckFilm, seen: Watched) -> Iterator[Finding]:
+    got = f"{seen.error or 'every frame'}; {seen.damaged} damaged"
+    yield _finding("decoding", "every frame, none damaged", got, seen.error is None and not seen.damaged)
+    yield _finding("frames", str(request.frames), str(seen.frames), seen.frames == request.frames)
+    yield _run("black", seen.black, request.blacks, request.fps, _BLACK_SECONDS)
+    yield _run("freeze", seen.still, request.holds, request.fps, _FREEZE_SECONDS)
+
+
+def _run(
+    name: str, runs: Sequence[tuple[float, float]], planned: Sequence[Span], fps: float, most: float
+) -> Finding:
+    """Whether the longest unplanned stretch of a fault is short enough; `runs` in frames."""
+    start, end = watch.longest(runs, [(span.start, span.end) for span in planned])
+    seconds = (end - start) / fps
+    got = f"{seconds:.2f} s" + (f" from {start / fps:.2f} s" if seconds else "")
+    return _finding(name, f"{most:g} s at most, unless planned", got, seconds <= most + 1e-6)
+
+
+# The sound
+
+
+def _sound_format(request: CheckFilm, audio: AudioTrack) -> Iterator[Finding]:
+    codec = f"{audio.codec} {audio.profile}, {audio.rate} Hz, {audio.channels} channels"
+    yield _finding(
+        "sound codec", "aac LC, 48000 Hz, 2 channels", codec, codec == "aac LC, 48000 Hz, 2 channels"
+    )
+    wanted, got = f"{request.bitrate / 1000:.0f} kbit/s at least", f"{audio.bitrate / 1000:.0f} kbit/s"
+    yield _finding("sound bit rate", wanted, got, audio.bitrate >= request.bitrate)
+    yield _finding("sound start", "0 s", f"{float(audio.start):.5f} s", audio.start == 0)
+    film = request.frames / request.fps
+    off = float(audio.end) - film
+    got = f"{float(audio.end):.3f} s, {off:+.3f} s"
+    yield _finding("sound length", f"{film:.3f} s, to one frame", got, abs(off) <= 1 / request.fps + 1e-9)
+
+
+def _sound(request: CheckFilm) -> Iterator[Finding]:
+    """What is heard, up to the last frame: what a decoder adds behind it is not part of the film."""
+    samples = round(request.frames * RATE / request.fps)
+    listener = Listener()
+    try:
+        level = loudness.measure(listener.hear(sound.exactly(sound.read(request.path), samples)))
+    except RenderRefused as error:
+        yield _finding("sound decoding", "all of it", str(error), False)
+        return
+    wanted = f"{request.loudness:g} ± {_LOUDNESS_RANGE:g} LUFS"
+    near = abs(level.integrated - request.loudness) <= _LOUDNESS_RANGE
+    yield _finding("loudness", wanted, f"{level.integrated:.1f} LUFS", near)
+    under = level.true_peak <= request.ceiling
+    yield _finding("true peak", f"{request.ceiling:g} dBTP at most", f"{level.true_peak:.1f} dBTP", under)
+    runs = [(start * request.fps, end * request.fps) for start, end in listener.silences()]
+    yield _run("silence", runs, request.silences, request.fps, _SILENCE_SECONDS)

@@ -1,0 +1,139 @@
+"""Watching a film for what a person would call broken: black, frozen, damaged frames, and silence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+from av.video.frame import VideoFrame
+from numpy.typing import NDArray
+
+from genlock.media.synth import RATE, Samples
+
+Luma = NDArray[np.uint8]
+
+_SMALL = 120  # pixels of the longer side in which frames are compared: coding noise averages out
+_BLACK = 30  # luma in video range, where 16 is black
+_BLACK_SHARE = 0.98
+# Levels of luma, for the pixel that 99 of 100 change less than. Within a second a slow move (a zoom of 2 % in
+# six seconds) changes it by 4 and more, coding noise on a frozen picture by 2 at most, at crf 28.
+_STILL = 2.0
+_STILL_SHARE = 99.0
+_QUIET = 10 ** (-55 / 20)
+_WINDOW = RATE // 50
+
+Run = tuple[int, int]
+
+
+@dataclass(slots=True)
+class Watched:
+    """What was seen: decoded frames, damaged ones, and runs (first, past the last) of black and of stillness.
+
+    `error` is what the decoder said when it gave up.
+    """
+
+    frames: int = 0
+    damaged: int = 0
+    black: list[Run] = field(default_factory=list)
+    still: list[Run] = field(default_factory=list)
+    error: str | None = None
+
+
+def watch(path: Path) -> Iterator[Watched]:
+    """Decode every frame; yields the growing record after each, so that progress can be told."""
+    record, reference = Watched(), None
+    try:
+        for frame in _decoded(path):
+            luma, index = _small(frame), record.frames
+            record.frames += 1
+            record.damaged += frame.is_corrupt
+            if np.mean(luma < _BLACK) >= _BLACK_SHARE:
+                _extend(record.black, index, index)
+            if reference is not None and _same(reference[1], luma):
+                _extend(record.still, index, reference[0])
+            else:
+                reference = (index, luma)
+            yield record
+    except av.FFmpegError as error:
+        record.error = str(error)
+    yield record
+
+
+class Listener:
+    """Notes the level of sound that passes by, in windows of 20 ms: the louder channel's root mean square."""
+
+    def __init__(self) -> None:
+        self._levels: list[NDArray[np.float32]] = []
+
+    def hear(self, blocks: Iterable[Samples]) -> Iterator[Samples]:
+        """The blocks, unchanged."""
+        rest = np.zeros((2, 0), dtype=np.float32)
+        for block in blocks:
+            yield block
+            rest = np.concatenate([rest, block], axis=1)
+            whole = rest.shape[1] // _WINDOW * _WINDOW
+            windows = rest[:, :whole].reshape(2, -1, _WINDOW)
+            self._levels.append(np.sqrt(np.mean(windows**2, axis=2)).max(axis=0))
+            rest = rest[:, whole:]
+
+    def silences(self) -> list[tuple[float, float]]:
+        """Where what was heard stayed under -55 dBFS, as (start, end) in seconds."""
+        levels = np.concatenate([np.zeros(0, dtype=np.float32), *self._levels])
+        quiet = np.concatenate([[False], levels < _QUIET, [False]])
+        edges = np.flatnonzero(np.diff(quiet.astype(np.int8))) * _WINDOW / RATE
+        return [(float(start), float(end)) for start, end in edges.reshape(-1, 2)]
+
+
+def longest(
+    runs: Sequence[tuple[float, float]], planned: Sequence[tuple[float, float]]
+) -> tuple[float, float]:
+    """The longest stretch of a run that was not planned, as (start, end); (0, 0) if there is none."""
+    best = (0.0, 0.0)
+    for start, end in runs:
+        at = start
+        for hold in sorted(planned):
+            if hold[0] > at:
+                best = max(best, (at, min(hold[0], end)), key=_length)
+            at = max(at, hold[1])
+        best = max(best, (at, end), key=_length)
+    return best
+
+
+def _length(run: tuple[float, float]) -> float:
+    return run[1] - run[0]
+
+
+def _decoded(path: Path) -> Iterator[VideoFrame]:
+    with av.open(str(path), options={"protocol_whitelist": "file"}) as container:
+        stream = container.streams.video[0]
+        stream.thread_type = "AUTO"
+        yield from container.decode(stream)
+
+
+def _small(frame: VideoFrame) -> Luma:
+    """The frame's luma, averaged down: coding noise goes, what moves stays."""
+    if frame.format.name != "yuv420p":
+        frame = frame.reformat(format="gray")
+    plane = frame.planes[0]
+    full = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]
+    scale = max(1, round(max(plane.width, plane.height) / _SMALL))
+    size = (max(1, plane.width // scale), max(1, plane.height // scale))
+    return np.asarray(cv2.resize(full, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def _same(one: Luma, other: Luma) -> bool:
+    if one.shape != other.shape:
+        return False
+    return bool(np.percentile(cv2.absdiff(one, other), _STILL_SHARE) <= _STILL)
+
+
+def _extend(runs: list[Run], index: int, first: int) -> None:
+    """Add a frame to the run it continues, or begin one at `first`."""
+    if runs and runs[-1][1] == index:
+        runs[-1] = (runs[-1][0], index + 1)
+    else:
+        runs.append((first, index + 1))
