@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from genlock.ledger.memory import MemoryLedger
 
 from genlock.clock import Clock, SystemClock
 from genlock.engine.attempt import Limits
@@ -20,6 +19,7 @@ from genlock.engine.engine import Engine
 from genlock.engine.retry import RetryDefault
 from genlock.executors.embedded import Embedded
 from genlock.executors.resource import Resources
+from genlock.ledger.memory import MemoryLedger
 
 
 @dataclass

@@ -59,7 +59,7 @@ async def test_one_task_done_again_reruns_only_what_its_result_reaches(world):
     log = Log()
     engine = await world.start(reel, tools={Log: log})
     view = await engine.start("reel", {"n": 3})
-    assert await engine.result(reel, view.id) == "3: 0.0 1.0 2.0"
+    assert await engine.result(reel, view.id) == "3: 0.1 1.1 2.1"
     log.clear()
     preview = await engine.redo(view.id, "take/1", dry_run=True)
     assert (preview.redone, preview.dry_run) == (["take/1"], True)
@@ -67,7 +67,7 @@ async def test_one_task_done_again_reruns_only_what_its_result_reaches(world):
     assert log == []
     done = await engine.redo(view.id, "take/1")
     assert (done.redone, done.maybe, done.kept) == (preview.redone, preview.maybe, preview.kept)
-    assert await engine.result(reel, view.id) == "3: 0.0 1.1 2.0"
+    assert await engine.result(reel, view.id) == "3: 0.1 1.2 2.1"
     assert sorted(log) == ["joined", "lengths", "report", "take 1"]
 
 
@@ -78,7 +78,7 @@ async def test_what_comes_out_the_same_is_not_passed_on(world):
     await engine.result(reel, view.id)
     log.clear()
     await engine.redo(view.id, "listing")
-    assert await engine.result(reel, view.id) == "2: 0.0 1.0"
+    assert await engine.result(reel, view.id) == "2: 0.1 1.1"
     assert log == ["listing"]
     kinds = [e.kind for e in await engine.events(view.id, limit=10_000)]
     assert kinds.count("task.kept") == 5
@@ -90,7 +90,7 @@ async def test_a_whole_stage_can_be_done_again(world):
     view = await engine.start("reel", {"n": 2})
     await engine.result(reel, view.id)
     await engine.redo(view.id, "take")
-    assert await engine.result(reel, view.id) == "2: 0.1 1.1"
+    assert await engine.result(reel, view.id) == "2: 0.2 1.2"
 
 
 async def test_what_is_not_there_or_not_done_cannot_be_done_again(world):

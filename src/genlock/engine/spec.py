@@ -41,7 +41,7 @@ def job_spec(
 def child_spec(pipeline: Pipeline[..., Any], claim: Claim, inputs: Mapping[str, Any]) -> JobSpec:
     """A nested job; its id follows from its parent's task, so nesting twice makes one job."""
     key = claim.task.key.replace("/", "-")
-    take = f"-r{claim.revision}" if claim.revision else ""
+    take = f"-r{claim.revision}" if claim.revision > 1 else ""
     return job_spec(pipeline, inputs, id=f"{claim.task.job}.{key}{take}")
 
 

@@ -44,7 +44,7 @@ class Task(Protocol):
 
     @property
     def revision(self) -> int:
-        """How often the task was redone, from 0: another take for stages that can give one."""
+        """1, and one more for each redo: another take for stages that can give one."""
         ...
 
     @property

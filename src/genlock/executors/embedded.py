@@ -122,7 +122,8 @@ class Embedded:
         if due is not None:
             wait = min(wait, max(0.001, (due - self._engine.clock.now()).total_seconds()))
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._bell.wait(), wait)
+            async with asyncio.timeout(wait):  # wait_for of Python 3.11 may swallow a cancellation
+                await self._bell.wait()
 
     async def _claim(self) -> bool:
         """Take what fits, a kind of resource at a time; True if there may be more."""

@@ -184,7 +184,8 @@ class Ledger(Protocol):
 
     async def expire(self) -> Sequence[TaskRef]:
         """Wake parked tasks that are due, and fail jobs past their deadline (tasks stay as they are,
-        running ones lose their claim and are ready: `retry` goes on from there). Answers with what is ready.
+        running ones lose their claim and are ready: `retry` goes on from there). Answers with the tasks
+        woken and those that lost their claim, which their holder has to stop.
         """
         ...
 

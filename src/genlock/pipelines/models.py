@@ -60,3 +60,125 @@ class CampaignOrder(Order):
         wide, high = map(int, self.aspect.split(":"))
         long = round(short * max(wide, high) / min(wide, high) / 2) * 2
         return (long, short) if wide >= high else (short, long)
+
+
+class Asset(BaseModel):
+    """A photo taken in: its working copy in the store, and what it is."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str = Field(description="the file's name as the person knows it")
+    picture: Picture
+    artifact: Artifact
+    notes: tuple[str, ...] = ()
+
+
+class Pair(BaseModel):
+    """Two photos that make one clip, in the order of the film, and why they were chosen."""
+
+    model_config = ConfigDict(frozen=True)
+
+    first: Asset
+    last: Asset
+    score: float = Field(ge=0, le=1)
+    criteria: dict[str, float]
+    reason: str
+
+
+class Brief(BaseModel):
+    """One clip to be made: what the camera does, and the photos it does it on."""
+
+    model_config = ConfigDict(frozen=True)
+
+    shot: Shot
+    first: Asset
+    last: Asset
+
+
+class Storyboard(BaseModel):
+    """The film before it is made."""
+
+    model_config = ConfigDict(frozen=True)
+
+    plan: FilmPlan
+    briefs: list[Brief]
+
+
+class Clip(BaseModel):
+    """A clip's body, encoded once. `segment` is the hash of how it was made, `brief` with the take used."""
+
+    model_config = ConfigDict(frozen=True)
+
+    brief: Brief
+    segment: str
+    frames: int
+    artifact: Artifact
+
+
+class Piece(BaseModel):
+    """One segment of the film as it was joined."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: Literal["body", "transition"]
+    segment: str
+    frames: int
+    artifact: Artifact
+
+
+class Cut(BaseModel):
+    """The film without sound."""
+
+    model_config = ConfigDict(frozen=True)
+
+    artifact: Artifact
+    frames: int
+    pieces: list[Piece]
+
+
+class Music(BaseModel):
+    """The film's sound, at its final loudness."""
+
+    model_config = ConfigDict(frozen=True)
+
+    artifact: Artifact
+    key: str
+    tempo: float
+    integrated: float = Field(description="LUFS")
+    true_peak: float = Field(description="dBTP")
+
+
+class Print(BaseModel):
+    """The film with sound, as it will be delivered if it passes."""
+
+    model_config = ConfigDict(frozen=True)
+
+    artifact: Artifact
+    frames: int
+
+
+class Checked(BaseModel):
+    """A film that has passed, with the numbers."""
+
+    model_config = ConfigDict(frozen=True)
+
+    film: Print
+    report: dict[str, Any]
+
+
+class Film(BaseModel):
+    """What a campaign comes to. `path` is where the copy was written that was asked for."""
+
+    model_config = ConfigDict(frozen=True)
+
+    film: Artifact
+    poster: Artifact
+    contact_sheet: Artifact
+    frames: int
+    seconds: float
+    width: int
+    height: int
+    fps: int
+    clips: int
+    report: dict[str, Any]
+    path: str | None = None

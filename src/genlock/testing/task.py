@@ -25,7 +25,7 @@ class FakeTask:
     key: str = "job/stage"
     index: int | None = None
     attempt: int = 1
-    revision: int = 0
+    revision: int = 1
     signals: Mapping[str, Any] = field(default_factory=dict)
     notes: dict[str, Any] = field(default_factory=dict)
     reports: list[tuple[float, str | None]] = field(default_factory=list)

@@ -1,0 +1,266 @@
+"""Photos into a campaign film: choose pairs, plan, make a clip of each, join, add music, check, store."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from itertools import pairwise
+from pathlib import Path
+
+from genlock import pipeline, provided, stage
+from genlock.engine.task import Task
+from genlock.errors import BadPicture, CheckFailed
+from genlock.media.choice import Candidate, ChoosePairs
+from genlock.media.mood import MOODS
+from genlock.media.plan import FilmPlan, Shot, plan_shots, retake
+from genlock.media.report import CheckFilm
+from genlock.media.request import (
+    ImportPicture,
+    JoinSegments,
+    MakeContactSheet,
+    MakePoster,
+    MuxFilm,
+    Part,
+)
+from genlock.media.segment import body, segments
+from genlock.media.soundtrack import FinishAudio
+from genlock.media.tune import ComposeMusic
+from genlock.pipelines.models import (
+    Asset,
+    Brief,
+    CampaignOrder,
+    Checked,
+    Clip,
+    Cut,
+    Film,
+    Music,
+    Pair,
+    Piece,
+    Print,
+    Storyboard,
+)
+from genlock.pipelines.studio import Studio
+from genlock.store.artifact import Artifact
+
+FPS = 30
+PACE = {"calm": 1.0, "bold": 1.5, "cinematic": 0.8}
+
+
+@stage(name="asset_collection", resources={"cpu": 1})
+async def collect_assets(
+    photos: list[str], *, studio: Studio = provided(), task: Task = provided()
+) -> list[Asset]:
+    """Working copies of all photos, in the store. All that cannot be used are named together."""
+    done = 0
+
+    async def one(number: int, photo: str) -> Asset | BadPicture:
+        nonlocal done
+        try:
+            return await _import(number, photo, studio, task)
+        except BadPicture as error:
+            return error
+        finally:
+            done += 1
+            await task.report(done / len(photos), f"{done} of {len(photos)} photos")
+
+    found = await asyncio.gather(*(one(number, photo) for number, photo in enumerate(photos)))
+    bad = [each for each in found if isinstance(each, BadPicture)]
+    if bad:
+        raise BadPicture(f"{len(bad)} of {len(photos)} photos cannot be used: " + "; ".join(map(str, bad)))
+    return [each for each in found if isinstance(each, Asset)]
+
+
+async def _import(number: int, photo: str, studio: Studio, task: Task) -> Asset:
+    studio.need_room()
+    path = Path(photo)
+    to = task.workdir / f"{number}.jpg"
+    made = await studio.pool.run("import_picture", ImportPicture(path=path, to=to, name=path.name))
+    artifact = await studio.keep(to, "image/jpeg")
+    return Asset(name=path.name, picture=made.picture, artifact=artifact, notes=made.report.notes)
+
+
+@stage(name="image_pair_selection", resources={"cpu": 1})
+async def select_pairs(
+    assets: list[Asset], count: int, seed: int, *, studio: Studio = provided(), task: Task = provided()
+) -> list[Pair]:
+    """The pairs that make the best clips, in the order of the film."""
+    by_hash = {asset.artifact.sha256: asset for asset in assets}
+    paths = await studio.paths(asset.artifact for asset in by_hash.values())
+    candidates = [
+        Candidate(id=sha256, path=path, sha256=sha256) for sha256, path in zip(by_hash, paths, strict=True)
+    ]
+    request = ChoosePairs(pictures=candidates, count=count, seed=seed)
+    choice = await studio.run("choose_pairs", request, task)
+    return [
+        Pair(
+            first=by_hash[pair.first],
+            last=by_hash[pair.last],
+            score=pair.score,
+            criteria=pair.criteria,
+            reason=pair.reason,
+        )
+        for pair in choice.pairs
+    ]
+
+
+@stage(name="sub_job_creation")
+async def plan_film(pairs: list[Pair], order: CampaignOrder) -> Storyboard:
+    """Tempo, cuts, camera moves and transitions of the whole film, in frames, before anything is made."""
+    mood = MOODS[order.music_style or order.style]
+    plan = plan_shots(
+        [(pair.first.picture, pair.last.picture) for pair in pairs],
+        size=order.size,
+        fps=FPS,
+        seconds_per_clip=order.clip_duration,
+        seed=order.seed,
+        tempo=mood.tempo,
+        mood=mood.name,
+        transition=order.transitions,
+        pace=PACE[order.style],
+    )
+    briefs = [
+        Brief(shot=shot, first=pair.first, last=pair.last)
+        for shot, pair in zip(plan.shots, pairs, strict=True)
+    ]
+    return Storyboard(plan=plan, briefs=briefs)
+
+
+@stage(name="video_generation", resources={"cpu": 1})
+async def make_clip(brief: Brief, *, studio: Studio = provided(), task: Task = provided()) -> Clip:
+    """One clip's body, rendered from its photos. Made again, it gets other camera moves."""
+    shot = retake(brief.shot, task.revision - 1) if task.revision > 1 else brief.shot
+    segment = body(shot)
+    artifact = await studio.segment(segment, _sources(brief), task)
+    used = brief.model_copy(update={"shot": shot})
+    return Clip(brief=used, segment=segment.name, frames=segment.frames, artifact=artifact)
+
+
+def _sources(*briefs: Brief) -> list[Artifact]:
+    return [asset.artifact for brief in briefs for asset in (brief.first, brief.last)]
+
+
+@stage(name="audio_generation", resources={"cpu": 1})
+async def compose_music(
+    plan: FilmPlan, seed: int, *, studio: Studio = provided(), task: Task = provided()
+) -> Music:
+    """Music that ends with the film, at its final loudness."""
+    raw, finished = task.workdir / "music.wav", task.workdir / "music.m4a"
+    compose = ComposeMusic(
+        path=raw, frames=plan.total_frames, fps=plan.fps, mood=plan.mood, tempo=plan.tempo, seed=seed
+    )
+    tune = await studio.run("compose_music", compose, task, share=(0.0, 0.6))
+    finish = FinishAudio(source=raw, path=finished, frames=plan.total_frames, fps=plan.fps)
+    track = await studio.run("finish_audio", finish, task, share=(0.6, 1.0))
+    return Music(
+        artifact=await studio.keep(finished, "audio/mp4"),
+        key=tune.key,
+        tempo=tune.tempo,
+        integrated=track.loudness.integrated,
+        true_peak=track.loudness.true_peak,
+    )
+
+
+@stage(name="video_combination", resources={"cpu": 1})
+async def combine_clips(
+    board: Storyboard, clips: list[Clip], *, studio: Studio = provided(), task: Task = provided()
+) -> Cut:
+    """The clips and the transitions between them as one film. Only what is new is rendered."""
+    shots = [clip.brief.shot for clip in clips]
+    plan = board.plan.model_copy(update={"shots": shots})
+    bodies = iter(clips)
+    sources = {artifact.sha256: artifact for clip in clips for artifact in _sources(clip.brief)}
+    pieces = []
+    planned = segments(plan)
+    for number, segment in enumerate(planned):
+        if segment.kind == "body":
+            artifact = next(bodies).artifact
+        else:
+            share = (0.8 * number / len(planned), 0.8 * (number + 1) / len(planned))
+            artifact = await studio.segment(
+                segment, [sources[name] for name in segment.sources], task, share=share
+            )
+        pieces.append(
+            Piece(kind=segment.kind, segment=segment.name, frames=segment.frames, artifact=artifact)
+        )
+    paths = await studio.paths(piece.artifact for piece in pieces)
+    parts = [Part(path=path, frames=piece.frames) for path, piece in zip(paths, pieces, strict=True)]
+    to = task.workdir / "cut.mp4"
+    joined = await studio.run("join", JoinSegments(parts=parts, fps=plan.fps, to=to), task, share=(0.8, 1.0))
+    return Cut(artifact=await studio.keep(to, "video/mp4"), frames=joined.frames, pieces=pieces)
+
+
+@stage(name="audio_merging", resources={"cpu": 1})
+async def merge_audio(
+    cut: Cut, music: Music | None, *, studio: Studio = provided(), task: Task = provided()
+) -> Print:
+    """Picture and sound in one file that players and browsers start at once."""
+    video = await studio.store.path(cut.artifact)
+    audio = await studio.store.path(music.artifact) if music else None
+    to = task.workdir / "film.mp4"
+    made = await studio.run("mux", MuxFilm(video=video, audio=audio, to=to), task)
+    return Print(artifact=await studio.keep(to, "video/mp4"), frames=made.frames)
+
+
+@stage(name="film_check", resources={"cpu": 1})
+async def check_film(
+    film: Print, plan: FilmPlan, with_audio: bool, *, studio: Studio = provided(), task: Task = provided()
+) -> Checked:
+    """Decode the film and hold it against the plan and the delivery standard. `CheckFailed` has the numbers."""
+    request = CheckFilm(
+        path=await studio.store.path(film.artifact),
+        width=plan.width,
+        height=plan.height,
+        frames=plan.total_frames,
+        fps=plan.fps,
+        has_audio=with_audio,
+    )
+    report = await studio.run("check_film", request, task)
+    if not report.passed:
+        raise CheckFailed(report.sentence())
+    return Checked(film=film, report=report.model_dump(mode="json"))
+
+
+@stage(name="video_storage", resources={"cpu": 1})
+async def store_film(
+    checked: Checked,
+    board: Storyboard,
+    output: str | None,
+    *,
+    studio: Studio = provided(),
+    task: Task = provided(),
+) -> Film:
+    """The film with a poster and a contact sheet, and a copy where the order asked for one."""
+    path = await studio.store.path(checked.film.artifact)
+    poster, sheet = task.workdir / "poster.jpg", task.workdir / "sheet.jpg"
+    await studio.run("poster", MakePoster(film=path, to=poster), task, share=(0.0, 0.3))
+    await studio.run("contact_sheet", MakeContactSheet(film=path, to=sheet), task, share=(0.3, 0.9))
+    plan = board.plan
+    if output is not None:
+        await studio.store.export(checked.film.artifact, Path(output))
+    return Film(
+        film=checked.film.artifact,
+        poster=await studio.keep(poster, "image/jpeg"),
+        contact_sheet=await studio.keep(sheet, "image/jpeg"),
+        frames=plan.total_frames,
+        seconds=plan.duration,
+        width=plan.width,
+        height=plan.height,
+        fps=plan.fps,
+        clips=len(plan.shots),
+        report=checked.report,
+        path=output,
+    )
+
+
+@pipeline
+def campaign(order: CampaignOrder) -> Film:
+    """A campaign film from photos."""
+    assets = collect_assets(order.photos)
+    pairs = select_pairs(assets, order.num_pairs, order.seed)
+    board = plan_film(pairs, order)
+    clips = make_clip.map(board.briefs)
+    music = compose_music.when(order.with_audio)(board.plan, order.seed)
+    cut = combine_clips(board, clips)
+    film = merge_audio(cut, music)
+    checked = check_film(film, board.plan, order.with_audio)
+    return store_film(checked, board, order.output)
