@@ -18,6 +18,7 @@ from genlock.engine.retry import RetryDefault
 from genlock.executors.embedded import Embedded, Recovery
 from genlock.executors.resource import Resources
 from genlock.media.pool import RenderPool
+from genlock.pipelines.studio import Studio
 from genlock.settings import Settings
 from genlock.store.artifact import Freed, Store
 from genlock.store.local import LocalStore
@@ -70,16 +71,12 @@ async def open_home(
     settings.home.mkdir(parents=True, exist_ok=True)
     ledger = await SqlLedger.open(settings.database, clock)
     store = LocalStore(settings.store)
-    pool = RenderPool(
-        workers=settings.cpu,
-        memory=settings.child_memory_mb << 20,
-        stall=settings.child_stall.total_seconds(),
-    )
+    pool = _pool(settings)
     engine = Engine(
         ledger,
         ledger.reader,
         [*pipelines().values(), *more],
-        {RenderPool: pool, Store: store, **(tools or {})},
+        {Studio: Studio(pool, store, clock, reserve=settings.disk_reserve), **(tools or {})},
         clock=clock,
         work=settings.work,
         deadline=settings.deadline,
@@ -97,6 +94,14 @@ async def open_home(
             if executor is not None:
                 await executor.stop()
             await ledger.close()
+
+
+def _pool(settings: Settings) -> RenderPool:
+    return RenderPool(
+        workers=settings.cpu,
+        memory=settings.child_memory_mb << 20,
+        stall=settings.child_stall.total_seconds(),
+    )
 
 
 def _executor(engine: Engine, settings: Settings) -> Embedded:

@@ -139,7 +139,7 @@ class Attempts:
             start += PAGE
 
     async def _park(self, claim: Claim, signal: Parked) -> Advance:
-        if signal.signal is None and signal.until is not None:
+        if not signal.reason and signal.until is not None:  # a snooze: nothing to tell people
             await self._ledger.snooze(claim, signal.until)
             return Advance()
         return await self._ledger.park(claim, signal.reason, signal=signal.signal, until=signal.until)

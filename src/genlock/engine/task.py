@@ -133,7 +133,7 @@ class LedgerTask:
 
     async def snooze(self, until: datetime) -> None:
         if self._clock.now() < until:
-            raise Parked(f"snoozes until {until:%Y-%m-%d %H:%M:%S} UTC", until=until)
+            raise Parked("", until=until)
 
     async def _event_deadline(self, name: str, timeout: timedelta | None) -> datetime | None:
         """The first attempt's deadline holds: waking up for another reason does not start it anew."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-from itertools import pairwise
 from pathlib import Path
 
 from genlock import pipeline, provided, stage
@@ -12,7 +10,7 @@ from genlock.engine.task import Task
 from genlock.errors import BadPicture, CheckFailed
 from genlock.media.choice import Candidate, ChoosePairs
 from genlock.media.mood import MOODS
-from genlock.media.plan import FilmPlan, Shot, plan_shots, retake
+from genlock.media.plan import FilmPlan, plan_shots, retake
 from genlock.media.report import CheckFilm
 from genlock.media.request import (
     ImportPicture,
@@ -197,7 +195,7 @@ async def merge_audio(
     video = await studio.store.path(cut.artifact)
     audio = await studio.store.path(music.artifact) if music else None
     to = task.workdir / "film.mp4"
-    made = await studio.run("mux", MuxFilm(video=video, audio=audio, to=to), task)
+    made = await studio.run("mux", MuxFilm(video=video, audio=audio, fps=FPS, to=to), task)
     return Print(artifact=await studio.keep(to, "video/mp4"), frames=made.frames)
 
 
@@ -205,7 +203,7 @@ async def merge_audio(
 async def check_film(
     film: Print, plan: FilmPlan, with_audio: bool, *, studio: Studio = provided(), task: Task = provided()
 ) -> Checked:
-    """Decode the film and hold it against the plan and the delivery standard. `CheckFailed` has the numbers."""
+    """Decode the film and hold it against the plan and the delivery rules. `CheckFailed` has the numbers."""
     request = CheckFilm(
         path=await studio.store.path(film.artifact),
         width=plan.width,

@@ -7,6 +7,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from genlock.media.plan import FilmPlan, Picture, Shot
+from genlock.store.artifact import Artifact
+
 
 def _absolute(path: str) -> str:
     if not Path(path).is_absolute():
