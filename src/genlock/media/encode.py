@@ -6,7 +6,6 @@ out as the same bytes and all segments carry the same parameter sets: then they 
 
 from __future__ import annotations
 
-import os
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +16,7 @@ import numpy as np
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 from numpy.typing import NDArray
 
-from genlock.media.segment import Encoding, Segment
+from genlock.media.segment import Encoding
 
 Plane = NDArray[np.uint8]
 TICKS_PER_FRAME = 512
@@ -31,43 +30,38 @@ class Frame:
         self.planes: list[Plane] = [_view(plane) for plane in self.buffer.planes]
 
 
-class SegmentWriter:
-    """Writes frames to a temporary file beside `to`, which takes its name only when all is well."""
+class Encoder:
+    """Encodes frames in order into an MP4 file at `path`, at a constant rate from 0 on."""
 
-    def __init__(self, segment: Segment, to: Path) -> None:
-        self._to = to
-        self._draft = to.with_name(f".{to.name}.{os.getpid()}")
-        self._expected = segment.frames
+    def __init__(self, path: Path, size: tuple[int, int], fps: int, encoding: Encoding) -> None:
         self.frames = 0
-        self._container = av.open(
-            str(self._draft),
-            "w",
-            format="mp4",
-            options={"video_track_timescale": str(segment.fps * TICKS_PER_FRAME), "fflags": "+bitexact"},
-        )
-        self._stream = add_video(self._container, segment.size, segment.fps, segment.encoding)
+        self._container = open_film(path, fps)
+        self._stream = add_video(self._container, size, fps, encoding)
 
     def __enter__(self) -> Self:
         return self
 
-    def write(self, frame: Frame) -> None:
+    def write(self, frame: av.VideoFrame) -> None:
         """Encode the next frame; its buffer may be drawn into again afterwards."""
-        frame.buffer.pts = self.frames
-        frame.buffer.time_base = self._stream.codec_context.time_base
-        self._container.mux(self._stream.encode(frame.buffer))
+        frame.pts = self.frames
+        frame.time_base = self._stream.codec_context.time_base
+        self._container.mux(self._stream.encode(frame))
         self.frames += 1
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        try:
-            if kind is None:
-                self._container.mux(self._stream.encode(None))
-            self._container.close()
-            if kind is None:
-                self._draft.replace(self._to)
-        finally:
-            self._draft.unlink(missing_ok=True)
+        if kind is None:
+            self._container.mux(self._stream.encode(None))
+        self._container.close()
+
+
+def open_film(path: Path, fps: int, **flags: str) -> av.container.OutputContainer:
+    """An MP4 file to be written, in which a frame lasts a whole number of ticks and no date is noted."""
+    ticks = str(fps * TICKS_PER_FRAME)
+    return av.open(
+        str(path), "w", format="mp4", options={"video_track_timescale": ticks, "fflags": "+bitexact", **flags}
+    )
 
 
 def add_video(

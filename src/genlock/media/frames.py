@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genlock.errors import RenderRefused
-from genlock.media.encode import Frame, Plane, SegmentWriter
+from genlock.media.draft import draft
+from genlock.media.encode import Encoder, Frame, Plane
 from genlock.media.motion import Picture, Size, View, cover, enlargement, view_at
 from genlock.media.operation import Progress, operation
 from genlock.media.request import RenderedSegment, RenderSegment
@@ -49,15 +50,18 @@ def render_segment(request: RenderSegment, progress: Progress) -> RenderedSegmen
     started = time.monotonic()
     segment = request.segment
     sources = [_source(layer, segment, _path(layer, request.sources)) for layer in segment.layers]
-    with SegmentWriter(segment, request.to) as writer:
-        easel = Easel(segment, sources)
+    easel = Easel(segment, sources)
+    with (
+        draft(request.to) as path,
+        Encoder(path, segment.size, segment.fps, segment.encoding) as encoder,
+    ):
         for number in range(segment.frames):
-            writer.write(easel.draw(number))
+            encoder.write(easel.draw(number).buffer)
             progress((number + 1) / segment.frames, f"{number + 1} of {segment.frames} frames")
     return RenderedSegment(
         path=request.to,
         name=segment.name,
-        frames=writer.frames,
+        frames=encoder.frames,
         bytes=request.to.stat().st_size,
         seconds=time.monotonic() - started,
     )

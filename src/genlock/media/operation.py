@@ -39,6 +39,10 @@ MODULES: Mapping[str, str] = MappingProxyType(
         "poster": "genlock.media.sheet",
         "contact_sheet": "genlock.media.sheet",
         "probe": "genlock.media.probe",
+        "compose_music": "genlock.media.music",
+        "finish_audio": "genlock.media.audio",
+        "measure_loudness": "genlock.media.loudness",
+        "check_film": "genlock.media.check",
     }
 )
 

@@ -110,25 +110,26 @@ class JoinSegments(Request[JoinedFilm]):
 
 
 class MuxedFilm(Value):
-    """A finished film. `audio_samples` are at 48 kHz; 0 means that it has no sound."""
+    """A finished film. Seconds are what a player plays."""
 
     path: Path
     frames: int
-    audio_samples: int
+    video_seconds: float
+    audio_seconds: float | None
     bytes: int
 
 
 class MuxFilm(Request[MuxedFilm]):
-    """`mux`: a joined film with one audio track (any local audio file), ready to be played and streamed.
+    """`mux`: a joined film with one finished audio track, ready to be played and streamed.
 
-    Audio longer than the film is cut at the film's last frame; audio that ends more than a frame early
-    raises `RenderRefused`. `bitrate` is of the AAC track, in bits a second.
+    Both are copied. Raises `RenderRefused` unless the audio is AAC-LC at 48 kHz in stereo, and
+    `CheckFailed` with the numbers if their lengths differ by more than a frame.
     """
 
     video: Path
     audio: Path | None = None
+    fps: int
     to: Path
-    bitrate: int = 256_000
 
 
 class Image(Value):

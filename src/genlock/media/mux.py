@@ -1,0 +1,243 @@
+"""Joining segments and adding sound, by copying packets: nothing is encoded a second time.
+
+Every frame is accounted for. Copying is right only if all segments were encoded alike, which is
+checked on what the files themselves say; where they differ, the film is encoded again and says so.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from contextlib import ExitStack
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+from av.audio.stream import AudioStream
+from av.container import InputContainer, OutputContainer
+from av.packet import Packet
+from av.video.stream import VideoStream
+
+from genlock.errors import CheckFailed, RenderRefused
+from genlock.media.draft import draft
+from genlock.media.encode import TICKS_PER_FRAME, Encoder, open_film
+from genlock.media.operation import Progress, operation
+from genlock.media.request import JoinedFilm, JoinSegments, MuxedFilm, MuxFilm, Part
+from genlock.media.segment import Encoding
+
+_RATE = 48_000
+
+Signature = tuple[tuple[str, Any], ...]
+
+
+@operation("join")
+def join(request: JoinSegments, progress: Progress) -> JoinedFilm:
+    """One film from segments, in order; `CheckFailed` if a segment has more or fewer frames than it must."""
+    signatures = [_signature(part.path) for part in request.parts]
+    difference = _difference(request.parts, signatures)
+    with draft(request.to) as path:
+        if difference is None:
+            frames = _copy(request.parts, request.fps, path, progress)
+        else:
+            frames = _encode_again(request.parts, request.fps, path, progress)
+        if (written := count_frames(path)) != frames:
+            raise CheckFailed(f"{frames} frames were joined, but the film has {written}")
+    return JoinedFilm(
+        path=request.to,
+        frames=frames,
+        fps=request.fps,
+        bytes=request.to.stat().st_size,
+        encoded_again=difference,
+    )
+
+
+@operation("mux")
+def mux(request: MuxFilm, progress: Progress) -> MuxedFilm:
+    """A film that can be played while it is still being loaded, with its sound if there is one."""
+    with draft(request.to) as path:
+        with open_film(path, request.fps, movflags="+faststart") as film:
+            frames, heard = _mux_into(film, request, progress)
+        if (written := count_frames(path)) != frames:
+            raise CheckFailed(f"{frames} frames were copied, but the film has {written}")
+    return MuxedFilm(
+        path=request.to,
+        frames=frames,
+        video_seconds=frames / request.fps,
+        audio_seconds=heard,
+        bytes=request.to.stat().st_size,
+    )
+
+
+def open_file(path: Path) -> InputContainer:
+    """A local film or sound file of ours; formats that make a decoder open other files are not read."""
+    try:
+        return av.open(f"file:{path.resolve()}", format="mp4", options={"protocol_whitelist": "file"})
+    except av.FFmpegError as error:
+        raise RenderRefused(f"{path.name} cannot be opened as MP4: {error.strerror}") from error
+
+
+def only_video(film: InputContainer, path: Path) -> VideoStream:
+    """The film's video stream."""
+    if not film.streams.video:
+        raise RenderRefused(f"{path.name} has no video in it")
+    return film.streams.video[0]
+
+
+def count_frames(path: Path) -> int:
+    """How many video packets the file has."""
+    with open_file(path) as film:
+        return sum(1 for packet in film.demux(only_video(film, path)) if packet.size)
+
+
+def _signature(path: Path) -> Signature:
+    """All that must be equal for packets of two files to be decoded as one stream."""
+    with open_file(path) as film:
+        stream = only_video(film, path)
+        context = stream.codec_context
+        return (
+            ("codec", context.name),
+            ("profile", stream.profile),
+            ("size", (context.width, context.height)),
+            ("pixel format", context.pix_fmt),
+            ("frame rate", stream.average_rate),
+            ("sample aspect ratio", stream.sample_aspect_ratio),
+            ("reordering", context.has_b_frames),
+            ("colour", (context.color_primaries, context.color_trc, context.colorspace, context.color_range)),
+            ("parameter sets", context.extradata),
+        )
+
+
+def _difference(parts: list[Part], signatures: list[Signature]) -> str | None:
+    """In words, the first thing in which a segment differs from the first one; None if none does."""
+    for part, signature in zip(parts, signatures, strict=True):
+        for (what, expected), (_, found) in zip(signatures[0], signature, strict=True):
+            if expected != found:
+                return f"{part.path.name} has another {what} than {parts[0].path.name}"
+    return None
+
+
+def _copy(parts: list[Part], fps: int, to: Path, progress: Progress) -> int:
+    """Copy all packets, each segment right behind the one before; answers the number of frames."""
+    done, total = 0, sum(part.frames for part in parts)
+    with open_film(to, fps) as film, open_file(parts[0].path) as first:
+        target = film.add_stream_from_template(only_video(first, parts[0].path))
+        for part in parts:
+            for packet in _placed(part, fps, done):
+                packet.stream = target
+                film.mux_one(packet)
+            done += part.frames
+            progress(done / total, f"{done} of {total} frames joined")
+    return done
+
+
+def _placed(part: Part, fps: int, offset: int) -> Iterator[Packet[Any]]:
+    """The segment's packets with their times `offset` frames later; every frame must be there once."""
+    shown = []
+    with open_file(part.path) as segment:
+        for packet in segment.demux(only_video(segment, part.path)):
+            if not packet.size or packet.pts is None or packet.dts is None or packet.time_base is None:
+                continue
+            shown.append(packet.pts * packet.time_base * fps)
+            decoded = packet.dts * packet.time_base * fps
+            packet.pts = int((shown[-1] + offset) * TICKS_PER_FRAME)
+            packet.dts = int((decoded + offset) * TICKS_PER_FRAME)
+            packet.duration = TICKS_PER_FRAME
+            packet.time_base = Fraction(1, fps * TICKS_PER_FRAME)
+            yield packet
+    if sorted(shown) != list(range(part.frames)):
+        raise CheckFailed(
+            f"{part.path.name} must have {part.frames} frames at {fps} a second from 0 on, "
+            f"but has {len(shown)} from {float(min(shown, default=0)):g} to {float(max(shown, default=0)):g}"
+        )
+
+
+def _encode_again(parts: list[Part], fps: int, to: Path, progress: Progress) -> int:
+    """Decode and encode all segments; they must at least be of one size."""
+    done, total = 0, sum(part.frames for part in parts)
+    with open_file(parts[0].path) as first:
+        stream = only_video(first, parts[0].path)
+        size = stream.width, stream.height
+    with Encoder(to, size, fps, Encoding()) as encoder:
+        for part in parts:
+            for frame in _decoded(part, size):
+                encoder.write(frame)
+                progress(encoder.frames / total, f"{encoder.frames} of {total} frames encoded again")
+            done += part.frames
+            if encoder.frames != done:
+                found = encoder.frames - done + part.frames
+                raise CheckFailed(f"{part.path.name} must have {part.frames} frames, but has {found}")
+    return done
+
+
+def _decoded(part: Part, size: tuple[int, int]) -> Iterator[av.VideoFrame]:
+    with open_file(part.path) as segment:
+        for frame in segment.decode(only_video(segment, part.path)):
+            if (frame.width, frame.height) != size:
+                raise RenderRefused(
+                    f"{part.path.name} is {frame.width}x{frame.height}, but the film is {size[0]}x{size[1]}"
+                )
+            yield frame.reformat(format="yuv420p")
+
+
+def _mux_into(film: OutputContainer, request: MuxFilm, progress: Progress) -> tuple[int, float | None]:
+    """Copy all tracks, interleaved by time: the number of frames, and the seconds of sound."""
+    with ExitStack() as files:
+        video = files.enter_context(open_file(request.video))
+        tracks = [_Track(video, only_video(video, request.video), film)]
+        if request.audio is not None:
+            audio = files.enter_context(open_file(request.audio))
+            tracks.append(_Track(audio, _sound(audio, request.audio), film))
+        _interleave(film, tracks, progress)
+    frames = tracks[0].packets
+    if request.audio is None:
+        return frames, None
+    shown, heard = frames / request.fps, float(tracks[1].end)
+    if abs(heard - shown) > 1 / request.fps:
+        raise CheckFailed(
+            f"the film lasts {shown:.3f} s and its sound {heard:.3f} s: they are more than a frame apart"
+        )
+    return frames, heard
+
+
+class _Track:
+    """A stream on its way from one file to another; `end` is when the last of it has been played."""
+
+    def __init__(
+        self, file: InputContainer, source: VideoStream | AudioStream, film: OutputContainer
+    ) -> None:
+        self._file = file
+        self._source = source
+        self.target = film.add_stream_from_template(source)
+        self.length = Fraction(source.duration or 1) * (source.time_base or 1)
+        self.packets = 0
+        self.end = Fraction(0)
+
+    def __iter__(self) -> Iterator[tuple[Fraction, _Track, Packet[Any]]]:
+        for packet in self._file.demux(self._source):
+            if packet.size and packet.pts is not None and packet.dts is not None:
+                base = packet.time_base or Fraction(1)
+                self.packets += 1
+                self.end = max(self.end, (packet.pts + (packet.duration or 0)) * base)
+                yield packet.dts * base, self, packet
+
+
+def _interleave(film: OutputContainer, tracks: list[_Track], progress: Progress) -> None:
+    for at, track, packet in heapq.merge(*tracks, key=lambda placed: placed[0]):
+        packet.stream = track.target
+        film.mux_one(packet)
+        progress(float(at / tracks[0].length), "sound and picture put together")
+
+
+def _sound(audio: InputContainer, path: Path) -> AudioStream:
+    """The file's sound, which must be finished: players everywhere take AAC-LC at 48 kHz in stereo."""
+    if not audio.streams.audio:
+        raise RenderRefused(f"{path.name} has no sound in it")
+    stream = audio.streams.audio[0]
+    found = (stream.codec_context.name, stream.profile, stream.sample_rate, stream.channels)
+    if found != ("aac", "LC", _RATE, 2):
+        raise RenderRefused(
+            f"{path.name} has {found[0]} {found[1] or ''} at {found[2]} Hz with {found[3]} channels; "
+            f"finish it first as AAC-LC at {_RATE} Hz in stereo"
+        )
+    return stream
