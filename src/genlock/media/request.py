@@ -132,7 +132,7 @@ class MuxFilm(Request[MuxedFilm]):
     to: Path
 
 
-class Image(Value):
+class StillImage(Value):
     """A still picture made from a film."""
 
     path: Path
@@ -142,7 +142,7 @@ class Image(Value):
     at: list[float] = Field(description="seconds into the film of each frame shown")
 
 
-class MakePoster(Request[Image]):
+class MakePoster(Request[StillImage]):
     """`poster`: the best frame of a film's beginning as JPEG, no wider than `width`."""
 
     film: Path
@@ -150,7 +150,7 @@ class MakePoster(Request[Image]):
     width: int = 1280
 
 
-class MakeContactSheet(Request[Image]):
+class MakeContactSheet(Request[StillImage]):
     """`contact_sheet`: frames spaced evenly over a film, with their time codes, as one JPEG."""
 
     film: Path
