@@ -59,7 +59,9 @@ GOOD = Recipe()
 def pictures(recipe: Recipe) -> Iterator[np.ndarray]:
     """A camera that glides over a photograph."""
     assert PHOTO.exists(), f"{PHOTO} is part of the repository"
-    photo = cv2.resize(cv2.imread(str(PHOTO)), (640, 480))
+    read = cv2.imread(str(PHOTO))
+    assert read is not None
+    photo = cv2.resize(read, (640, 480))
     width, height = recipe.size
     at = 0
     for index in range(recipe.frames):
