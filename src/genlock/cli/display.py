@@ -1,0 +1,284 @@
+"""What a job looks like while it runs: a live picture on a terminal, plain lines elsewhere, or JSON lines."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+from genlock.cli.pace import Pace, Times
+from genlock.cli.word import briefly, film_lines, length, next_steps
+from genlock.ledger.records import TaskState
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.live import Live
+
+    from genlock.engine.views import EventView, JobView, StageView, TaskView
+
+
+class Screen(Protocol):
+    """Where a job is shown. Inside the `with` it is live; what is said outside stays."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def started(self, job: JobView) -> None:
+        """The job is committed: its id."""
+        ...
+
+    def update(self, job: JobView) -> None:
+        """How the job stands now."""
+        ...
+
+    def tell(self, event: EventView) -> None:
+        """Something happened."""
+        ...
+
+    def notice(self, text: str) -> None:
+        """Something about this process, not the job."""
+        ...
+
+    def kept(self, job: JobView, *, elsewhere: bool) -> None:
+        """This command was interrupted; the job is not lost, and `elsewhere` it even goes on."""
+        ...
+
+    def ended(self, job: JobView, tasks: Sequence[TaskView]) -> None:
+        """What came of the job; `tasks` only if something failed."""
+        ...
+
+
+def screen_for(*, quiet: bool = False, json: bool = False) -> Screen:
+    """The screen that fits where stdout goes."""
+    if json:
+        return JsonScreen()
+    if quiet:
+        return QuietScreen()
+    return LiveScreen() if sys.stdout.isatty() else PlainScreen()
+
+
+class QuietScreen:
+    """Says only how it ended."""
+
+    def __init__(self) -> None:
+        self.times = Times()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def started(self, job: JobView) -> None:
+        del job
+
+    def update(self, job: JobView) -> None:
+        del job
+
+    def tell(self, event: EventView) -> None:
+        del event
+
+    def notice(self, text: str) -> None:
+        print(f"genlock: {text}", file=sys.stderr)
+
+    def kept(self, job: JobView, *, elsewhere: bool) -> None:
+        if elsewhere:
+            say = f"{job.id} goes on without this command. Watch: genlock resume {job.id}"
+        else:
+            say = f"{job.id} is kept. Go on with: genlock resume {job.id}"
+        print(say, file=sys.stderr)
+
+    def ended(self, job: JobView, tasks: Sequence[TaskView]) -> None:
+        _say_end(job, tasks)
+
+
+class PlainScreen(QuietScreen):
+    """A line for each change, without control codes: for logs and pipes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._known: dict[str, tuple[str, int]] = {}
+
+    def started(self, job: JobView) -> None:
+        _line(f"job {job.id}: {job.pipeline}")
+
+    def tell(self, event: EventView) -> None:
+        self.times.hear(event)
+        if event.kind == "task.failed" and not event.data.get("final"):
+            _line(f"{event.task} failed and is tried again: {event.data.get('message', '')}")
+
+    def update(self, job: JobView) -> None:
+        for stage in job.stages:
+            done = stage.counts.get(TaskState.DONE, 0)
+            now = (str(stage.state), done)
+            before = self._known.get(stage.name, ("blocked", 0))
+            if now != before:
+                self._known[stage.name] = now
+                if text := _change(stage, done, before[0], self.times.spent(stage.name)):
+                    _line(text)
+
+
+class JsonScreen(QuietScreen):
+    """A JSON object a line: events as they happen, then the job."""
+
+    def tell(self, event: EventView) -> None:
+        _line(json.dumps({"event": event.model_dump(mode="json", by_alias=True)}))
+
+    def started(self, job: JobView) -> None:
+        _line(json.dumps({"job": job.model_dump(mode="json", by_alias=True)}))
+
+    def ended(self, job: JobView, tasks: Sequence[TaskView]) -> None:
+        del tasks
+        self.started(job)
+
+
+class LiveScreen(QuietScreen):
+    """The stages as they go, redrawn in place."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        from rich.console import Console
+
+        super().__init__()
+        self.console = console or Console(highlight=False)
+        self._pace = Pace()
+        self._live: Live | None = None
+        self._last: JobView | None = None
+
+    def __enter__(self) -> Self:
+        from rich.live import Live
+
+        self._live = Live(console=self.console, auto_refresh=False, vertical_overflow="ellipsis")
+        self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        live, self._live = self._live, None
+        if live is not None:
+            live.stop()
+
+    def started(self, job: JobView) -> None:
+        self.console.print(f"job [bold]{job.id}[/]", no_wrap=True, overflow="ellipsis")
+
+    def notice(self, text: str) -> None:
+        from rich.markup import escape
+
+        self.console.print(f"[yellow]{escape(text)}[/]")
+
+    def tell(self, event: EventView) -> None:
+        from rich.markup import escape
+
+        self.times.hear(event)
+        if event.kind == "task.failed" and not event.data.get("final"):
+            text = f"{event.task} failed and is tried again: {event.data.get('message', '')}"
+            self.console.print(f"[yellow]{escape(briefly(text, 2 * self.console.width - 2))}[/]")
+
+    def update(self, job: JobView) -> None:
+        now = datetime.now(UTC)
+        left = self._pace.left(job, now)
+        if self._live is not None:
+            self._live.update(picture(job, self.times, now, left), refresh=True)
+
+
+def picture(job: JobView, times: Times, now: datetime, left: timedelta | None) -> RenderableType:
+    """One picture of a job: a head line, then a line a stage. Long names are cut, never wrapped."""
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    head = Text(no_wrap=True, overflow="ellipsis")
+    head.append(job.pipeline, style="bold")
+    head.append(f"  {job.state}", style=_COLOUR.get(job.state, ""))
+    if job.started_at is not None:
+        head.append(f"  {length((job.finished_at or now) - job.started_at)}")
+    if left is not None and not job.state.finished:
+        head.append(f"  about {length(left)} left", style="dim")
+    table = Table.grid(padding=(0, 1), expand=True)
+    table.add_column(width=1, min_width=1)
+    table.add_column(max_width=26, min_width=12, no_wrap=True, overflow="ellipsis")
+    table.add_column(width=16)
+    table.add_column(min_width=7, justify="right", no_wrap=True)
+    table.add_column(min_width=6, justify="right", no_wrap=True)
+    table.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
+    for stage in job.stages:
+        table.add_row(*_row(stage, times, now))
+    return Group(head, table)
+
+
+_COLOUR: dict[Any, str] = {
+    "running": "cyan",
+    "spread": "cyan",
+    "done": "green",
+    "completed": "green",
+    "failed": "bold red",
+    "cancelled": "red",
+    "waiting": "yellow",
+    "parked": "yellow",
+    "paused": "yellow",
+    "skipped": "dim",
+    "blocked": "dim",
+}
+_MARK: dict[str, str] = {
+    "done": "✓",
+    "failed": "✗",
+    "cancelled": "✗",
+    "skipped": "–",
+    "running": "●",
+    "spread": "●",
+    "parked": "‖",
+}
+
+
+def _row(stage: StageView, times: Times, now: datetime) -> Sequence[RenderableType]:
+    from rich.progress_bar import ProgressBar
+    from rich.text import Text
+
+    colour = _COLOUR.get(stage.state, "")
+    active = str(stage.state) in ("running", "spread")
+    done = stage.counts.get(TaskState.DONE, 0)
+    many = stage.mapped and stage.state is not TaskState.BLOCKED
+    spent = times.spent(stage.name, now if active else None)
+    return (
+        Text(_MARK.get(stage.state, "·"), style=colour),
+        Text(stage.name, style=colour),
+        ProgressBar(total=1.0, completed=stage.progress, width=16, style="grey23") if active else Text(""),
+        Text(f"{done}/{stage.total}" if many else ""),
+        Text(length(spent) if spent else "", style="dim"),
+        Text(stage.note or "" if active or str(stage.state) in ("skipped", "parked") else "", style="dim"),
+    )
+
+
+def _change(stage: StageView, done: int, before: str, spent: timedelta | None) -> str | None:
+    """A stage that changed, in words; None for what nobody needs to know."""
+    took = f" ({length(spent)})" if spent is not None else ""
+    many = f" {done}/{stage.total}" if stage.mapped else ""
+    state = str(stage.state)
+    if state == "done":
+        return f"{stage.name}{many} done{took}"
+    if state in ("running", "spread"):
+        return f"{stage.name}{many}" if done or before not in ("running", "spread") else None
+    if state in ("failed", "cancelled", "skipped", "parked"):
+        why = f": {stage.note}" if stage.note else ""
+        return f"{stage.name}{many} {state}{why}"
+    return None
+
+
+def _say_end(job: JobView, tasks: Sequence[TaskView]) -> None:
+    took = ""
+    if job.started_at and job.finished_at:
+        took = f" in {length(job.finished_at - job.started_at)}"
+    print(f"{job.pipeline} {job.id} {job.state}{took}")
+    for line in film_lines(job.result):
+        print(f"  {line}")
+    for line in next_steps(job, tasks):
+        print(line, file=sys.stderr)
+    sys.stdout.flush()
+
+
+def _line(text: str) -> None:
+    print(text, flush=True)

@@ -1,0 +1,225 @@
+"""`genlock jobs`: look at jobs and steer them, beside whatever process runs them."""
+
+from __future__ import annotations
+
+import json as jsons
+import sys
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from genlock.errors import BadInput
+
+if TYPE_CHECKING:
+    from genlock.cli.session import Session
+    from genlock.engine.views import EventView, JobView, RedoView
+
+Id = Annotated[str, typer.Argument(metavar="ID", help="The job's id, or enough letters of it.")]
+Json = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
+Reason = Annotated[str, typer.Option(help="Why, for the job's history.")]
+
+app = typer.Typer(help="List, show and steer jobs.", rich_markup_mode=None, invoke_without_command=True)
+
+
+@app.callback()
+def default(context: typer.Context) -> None:
+    """List, show and steer jobs. Without a command: list them."""
+    if context.invoked_subcommand is None:
+        list_jobs()
+
+
+@app.command("list")
+def list_jobs(
+    status: Annotated[
+        list[str] | None, typer.Option(help="Only jobs in this state; may be repeated.")
+    ] = None,
+    pipeline: Annotated[str | None, typer.Option(help="Only jobs of this pipeline.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many.")] = 20,
+    json: Json = False,
+) -> None:
+    """List jobs, newest first."""
+    states = [_state(word) for word in status or ()]
+
+    async def act(session: Session) -> None:
+        found = list(await session.service.list(states=states, pipeline=pipeline, limit=limit))
+        if json:
+            _print_json([_plain(job) for job in found])
+            return
+        from genlock.cli.table import jobs_table
+
+        jobs_table(found)
+        _idle(session, found)
+
+    _ask("genlock jobs list", act)
+
+
+@app.command()
+def show(job: Id, json: Json = False) -> None:
+    """Show one job: its stages, and its tasks with attempts and errors."""
+
+    async def act(session: Session) -> None:
+        found = await session.service.show(job)
+        tasks = list(await session.service.tasks(found.id))
+        if json:
+            _print_json({**_plain(found), "tasks": [_plain(task) for task in tasks]})
+            return
+        from genlock.cli.table import job_page
+
+        job_page(found, tasks)
+        _idle(session, [found])
+
+    _ask("genlock jobs show", act)
+
+
+@app.command()
+def cancel(job: Id, reason: Reason = "") -> None:
+    """Stop a job for good."""
+    _steer("genlock jobs cancel", lambda session: session.service.cancel(job, reason))
+
+
+@app.command()
+def pause(job: Id, reason: Reason = "") -> None:
+    """Start nothing new in a job; what runs is finished."""
+    _steer("genlock jobs pause", lambda session: session.service.pause(job, reason))
+
+
+@app.command()
+def resume(job: Id) -> None:
+    """Undo a pause."""
+    _steer("genlock jobs resume", lambda session: session.service.resume(job))
+
+
+@app.command()
+def retry(job: Id) -> None:
+    """Try what failed again; what is done stays done."""
+    _steer("genlock jobs retry", lambda session: session.service.retry(job))
+
+
+@app.command()
+def redo(
+    job: Id,
+    target: Annotated[str, typer.Argument(metavar="STAGE|TASK", help="`video_generation`, or …/3 for one.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would run.")] = False,
+    json: Json = False,
+) -> None:
+    """Run a stage or one task again although it is done, and what follows from it."""
+
+    async def act(session: Session) -> None:
+        plan = await session.service.redo(job, target, dry_run=dry_run)
+        if json:
+            _print_json(_plain(plan))
+        else:
+            _print_plan(plan)
+        if not dry_run and not session.executes:
+            print(f"Nothing is running jobs now: genlock resume {plan.job}", file=sys.stderr)
+
+    _ask("genlock jobs redo", act)
+
+
+@app.command()
+def events(
+    job: Id,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the job ends.")] = False,
+    json: Json = False,
+) -> None:
+    """Show a job's history."""
+
+    async def act(session: Session) -> None:
+        found = await session.service.show(job)
+        seen = 0
+        while page := await session.service.events(found.id, after=seen):
+            for event in page:
+                _print_event(event, json=json)
+            seen = page[-1].seq
+        if follow and not found.state.finished and session.executes:
+            async for event in session.service.watch(found.id, after=seen):
+                _print_event(event, json=json)
+        elif follow:
+            _idle(session, [found])
+
+    _ask("genlock jobs events", act)
+
+
+def _ask(command: str, act: Callable[[Session], Awaitable[None]]) -> None:
+    from genlock.cli.log import log_to_stderr
+    from genlock.cli.session import ask
+    from genlock.settings import load_settings
+
+    settings = load_settings()
+    log_to_stderr(settings)
+    ask(settings, command, act)
+
+
+def _steer(command: str, verb: Callable[[Session], Awaitable[JobView]]) -> None:
+    async def act(session: Session) -> None:
+        job = await verb(session)
+        print(f"{job.id} {job.state}")
+        _idle(session, [job])
+
+    _ask(command, act)
+
+
+def _idle(session: Session, jobs: list[JobView]) -> None:
+    """Say so if jobs stand still because no process runs them."""
+    from genlock.ledger.records import JobState
+
+    still = [job for job in jobs if job.state in (JobState.PENDING, JobState.RUNNING)]
+    if still and not session.executes:
+        which = f" {still[0].id}" if len(still) == 1 else ""
+        print(f"Nothing is running jobs now. Go on with: genlock resume{which}", file=sys.stderr)
+
+
+def _state(word: str) -> Any:
+    from genlock.ledger.records import JobState
+
+    try:
+        return JobState(word.lower())
+    except ValueError:
+        raise BadInput(f"there is no state {word!r}; there are: {', '.join(JobState)}") from None
+
+
+def _print_plan(plan: RedoView) -> None:
+    print(f"{'would run again' if plan.dry_run else 'runs again':<16} {_keys(plan.redone)}")
+    print(f"{'only if changed':<16} {_keys(plan.maybe)}")
+    print(f"{'kept':<16} {_keys(plan.kept)}")
+
+
+def _keys(keys: list[str]) -> str:
+    """Task keys in words, children of one stage together: `video_generation/0,2`."""
+    stages: dict[str, list[str]] = {}
+    for key in keys:
+        stage, _, index = key.partition("/")
+        stages.setdefault(stage, []).extend([index] if index else [])
+    return ", ".join(f"{s}/{_ranges(i)}" if i else s for s, i in stages.items()) or "nothing"
+
+
+def _ranges(indexes: list[str]) -> str:
+    """`0-3,5` for 0 1 2 3 5."""
+    runs: list[list[int]] = []
+    for number in sorted(map(int, indexes)):
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in runs)
+
+
+def _print_event(event: EventView, *, json: bool) -> None:
+    if json:
+        print(jsons.dumps(_plain(event)), flush=True)
+        return
+    from genlock.cli.word import briefly
+
+    told = " ".join(f"{k}={briefly(str(v), 120)}" for k, v in event.data.items() if v not in (None, ""))
+    when = event.at.astimezone().strftime("%H:%M:%S.%f")[:-3]
+    print(f"{event.seq:>5}  {when}  {event.kind:<16} {event.task or '':<24} {told}".rstrip(), flush=True)
+
+
+def _plain(view: Any) -> dict[str, Any]:
+    plain: dict[str, Any] = view.model_dump(mode="json", by_alias=True)
+    return plain
+
+
+def _print_json(value: Any) -> None:
+    print(jsons.dumps(value, indent=2, ensure_ascii=False))

@@ -1,0 +1,121 @@
+"""`genlock run PIPELINE`: start a job and see it through."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import typer
+from typer.core import TyperGroup
+
+if TYPE_CHECKING:
+    from genlock.cli.option import Common
+    from genlock.cli.session import Interrupt, Session
+    from genlock.engine.declare import Pipeline
+    from genlock.engine.views import JobView
+
+
+class PipelineGroup(TyperGroup):
+    """A command for each pipeline, made when it is asked for."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - typer's signature
+        from genlock.bootstrap import pipelines
+
+        return sorted(pipelines())
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - typer's signature
+        from genlock.bootstrap import pipelines
+
+        found = pipelines().get(cmd_name)
+        return None if found is None else _command(found)
+
+
+app = typer.Typer(
+    cls=PipelineGroup,
+    help="Start a job of a pipeline and see it through.",
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    subcommand_metavar="PIPELINE [ARGS]...",
+)
+
+
+@app.callback()
+def run() -> None:
+    """Start a job of a pipeline and see it through, as in `genlock run campaign photos/ -o film.mp4`."""
+
+
+def _command(pipeline: Pipeline[..., Any]) -> Any:
+    """`run PIPELINE` with the options of this pipeline."""
+    from genlock.cli.option import read_options, signature_of
+
+    def start(**given: Any) -> None:
+        params, common = read_options(pipeline, given)
+        raise typer.Exit(run_pipeline(pipeline.name, params, common))
+
+    start.__signature__ = signature_of(pipeline)  # type: ignore[attr-defined]
+    start.__annotations__ = {
+        name: one.annotation
+        for name, one in start.__signature__.parameters.items()  # type: ignore[attr-defined]
+    }
+    alone = typer.Typer(
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    doc = (pipeline.__doc__ or f"Start a job of {pipeline.name}.").strip()
+    alone.command(pipeline.name, help=doc)(start)
+    return typer.main.get_command(alone)
+
+
+def run_pipeline(name: str, params: dict[str, Any], common: Common) -> int:
+    """Start a job and follow it to its end; the exit code."""
+    from genlock.cli.log import log_to_stderr
+    from genlock.cli.session import run_async
+    from genlock.settings import load_settings
+
+    settings = load_settings()
+    log_to_stderr(settings)
+
+    async def act(interrupt: Interrupt) -> int:
+        from genlock.cli.session import connect, pursue
+
+        command = f"genlock run {name}"
+        if common.detach:
+            async with connect(settings, command=command, execute=False) as session:
+                return await _detach(session, name, params, common)
+        order = _Order(name, params, common, interrupt)
+        return await pursue(settings, command, order.carry, notice=order.screen.notice)
+
+    return run_async(act)
+
+
+class _Order:
+    """One `run`: the job is started once, and followed by whichever process owns the home."""
+
+    def __init__(self, name: str, params: dict[str, Any], common: Common, interrupt: Interrupt) -> None:
+        from genlock.cli.display import screen_for
+        from genlock.cli.follow import Follow
+
+        self._name, self._params, self._common = name, params, common
+        self.screen = screen_for(quiet=common.quiet, json=common.json)
+        self._follow = Follow(self.screen, interrupt)
+        self._job: JobView | None = None
+
+    async def carry(self, session: Session) -> int:
+        if self._job is None:
+            self._job = await _start(session, self._name, self._params, self._common)
+            self.screen.started(self._job)
+        await session.open_socket()
+        return await self._follow.to_end(session, self._job.id)
+
+
+async def _start(session: Session, name: str, params: dict[str, Any], common: Common) -> JobView:
+    return await session.service.start(name, params, id=common.job_id, deadline=common.deadline)
+
+
+async def _detach(session: Session, name: str, params: dict[str, Any], common: Common) -> int:
+    job = await _start(session, name, params, common)
+    print(job.id)
+    if session.home is not None:
+        print(f"It waits: `genlock serve` or `genlock resume {job.id}` runs it.", file=sys.stderr)
+    return 0

@@ -1,0 +1,194 @@
+"""What a command speaks to: the engine of this process, which owns the home, or the process that does."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from genlock.errors import HomeTaken, OwnerGone
+
+if TYPE_CHECKING:
+    from genlock.bootstrap import Home
+    from genlock.engine.service import JobService
+    from genlock.owner import Ownership
+    from genlock.settings import Settings
+
+T = TypeVar("T")
+WAIT = 20.0  # seconds an owner may hold the home without answering: it is opening or closing it
+PAUSE = 0.05  # seconds between two looks
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Session:
+    """An open home: `home` if this process owns it, else None. `service` is the same face either way."""
+
+    def __init__(
+        self, settings: Settings, service: JobService, home: Home | None, ownership: Ownership | None
+    ) -> None:
+        self.settings, self.service, self.home = settings, service, home
+        self._ownership, self._stack = ownership, AsyncExitStack()
+
+    @property
+    def executes(self) -> bool:
+        """Whether jobs run as long as this session is open, here or in the owner."""
+        return self.home is None or self.home.executor is not None
+
+    async def open_socket(self) -> None:
+        """Let other processes ask, from now on; nothing if this process is not the owner.
+
+        Returns at once: the web framework is imported and the socket opened in the background, so
+        that the first tasks of a job do not wait for it.
+        """
+        if self._ownership is not None:
+            await self._stack.enter_async_context(_answering(self.service, self._ownership))
+            self._ownership = None
+
+    async def close(self) -> None:
+        await self._stack.aclose()
+
+
+@asynccontextmanager
+async def connect(settings: Settings, *, command: str, execute: bool) -> AsyncIterator[Session]:
+    """Own the home if nobody does, else be a client of the process that does.
+
+    With `execute` an owner runs what is ready. `HomeTaken` if the owner does not answer.
+    """
+    async with AsyncExitStack() as stack:
+        ownership = await _reach(settings, command, stack)
+        if isinstance(ownership, Session):
+            yield ownership
+            return
+        stack.enter_context(ownership)
+        session = await _open(settings, ownership, stack, execute=execute)
+        stack.push_async_callback(session.close)
+        yield session
+
+
+def ask(settings: Settings, command: str, act: Callable[[Session], Awaitable[T]]) -> T:
+    """Ask whoever owns the home, or look oneself if nobody does; no job is run for it."""
+
+    async def asking() -> T:
+        async with connect(settings, command=command, execute=False) as session:
+            return await act(session)
+
+    return asyncio.run(asking())
+
+
+async def pursue(
+    settings: Settings, command: str, act: Callable[[Session], Awaitable[T]], *, notice: Callable[[str], None]
+) -> T:
+    """Do `act` with an executing session; when the owner it asks dies, take its place and go on."""
+    while True:
+        try:
+            async with connect(settings, command=command, execute=True) as session:
+                return await act(session)
+        except OwnerGone as error:
+            notice(f"{error}; taking over")
+
+
+class Interrupt:
+    """Signals that end a command: the first asks it to stop, the second stops it at once."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        self.signal: int | None = None
+
+    @property
+    def code(self) -> int:
+        """The exit code that says so."""
+        return 128 + (self.signal or 0)
+
+    def listen(self) -> None:
+        loop = asyncio.get_running_loop()
+        for each in STOPPING:
+            loop.add_signal_handler(each, self._hit, each)
+
+    def _hit(self, number: int) -> None:
+        if self.signal is not None:
+            if sys.stdout.isatty():
+                os.write(sys.stdout.fileno(), b"\x1b[?25h\n")  # the live display hid the cursor
+            os._exit(128 + number)  # children notice that this process is gone and end themselves
+        self.signal = number
+        self.asked.set()
+
+
+def run_async(act: Callable[[Interrupt], Coroutine[Any, Any, int]]) -> int:
+    """Run a long command until it ends or is interrupted; its exit code."""
+
+    async def listening() -> int:
+        interrupt = Interrupt()
+        interrupt.listen()
+        return await act(interrupt)
+
+    return asyncio.run(listening())
+
+
+async def _reach(settings: Settings, command: str, stack: AsyncExitStack) -> Ownership | Session:
+    """The ownership, or a session with the owner. An owner that is opening or closing is waited for."""
+    from genlock.client import SocketClient
+    from genlock.owner import Ownership, owner_of
+
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + WAIT
+    while loop.time() < deadline:
+        if ownership := Ownership.take(settings, command=command):
+            return ownership
+        async with AsyncExitStack() as attempt:
+            client = await attempt.enter_async_context(SocketClient(settings))
+            if await client.ready():
+                stack.push_async_exit(attempt.pop_all())
+                return Session(settings, client, None, None)
+        await asyncio.sleep(PAUSE)
+    raise HomeTaken(
+        f"{owner_of(settings) or 'another process'} owns {settings.home} and does not answer: "
+        "wait for it, or end it"
+    )
+
+
+async def _open(settings: Settings, ownership: Ownership, stack: AsyncExitStack, *, execute: bool) -> Session:
+    from genlock.bootstrap import open_home
+    from genlock.cli.log import log_to_file
+
+    stack.enter_context(log_to_file(settings))
+    home = await stack.enter_async_context(open_home(settings, execute=execute))
+    return Session(settings, home.engine, home, ownership)
+
+
+@asynccontextmanager
+async def _answering(service: JobService, ownership: Ownership) -> AsyncIterator[None]:
+    """The API on the home's socket, inside the `async with`."""
+    stopping = asyncio.Event()
+    task = asyncio.create_task(_answer(service, ownership, stopping), name="genlock-socket")
+    try:
+        yield
+    finally:
+        stopping.set()
+        await task
+
+
+async def _answer(service: JobService, ownership: Ownership, stopping: asyncio.Event) -> None:
+    import structlog
+
+    try:
+        server = await asyncio.to_thread(_build, service)
+        if stopping.is_set():
+            return
+        serving = asyncio.create_task(server.serve(ownership.bind()))
+        halt = asyncio.create_task(stopping.wait())
+        await asyncio.wait((serving, halt), return_when=asyncio.FIRST_COMPLETED)
+        halt.cancel()
+        server.stop()
+        await serving
+    except Exception:  # noqa: BLE001 - jobs go on; only other processes cannot ask
+        structlog.get_logger(__name__).exception("other commands cannot reach this process")
+
+
+def _build(service: JobService) -> Any:
+    from genlock.api.server import Server
+
+    return Server(service)

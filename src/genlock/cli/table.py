@@ -1,0 +1,131 @@
+"""Jobs and tasks as tables: cut to the width of a terminal, whole where there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from genlock.cli.word import ago, briefly, film_lines, length
+from genlock.ledger.records import JobState, TaskState
+
+if TYPE_CHECKING:
+    from genlock.engine.views import JobView, StageView, TaskView
+
+WIDE = 400  # columns of a table that nobody's terminal has to hold
+COLOUR = {
+    JobState.RUNNING: "cyan",
+    JobState.COMPLETED: "green",
+    JobState.FAILED: "bold red",
+    JobState.CANCELLED: "red",
+    JobState.WAITING: "yellow",
+    JobState.PAUSED: "yellow",
+    TaskState.RUNNING: "cyan",
+    TaskState.SPREAD: "cyan",
+    TaskState.DONE: "green",
+    TaskState.FAILED: "bold red",
+    TaskState.PARKED: "yellow",
+}
+
+
+def jobs_table(jobs: Sequence[JobView]) -> None:
+    """One line a job."""
+    if not jobs:
+        print("No jobs.")
+        return
+    now = datetime.now(UTC)
+    table = _table("ID", "PIPELINE", "STATE", "STAGE", "DONE", "STARTED", "TOOK")
+    for job in jobs:
+        stage = "" if job.state is JobState.COMPLETED else job.stage or ""
+        table.add_row(
+            job.id,
+            Text(job.pipeline),
+            _coloured(job.state),
+            Text(stage),
+            f"{job.completed_stages}/{job.total_stages}",
+            ago(job.created_at, now),
+            _took(job.started_at, job.finished_at, now),
+        )
+    _console().print(table)
+
+
+def job_page(job: JobView, tasks: Sequence[TaskView]) -> None:
+    """Everything about one job."""
+    console = _console()
+    now = datetime.now(UTC)
+    console.print(Text.assemble((job.pipeline, "bold"), " ", job.id, "  ", _coloured(job.state)))
+    for name, value in _facts(job, now):
+        console.print(Text(f"  {name:<9} {value}"), no_wrap=True, overflow="ellipsis")
+    console.print()
+    table = _table("STAGE", "STATE", "DONE", "NOTE")
+    for stage in job.stages:
+        table.add_row(Text(stage.name), _coloured(stage.state), _done(stage), Text(stage.note or ""))
+    console.print(table)
+    if told := [task for task in tasks if task.attempt or task.state is TaskState.PARKED]:
+        console.print()
+        console.print(_tasks(told, now))
+
+
+def _facts(job: JobView, now: datetime) -> Iterator[tuple[str, str]]:
+    yield "created", f"{job.created_at.astimezone():%Y-%m-%d %H:%M:%S} ({ago(job.created_at, now)})"
+    if job.started_at:
+        yield "took", _took(job.started_at, job.finished_at, now)
+    if job.deadline_at and not job.state.finished:
+        yield "deadline", f"{job.deadline_at.astimezone():%Y-%m-%d %H:%M:%S}"
+    yield "progress", f"{job.progress:.0%}, {job.completed_stages} of {job.total_stages} stages"
+    if job.error:
+        where = f" in {job.error.task}" if job.error.task else ""
+        yield "error", f"{job.error.kind}{where}: {briefly(job.error.message, 400)}"
+    for line in film_lines(job.result):
+        name, _, value = line.partition(" ")
+        yield name, value.strip()
+
+
+def _tasks(tasks: Sequence[TaskView], now: datetime) -> Table:
+    table = _table("TASK", "STATE", "ATTEMPT", "TOOK", "WHY")
+    for task in tasks:
+        table.add_row(
+            Text(task.key),
+            _coloured(task.state),
+            str(task.attempt),
+            _took(task.started_at, task.finished_at, now),
+            Text(_why(task)),
+        )
+    return table
+
+
+def _why(task: TaskView) -> str:
+    if task.state is TaskState.PARKED:
+        return f"waits for {task.waits_for}" if task.waits_for else "waits"
+    if task.error and task.state is not TaskState.DONE:
+        return f"{task.error.kind}: {briefly(task.error.message, 300)}"
+    return task.reason or (task.note or "" if task.state is TaskState.RUNNING else "")
+
+
+def _took(began: datetime | None, ended: datetime | None, now: datetime) -> str:
+    return length((ended or now) - began) if began else ""
+
+
+def _done(stage: StageView) -> str:
+    done = stage.counts.get(TaskState.DONE, 0)
+    return f"{done}/{stage.total}" if stage.mapped and stage.state is not TaskState.BLOCKED else ""
+
+
+def _coloured(state: JobState | TaskState) -> Text:
+    return Text(str(state), style=COLOUR.get(state, "dim" if state != "done" else ""))
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for name in columns:
+        table.add_column(name, no_wrap=True, overflow="ellipsis")
+    return table
+
+
+def _console() -> Console:
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=WIDE, soft_wrap=False)

@@ -1,0 +1,81 @@
+"""What is said of jobs: lengths of time, sizes, the film that came out, and what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from genlock.ledger.records import JobState, TaskState
+
+if TYPE_CHECKING:
+    from genlock.engine.views import JobView, TaskView
+
+SHOWN = 5  # failed tasks that are named one by one
+
+
+def length(span: timedelta) -> str:
+    """`0.4 s`, `42 s`, `3:07`, `1:02:03`."""
+    seconds = span.total_seconds()
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def ago(then: datetime, now: datetime) -> str:
+    """`12 s ago`, `5 min ago`, `3 h ago`, `4 days ago`."""
+    seconds = max(0, int((now - then).total_seconds()))
+    for size, word in ((86400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size or (size < 86400 and seconds >= size):
+            return f"{seconds // size} {word} ago"
+    return f"{seconds} s ago"
+
+
+def size(count: float) -> str:
+    """`812 bytes`, `3.4 MB`."""
+    if count < 1000:
+        return f"{int(count)} bytes"
+    for unit in ("kB", "MB", "GB"):
+        count /= 1000
+        if count < 1000 or unit == "GB":
+            return f"{count:.1f} {unit}"
+    raise AssertionError(count)
+
+
+def briefly(text: str, most: int = 200) -> str:
+    """One line of at most so many characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= most else f"{line[: most - 1]}…"
+
+
+def film_lines(result: Any) -> Iterator[str]:
+    """Where the film is and what it measures, as far as the result is one."""
+    if not isinstance(result, Mapping):
+        if result is not None:
+            yield f"result  {briefly(str(result))}"
+        return
+    if path := result.get("output") or result.get("path"):
+        yield f"film    {path}"
+
+
+def next_steps(job: JobView, tasks: Sequence[TaskView]) -> Iterator[str]:
+    """What failed, why, and what can be done about it."""
+    if job.state is JobState.WAITING:
+        yield f"It waits. See for what: genlock jobs show {job.id}"
+    if job.state is not JobState.FAILED:
+        return
+    failed = [task for task in tasks if task.state is TaskState.FAILED and task.error]
+    for task in failed[:SHOWN]:
+        assert task.error is not None
+        tries = f" after {task.tries} tries" if task.tries > 1 else ""
+        yield f"  {task.key} failed{tries}: {briefly(task.error.message, 400)}"
+    if len(failed) > SHOWN:
+        yield f"  and {len(failed) - SHOWN} more: genlock jobs show {job.id}"
+    if not failed and job.error is not None:
+        yield f"  {briefly(job.error.message, 400)}"
+    yield f"What is done is kept. Try the rest again: genlock jobs retry {job.id}"
