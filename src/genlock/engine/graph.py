@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from genlock.engine.drawing import draw_mermaid
+from genlock.engine.drawing import draw_mermaid, draw_svg
 from genlock.errors import GraphError
 
 INPUT = "$input"
@@ -120,6 +120,10 @@ class Graph:
     def mermaid(self, states: Mapping[str, str] | None = None) -> str:
         """The graph as a Mermaid flowchart; `states` (task state by node name) colours it."""
         return draw_mermaid(self, states)
+
+    def svg(self, states: Mapping[str, str] | None = None) -> str:
+        """The graph as one self-contained SVG picture; `states` (task state by node name) colours it."""
+        return draw_svg(self, states)
 
     def _check(self) -> None:
         known: set[str] = set()
