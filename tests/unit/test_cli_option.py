@@ -107,7 +107,7 @@ def test_every_scalar_field_has_its_option(tmp_path: Path) -> None:
 def test_the_help_names_defaults_and_spares_what_no_option_can_say() -> None:
     text = Told()("--help")
     assert "--pairs, --num-pairs" in text
-    assert "[default: (10)]" in text
+    assert "[default: 10]" in text
     assert "--with-audio / --skip-audio" in text
     assert "--nested" not in text
 

@@ -9,8 +9,9 @@ from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
+from genlock.cli.film import film_lines
 from genlock.cli.pace import Pace, Times
-from genlock.cli.word import briefly, film_lines, length, next_steps
+from genlock.cli.word import briefly, length, next_steps
 from genlock.ledger.records import TaskState
 
 if TYPE_CHECKING:
@@ -49,8 +50,8 @@ class Screen(Protocol):
         """This command was interrupted; the job is not lost, and `elsewhere` it even goes on."""
         ...
 
-    def ended(self, job: JobView, tasks: Sequence[TaskView]) -> None:
-        """What came of the job; `tasks` only if something failed."""
+    def ended(self, job: JobView, tasks: Sequence[TaskView], place: str | None) -> None:
+        """What came of the job; `tasks` only if something failed, `place` of a film in the store."""
         ...
 
 
@@ -94,8 +95,8 @@ class QuietScreen:
             say = f"{job.id} is kept. Go on with: genlock resume {job.id}"
         print(say, file=sys.stderr)
 
-    def ended(self, job: JobView, tasks: Sequence[TaskView]) -> None:
-        _say_end(job, tasks)
+    def ended(self, job: JobView, tasks: Sequence[TaskView], place: str | None) -> None:
+        _say_end(job, tasks, place)
 
 
 class PlainScreen(QuietScreen):
@@ -133,8 +134,8 @@ class JsonScreen(QuietScreen):
     def started(self, job: JobView) -> None:
         _line(json.dumps({"job": job.model_dump(mode="json", by_alias=True)}))
 
-    def ended(self, job: JobView, tasks: Sequence[TaskView]) -> None:
-        del tasks
+    def ended(self, job: JobView, tasks: Sequence[TaskView], place: str | None) -> None:
+        del tasks, place
         self.started(job)
 
 
@@ -268,13 +269,13 @@ def _change(stage: StageView, done: int, before: str, spent: timedelta | None) -
     return None
 
 
-def _say_end(job: JobView, tasks: Sequence[TaskView]) -> None:
+def _say_end(job: JobView, tasks: Sequence[TaskView], place: str | None) -> None:
     took = ""
     if job.started_at and job.finished_at:
         took = f" in {length(job.finished_at - job.started_at)}"
     print(f"{job.pipeline} {job.id} {job.state}{took}")
-    for line in film_lines(job.result):
-        print(f"  {line}")
+    for name, value in film_lines(job.result, place):
+        print(f"  {name:<7} {value}")
     for line in next_steps(job, tasks):
         print(line, file=sys.stderr)
     sys.stdout.flush()

@@ -27,6 +27,7 @@ class Follow:
 
     async def to_end(self, session: Session, job: str) -> int:
         """Show the job until it has finished or the command is interrupted; the exit code."""
+        from genlock.cli.film import keep_place
         from genlock.ledger.records import JobState
 
         with self._screen:
@@ -34,7 +35,8 @@ class Follow:
         if not view.state.finished and self._interrupt.asked.is_set():
             self._screen.kept(view, elsewhere=session.home is None)
             return self._interrupt.code
-        self._screen.ended(view, await session.service.tasks(job) if view.error else ())
+        tasks = await session.service.tasks(job) if view.error else ()
+        self._screen.ended(view, tasks, await keep_place(session.settings, view.result))
         return 0 if view.state in (JobState.COMPLETED, JobState.WAITING) else 1
 
     async def _show(self, service: JobService, job: str) -> JobView:

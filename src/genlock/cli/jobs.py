@@ -64,9 +64,10 @@ def show(job: Id, json: Json = False) -> None:
         if json:
             _print_json({**_plain(found), "tasks": [_plain(task) for task in tasks]})
             return
+        from genlock.cli.film import keep_place
         from genlock.cli.table import job_page
 
-        job_page(found, tasks)
+        job_page(found, tasks, await keep_place(session.settings, found.result))
         _idle(session, [found])
 
     _ask("genlock jobs show", act)

@@ -151,12 +151,12 @@ def _parameter(name: str, field: FieldInfo) -> inspect.Parameter:
     kind = _kind(field.annotation)
     about = (field.description or name.replace("_", " ")).capitalize()
     default = field.get_default() if not field.is_required() else None
-    shown = False if default is None or default == [] else _shown(default)
+    shown = "" if default is None or isinstance(default, bool) else f" [default: {_shown(default)}]"
     if _is_files(field.annotation):
-        info: Any = typer.Argument(help=f"{about}, or folders of them.", metavar=f"{name.upper()}...")
+        info: Any = typer.Argument(help=f"{about}, or folders of them.", metavar=name.upper())
         return _place(name, list[str] | None, info)
     words = _words(name, field)
-    return _place(name, kind | None, typer.Option(*words, help=f"{about}.", show_default=shown))
+    return _place(name, kind | None, typer.Option(*words, help=f"{about}.{shown}", show_default=False))
 
 
 def _place(name: str, kind: Any, info: Any) -> inspect.Parameter:

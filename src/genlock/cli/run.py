@@ -59,6 +59,7 @@ def _command(pipeline: Pipeline[..., Any]) -> Any:
     }
     alone = typer.Typer(
         rich_markup_mode=None,
+        add_completion=False,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )

@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from genlock.cli.word import ago, briefly, film_lines, length
+from genlock.cli.film import film_lines
+from genlock.cli.word import ago, briefly, length
 from genlock.ledger.records import JobState, TaskState
 
 if TYPE_CHECKING:
@@ -53,12 +54,12 @@ def jobs_table(jobs: Sequence[JobView]) -> None:
     _console().print(table)
 
 
-def job_page(job: JobView, tasks: Sequence[TaskView]) -> None:
+def job_page(job: JobView, tasks: Sequence[TaskView], place: str | None = None) -> None:
     """Everything about one job."""
     console = _console()
     now = datetime.now(UTC)
     console.print(Text.assemble((job.pipeline, "bold"), " ", job.id, "  ", _coloured(job.state)))
-    for name, value in _facts(job, now):
+    for name, value in _facts(job, now, place):
         console.print(Text(f"  {name:<9} {value}"), no_wrap=True, overflow="ellipsis")
     console.print()
     table = _table("STAGE", "STATE", "DONE", "NOTE")
@@ -70,7 +71,7 @@ def job_page(job: JobView, tasks: Sequence[TaskView]) -> None:
         console.print(_tasks(told, now))
 
 
-def _facts(job: JobView, now: datetime) -> Iterator[tuple[str, str]]:
+def _facts(job: JobView, now: datetime, place: str | None) -> Iterator[tuple[str, str]]:
     yield "created", f"{job.created_at.astimezone():%Y-%m-%d %H:%M:%S} ({ago(job.created_at, now)})"
     if job.started_at:
         yield "took", _took(job.started_at, job.finished_at, now)
@@ -80,9 +81,7 @@ def _facts(job: JobView, now: datetime) -> Iterator[tuple[str, str]]:
     if job.error:
         where = f" in {job.error.task}" if job.error.task else ""
         yield "error", f"{job.error.kind}{where}: {briefly(job.error.message, 400)}"
-    for line in film_lines(job.result):
-        name, _, value = line.partition(" ")
-        yield name, value.strip()
+    yield from film_lines(job.result, place)
 
 
 def _tasks(tasks: Sequence[TaskView], now: datetime) -> Table:

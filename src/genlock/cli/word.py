@@ -1,10 +1,10 @@
-"""What is said of jobs: lengths of time, sizes, the film that came out, and what to do next."""
+"""What is said of jobs: lengths of time, sizes, and what to do next."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from genlock.ledger.records import JobState, TaskState
 
@@ -51,16 +51,6 @@ def briefly(text: str, most: int = 200) -> str:
     """One line of at most so many characters."""
     line = " ".join(text.split())
     return line if len(line) <= most else f"{line[: most - 1]}…"
-
-
-def film_lines(result: Any) -> Iterator[str]:
-    """Where the film is and what it measures, as far as the result is one."""
-    if not isinstance(result, Mapping):
-        if result is not None:
-            yield f"result  {briefly(str(result))}"
-        return
-    if path := result.get("output") or result.get("path"):
-        yield f"film    {path}"
 
 
 def next_steps(job: JobView, tasks: Sequence[TaskView]) -> Iterator[str]:

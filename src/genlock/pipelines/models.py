@@ -41,7 +41,11 @@ class CampaignOrder(Order):
     aspect: Aspect = Field(default="16:9", description="shape of the frame")
     resolution: Resolution = Field(default="1080p", description="lines on the frame's short side")
     style: Style = Field(default="calm", description="pace and mood of the film")
-    music_style: Style | None = Field(default=None, description="mood of the music, if not the film's style")
+    music_style: Style | None = Field(
+        default=None,
+        description="mood of the music, if not the film's style",
+        json_schema_extra={"option": "music"},
+    )
     transitions: Literal["dissolve", "cut"] = Field(default="dissolve", description="how clips meet")
     with_audio: bool = Field(default=True, description="compose music for the film")
     seed: int = Field(default=1, ge=0, lt=2**31, description="the same seed makes the same film")
