@@ -15,6 +15,7 @@ from genlock.errors import Conflict
 from genlock.ledger import memory_redo as redoing
 from genlock.ledger.memory_birth import bear, spread_page
 from genlock.ledger.memory_book import Book, Change, Job, Task
+from genlock.ledger.memory_end import call_off, pass_deadline
 from genlock.ledger.memory_reader import MemoryReader
 from genlock.ledger.records import (
     Advance,
@@ -239,7 +240,7 @@ class MemoryLedger(MemoryReader):
         if found.state is JobState.CANCELLED:
             return ()
         self._refuse_finished(found, "cancelled")
-        return redoing.call_off(self._book, found, reason, Change())
+        return call_off(self._book, found, reason, Change())
 
     def _refuse_finished(self, job: Job, verb: str) -> None:
         if job.state.finished:
@@ -324,28 +325,12 @@ class MemoryLedger(MemoryReader):
         change, now = Change(), self._book.clock.now()
         for job in list(self._book.jobs.values()):
             if job.deadline_at and job.deadline_at <= now and not job.state.finished:
-                self._pass_deadline(job, change)
+                pass_deadline(self._book, job, change)
         for job in self._book.jobs.values():
             for task in job.tasks() if job.state.claimable else ():
                 if task.state is TaskState.PARKED and task.due_at and task.due_at <= now:
                     self._wake(task, change)
-        return change.ready
-
-    def _pass_deadline(self, job: Job, change: Change) -> None:
-        at = job.deadline_at.isoformat() if job.deadline_at else ""
-        unfinished = [one for one in self._book.tree(job) if not one.state.finished]
-        for one in unfinished:
-            self._book.log(one, "job.deadline", at=at, passed=True)
-            one.error = Failure("DeadlinePassed", f"job {job.spec.id} was not finished by its deadline, {at}")
-            one.failed_task = None
-            one.state = JobState.FAILED
-            for task in one.tasks():
-                if task.state is TaskState.RUNNING:
-                    self._book.log(one, "task.released", task)
-                    self._book.ready(task, change)
-        for one in reversed(unfinished):
-            self._book.close(one, JobState.FAILED, change)
-        self._book.tell_owner(job, change)
+        return [*change.ready, *change.freed]
 
     async def set_deadline(self, job: str, deadline: timedelta | None) -> None:
         found = self._book.job(job)

@@ -117,6 +117,7 @@ class Change:
     ready: list[TaskRef] = field(default_factory=list)
     claimed: list[Claim] = field(default_factory=list)
     finished: list[str] = field(default_factory=list)
+    freed: list[TaskRef] = field(default_factory=list)
 
     def advance(self) -> Advance:
         return Advance(tuple(self.ready), tuple(self.claimed), tuple(self.finished))
@@ -259,13 +260,19 @@ class Book:
             failed = any(node.state is TaskState.FAILED for node in job.nodes.values())
             self.close(job, JobState.FAILED if failed else JobState.COMPLETED, change)
             self.tell_owner(job, change)
-        elif job.state is not JobState.PAUSED:
+        else:
+            self.restate(job)
+        if job.parent and JobState.WAITING in (before, job.state):
+            self.settle(self.jobs[job.parent.job], change)
+
+    def restate(self, job: Job) -> None:
+        """pending, running or waiting, by the tasks of a job that goes on."""
+        before, (live, _) = job.state, self._weigh(job.tasks())
+        if before is not JobState.PAUSED:
             running = JobState.RUNNING if job.started_at else JobState.PENDING
             job.state = running if live else JobState.WAITING
         if job.state is JobState.WAITING is not before:
             self.log(job, "job.waiting")
-        if job.parent and JobState.WAITING in (before, job.state):
-            self.settle(self.jobs[job.parent.job], change)
 
     def _weigh(self, tasks: Iterable[Task]) -> tuple[bool, bool]:
         live = parked = False

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from genlock.errors import Conflict
 from genlock.ledger.memory_book import Book, Change, Job, Task
+from genlock.ledger.memory_end import call_off
 from genlock.ledger.records import JobState, Kept, RedoPlan, TaskRef, TaskState
 
 _REDOABLE = frozenset({TaskState.DONE, TaskState.FAILED, TaskState.SKIPPED})
@@ -173,23 +174,6 @@ def block(book: Book, job: Job, node: Task, change: Change) -> None:
     book.log(job, "task.blocked", node)
 
 
-def call_off(book: Book, job: Job, reason: str, change: Change) -> list[TaskRef]:
-    """Whatever is unfinished in this job and those nested in it -> cancelled; answers what was running."""
-    running: list[TaskRef] = []
-    unfinished = [one for one in book.tree(job) if not one.state.finished]
-    for one in unfinished:
-        for task in one.tasks():
-            if task.state is TaskState.RUNNING:
-                running.append(task.ref)
-            if not task.state.finished:
-                task.state, task.finished_at = TaskState.CANCELLED, book.clock.now()
-                task.token = task.holder = task.due_at = task.signal = task.parked_for = None
-    for one in reversed(unfinished):
-        book.close(one, JobState.CANCELLED, change, reason=reason)
-        book.tell_owner(one, change)
-    return running
-
-
 def weigh_map(book: Book, job: Job, parent: Task, change: Change) -> None:
     """done|failed -> spread for a map some of whose children run again, if it can still be done."""
     before = parent.state
@@ -265,6 +249,7 @@ def revive(book: Book, job: Job, change: Change) -> int:
     for node in {task.ref.node for task in revived if task.ref.index is not None}:
         weigh_map(book, job, job.nodes[node], change)
     recall(job)
+    book.restate(job)
     return len(revived) + beyond_tasks
 
 

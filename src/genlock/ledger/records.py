@@ -135,8 +135,9 @@ class Claim:
     """The right to run a task once. `token` is the fence that every write must show.
 
     `attempt` counts claims of this revision from 1; `tries` counts failures so far, which alone
-    use up Retry.attempts; `revision` is 1 and one more for each redo; `item` is the JSON of a mapped child's own item; `kept` is there after
-    a redo; `children` counts the rows that an interrupted spread has written already.
+    use up Retry.attempts; `revision` is 1 and one more for each redo; `item` is the JSON of a mapped
+    child's own item; `kept` is there after a redo; `children` counts the rows that an interrupted
+    spread has written already.
     """
 
     task: TaskRef

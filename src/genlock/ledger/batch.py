@@ -1,0 +1,338 @@
+"""One transaction of the writer: drafts of the rows it touches, and the events it adds.
+
+Verbs look at drafts and change drafts. They refuse before they change anything, so a refusal costs
+its neighbours nothing; any other error ends the whole batch. Statements that change rows by the
+thousand go round the drafts: `sweep` writes what is pending first and forgets the job's drafts after.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import Any
+
+from sqlalchemy import Connection, Dialect, bindparam, func, insert, select, text, update
+from sqlalchemy.sql.expression import Executable
+
+from genlock.errors import LedgerError, NotFound
+from genlock.ledger import schema
+from genlock.ledger.draft import (
+    JOB_FIELDS,
+    READY,
+    TASK_FIELDS,
+    Graph,
+    JobDraft,
+    Prepared,
+    TaskDraft,
+)
+from genlock.ledger.records import Advance, Claim, TaskRef
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_task_values = attrgetter(*TASK_FIELDS)
+_job_values = attrgetter(*JOB_FIELDS)
+_EVENT_FIELDS = ("job", "seq", "at", "kind", "task", "data")
+_KEPT_GRAPHS = 1000
+
+
+class Statements:
+    """Every statement of the writer, compiled once; and the graphs of the jobs it has met."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        self._prepared: dict[Any, Prepared] = {}
+        self.graphs: OrderedDict[str, Graph] = OrderedDict()
+        columns = [schema.job.c[name] for name in JOB_FIELDS]
+        self.read_job = self.prepare(
+            select(*columns).where(schema.job.c.id == bindparam("id")).with_for_update()
+        )
+        self.add_event = self.prepare(insert(schema.event))
+        self.add_task = self.prepare(insert(schema.task).values(_all_but(schema.task, "id")))
+        self.add_job = self.prepare(insert(schema.job))
+        self.add_edge = self.prepare(insert(schema.edge))
+        self.add_note = self.prepare(insert(schema.note))
+
+    def prepare(self, statement: Executable) -> Prepared:
+        return Prepared(statement, self._dialect)
+
+    def named(self, name: Any, make: Any) -> Prepared:
+        """The statement of this name, made the first time it is asked for."""
+        if name not in self._prepared:
+            self._prepared[name] = self.prepare(make())
+        return self._prepared[name]
+
+    def read_tasks(self, count: int) -> Prepared:
+        return self.named(("read", count), lambda: _read_tasks(count))
+
+    def write_tasks(self, fields: tuple[str, ...]) -> Prepared:
+        return self.named(("write", fields), lambda: _write_tasks(fields))
+
+    def write_job(self, fields: tuple[str, ...]) -> Prepared:
+        return self.named(("job", fields), lambda: _write_job(fields))
+
+    def keep(self, job: str, graph: Graph) -> None:
+        self.graphs[job] = graph
+        if len(self.graphs) > _KEPT_GRAPHS:
+            self.graphs.popitem(last=False)
+
+
+def _all_but(table: Any, *left_out: str) -> dict[str, Any]:
+    return {column.name: bindparam(column.name) for column in table.columns if column.name not in left_out}
+
+
+def _read_tasks(count: int) -> Executable:
+    """A join with the wanted keys: SQLite scans the table for `(job, key) IN (…)`."""
+    wanted = ", ".join(f"(:job_{place}, :key_{place})" for place in range(count))
+    columns = ", ".join(f"task.{name}" for name in TASK_FIELDS)
+    return text(
+        f"WITH wanted(job, key) AS (VALUES {wanted}) "  # noqa: S608 - only names of our own columns
+        f"SELECT {columns} FROM wanted CROSS JOIN task WHERE task.job = wanted.job AND task.key = wanted.key"
+    )
+
+
+def _write_tasks(fields: tuple[str, ...]) -> Executable:
+    columns = schema.task.c
+    return (
+        update(schema.task)
+        .where(
+            columns.id == bindparam("row_id"),
+            columns.state == bindparam("was_state"),
+            columns.token.is_not_distinct_from(bindparam("was_token")),
+        )
+        .values({name: bindparam(name) for name in fields})
+    )
+
+
+def _write_job(fields: tuple[str, ...]) -> Executable:
+    columns = schema.job.c
+    return (
+        update(schema.job)
+        .where(columns.id == bindparam("row_id"), columns.last_event == bindparam("was_event"))
+        .values({name: bindparam(name) for name in fields})
+    )
+
+
+@dataclass
+class Change:
+    """What one verb has made possible so far."""
+
+    ready: list[TaskRef] = field(default_factory=list)
+    claimed: list[Claim] = field(default_factory=list)
+    finished: list[str] = field(default_factory=list)
+
+    def advance(self) -> Advance:
+        return Advance(tuple(self.ready), tuple(self.claimed), tuple(self.finished))
+
+
+class Batch:
+    """The rows that verbs of one transaction have met. `now` is one moment for all of them."""
+
+    def __init__(self, connection: Connection, statements: Statements, now: int) -> None:
+        self.connection = connection
+        self.statements = statements
+        self.now = now
+        self._jobs: dict[str, JobDraft] = {}
+        self._tasks: dict[tuple[str, str], TaskDraft] = {}
+        self._absent: set[tuple[str, str]] = set()
+        self._events: list[tuple[Any, ...]] = []
+        self.stirred: set[str] = set()  # jobs that have new events
+
+    # Reading
+
+    def job(self, id: str) -> JobDraft:
+        found = self._jobs.get(id)
+        if found is None:
+            row = self.statements.read_job.run(self.connection, id=id).fetchone()
+            if row is None:
+                raise NotFound(f"there is no job {id!r}")
+            found = self._jobs[id] = JobDraft.of(row)
+        return found
+
+    def task(self, ref: TaskRef) -> TaskDraft:
+        name = (ref.job, ref.key)
+        if name not in self._tasks:
+            self.fetch([name])
+        found = self._tasks.get(name)
+        if found is None:
+            self.job(ref.job)
+            raise NotFound(f"job {ref.job!r} has no task {ref.key!r}")
+        return found
+
+    def find(self, ref: TaskRef) -> TaskDraft | None:
+        """The task if it exists; of no cost once it was fetched."""
+        self.fetch([(ref.job, ref.key)])
+        return self._tasks.get((ref.job, ref.key))
+
+    def parent(self, child: TaskDraft) -> TaskDraft:
+        """The map's own row."""
+        return self.task(TaskRef(child.job, child.node))
+
+    def fetch(self, names: Iterable[tuple[str, str]]) -> None:
+        """Read these tasks (job, key) in few statements; those that do not exist are left out."""
+        wanted = [
+            name for name in dict.fromkeys(names) if name not in self._tasks and name not in self._absent
+        ]
+        for start in range(0, len(wanted), 256):
+            page = wanted[start : start + 256]
+            size = 1 << (len(page) - 1).bit_length()
+            values: dict[str, str] = {}
+            for place in range(size):
+                values[f"job_{place}"], values[f"key_{place}"] = page[min(place, len(page) - 1)]
+            self.take_in(self.statements.read_tasks(size).run(self.connection, **values))
+            self._absent.update(name for name in page if name not in self._tasks)
+
+    def take_in(self, rows: Iterable[Sequence[Any]]) -> list[TaskDraft]:
+        """Drafts of whole rows of tasks; a row that is known already keeps its draft."""
+        drafts = []
+        for row in rows:
+            known = self._tasks.get((row[1], row[2]))
+            if known is None:
+                known = self._tasks[row[1], row[2]] = TaskDraft.of(row)
+            drafts.append(known)
+        return drafts
+
+    def graph(self, job: str) -> Graph:
+        found = self.statements.graphs.get(job)
+        if found is None:
+            task, edge = schema.task.c, schema.edge.c
+            nodes = self.select(
+                select(task.node).where(task.job == job, task.idx < 0).order_by(task.position)
+            )
+            edges = self.select(select(edge.upstream, edge.downstream, edge.optional).where(edge.job == job))
+            found = Graph.of((row[0] for row in nodes), ((up, down, opt) for up, down, opt in edges))
+            self.statements.keep(job, found)
+        return found
+
+    def nodes(self, job: str) -> dict[str, TaskDraft]:
+        """The rows of a job's nodes, without children, in the order of its graph."""
+        names = self.graph(job).nodes
+        self.fetch((job, name) for name in names)
+        return {name: self.task(TaskRef(job, name)) for name in names}
+
+    def select(self, statement: Executable) -> list[Any]:
+        """Rows of a Core statement, after writing what is pending."""
+        self.flush()
+        return list(self.connection.execute(statement).fetchall())
+
+    # Writing
+
+    def log(self, job: JobDraft, kind: str, task: str | None = None, /, **data: Any) -> None:
+        """Add an event; its number is the next of the job."""
+        job.last_event += 1
+        self.stirred.add(job.id)
+        job.updated_at = self.now
+        self._events.append((job.id, job.last_event, self.now, kind, task, _encode(data)))
+
+    def adopt(self, job: JobDraft) -> None:
+        """A job that was inserted just now."""
+        job.was = _job_values(job)
+        self._jobs[job.id] = job
+
+    def sweep(self, job: str, statement: Executable) -> int:
+        """Change many rows of a job in one statement; drafts of its tasks are brought up to date."""
+        self.flush()
+        touched = self.connection.execute(statement).rowcount
+        self._refresh(job)
+        return touched
+
+    def _refresh(self, job: str) -> None:
+        drafts = {name: task for name, task in self._tasks.items() if name[0] == job}
+        for name in drafts:
+            del self._tasks[name]
+        self._absent.clear()
+        self.fetch(drafts)
+        for name, draft in drafts.items():
+            fresh = self._tasks.get(name)
+            if fresh is not None:
+                for place, value in enumerate(fresh.was):
+                    setattr(draft, TASK_FIELDS[place], value)
+                draft.was = fresh.was
+                self._tasks[name] = draft
+
+    def missed(self) -> None:
+        """Rows were added: what was not there may be there now."""
+        self._absent.clear()
+
+    def flush(self) -> None:
+        """Write what differs from what was read: tasks, jobs, events."""
+        self._flush_tasks()
+        for job in self._jobs.values():
+            self._flush_job(job)
+        if self._events:
+            self.statements.add_event.run_rows(self.connection, self._events, _EVENT_FIELDS)
+            self._events = []
+
+    def _flush_tasks(self) -> None:
+        by_fields: dict[tuple[str, ...], list[tuple[Any, ...]]] = defaultdict(list)
+        for task in self._tasks.values():
+            now = _task_values(task)
+            if now != task.was:
+                places = [place for place, value in enumerate(now) if value != task.was[place]]
+                fields = tuple(TASK_FIELDS[place] for place in places)
+                fence = (task.id, task.was[_STATE], task.was[_TOKEN])
+                by_fields[fields].append((*(now[place] for place in places), *fence))
+                task.was = now
+        for fields, rows in by_fields.items():
+            names = (*fields, "row_id", "was_state", "was_token")
+            touched = self.statements.write_tasks(fields).run_rows(self.connection, rows, names)
+            if touched != len(rows):
+                raise LedgerError(f"{len(rows) - touched} tasks were changed by another writer meanwhile")
+
+    def _flush_job(self, job: JobDraft) -> None:
+        now = _job_values(job)
+        if now == job.was:
+            return
+        fields = tuple(name for name, new, old in zip(JOB_FIELDS, now, job.was, strict=True) if new != old)
+        row = (*(getattr(job, name) for name in fields), job.id, job.was[_LAST_EVENT])
+        names = (*fields, "row_id", "was_event")
+        if self.statements.write_job(fields).run_rows(self.connection, [row], names) != 1:
+            raise LedgerError(f"job {job.id} was changed by another writer meanwhile")
+        job.was = now
+
+    # Counting anew, for verbs that change many rows at once
+
+    def recount(self, job: JobDraft) -> None:
+        """live, parked and failed of a job from its rows."""
+        task = schema.task.c
+        grouped = select(task.state, task.idx < 0, task.asleep, task.child_job.is_not(None), func.count())
+        rows = self.select(
+            grouped.where(task.job == job.id).group_by(
+                task.state, task.idx < 0, task.asleep, task.child_job.is_not(None)
+            )
+        )
+        job.live = job.parked = job.failed = 0
+        for state, is_node, asleep, nested, count in rows:
+            kind = weight(state, bool(is_node), bool(nested), bool(asleep))
+            if kind is not None:
+                setattr(job, kind, getattr(job, kind) + count)
+
+    def recount_map(self, parent: TaskDraft) -> None:
+        """Unfinished and lost children of a map from their rows."""
+        task = schema.task.c
+        rows = self.select(
+            select(task.state, func.count())
+            .where(task.job == parent.job, task.position == parent.position, task.idx >= 0)
+            .group_by(task.state)
+        )
+        counts = {state: count for state, count in rows}  # noqa: C416 - rows are no pairs to mypy
+        parent.lost = counts.get("failed", 0)
+        finished = sum(counts.get(state, 0) for state in ("done", "failed", "skipped", "cancelled"))
+        parent.unfinished = sum(counts.values()) - finished
+
+
+_STATE = TASK_FIELDS.index("state")
+_TOKEN = TASK_FIELDS.index("token")
+_LAST_EVENT = JOB_FIELDS.index("last_event")
+
+
+def weight(state: str, is_node: bool, nested: bool, asleep: bool) -> str | None:
+    """Which counter of its job a task stands in."""
+    if state in (READY, "running"):
+        return "live"
+    if state == "parked":
+        return "parked"
+    if state == "spread" and nested:
+        return "parked" if asleep else "live"
+    return "failed" if state == "failed" and is_node else None

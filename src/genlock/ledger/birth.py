@@ -1,0 +1,258 @@
+"""How jobs and the children of maps come into the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import delete, or_, select, update
+
+from genlock.errors import Conflict
+from genlock.ledger import schema
+from genlock.ledger.advance import (
+    CANCELLED_JOB,
+    PAUSED_JOB,
+    PENDING_JOB,
+    finish,
+    log_failed,
+    make_ready,
+    move,
+    set_error,
+    settle,
+    tell_owner,
+)
+from genlock.ledger.attempt import held
+from genlock.ledger.batch import Batch, Change
+from genlock.ledger.draft import (
+    BLOCKED,
+    DONE,
+    FAILED,
+    JOB_FIELDS,
+    READY,
+    SKIPPED,
+    SPREAD,
+    TASK_FIELDS,
+    Graph,
+    JobDraft,
+    TaskDraft,
+)
+from genlock.ledger.records import Advance, Claim, Failure, JobCreated, JobSpec, NodeSpec, TaskRef
+
+_INSERTED = TASK_FIELDS[1:]
+_BLANK: dict[str, Any] = dict.fromkeys(_INSERTED) | dict.fromkeys(
+    ("held", "waits", "attempt", "tries", "reclaims", "written", "opened", "unfinished", "lost", "asleep"), 0
+)
+
+
+def create_job(batch: Batch, spec: JobSpec) -> JobCreated:
+    known = _known(batch, spec)
+    if known is not None:
+        return JobCreated(known, created=False)
+    change = Change()
+    settle(batch, _bear(batch, spec, None, change), change)
+    return JobCreated(spec.id, created=True, ready=tuple(change.ready))
+
+
+def _known(batch: Batch, spec: JobSpec) -> str | None:
+    job = schema.job.c
+    same = job.id == spec.id if spec.dedup is None else or_(job.id == spec.id, job.dedup == spec.dedup)
+    rows = batch.select(select(job.id).where(same).order_by(job.id != spec.id).limit(1))
+    return str(rows[0][0]) if rows else None
+
+
+def _bear(batch: Batch, spec: JobSpec, parent: TaskRef | None, change: Change) -> JobDraft:
+    """Write a job and its tasks; the caller settles it."""
+    job = _insert_job(batch, spec, parent)
+    edges: dict[tuple[str, str], bool] = {}
+    for edge in spec.edges:
+        pair = (edge.upstream, edge.downstream)
+        edges[pair] = edge.optional and edges.get(pair, True)
+    rows = [(job.id, up, down, int(optional)) for (up, down), optional in edges.items()]
+    graph = Graph.of((node.name for node in spec.nodes), (row[1:] for row in rows))
+    batch.statements.keep(job.id, graph)
+    tasks = [_row(job.id, node, place, graph) for place, node in enumerate(spec.nodes)]
+    if rows:
+        batch.statements.add_edge.run_rows(
+            batch.connection, rows, ("job", "upstream", "downstream", "optional")
+        )
+    if tasks:
+        batch.statements.add_task.run_rows(batch.connection, tasks, _INSERTED)
+    batch.log(job, "job.created", pipeline=spec.pipeline, parent=str(parent) if parent else None)
+    batch.missed()
+    _begin(batch, job, change)
+    return job
+
+
+def _insert_job(batch: Batch, spec: JobSpec, parent: TaskRef | None) -> JobDraft:
+    deadline = None if spec.deadline is None else int(spec.deadline.total_seconds() * 1_000_000)
+    paused = parent is not None and batch.job(parent.job).state == PAUSED_JOB
+    values: dict[str, Any] = dict.fromkeys(column.name for column in schema.job.columns) | {
+        "id": spec.id,
+        "pipeline": spec.pipeline,
+        "state": PAUSED_JOB if paused else PENDING_JOB,
+        "graph": spec.graph,
+        "input": spec.input,
+        "labels": spec.labels,
+        "owner": spec.owner,
+        "executor": spec.executor,
+        "dedup": spec.dedup,
+        "parent_job": parent.job if parent else None,
+        "parent_key": parent.key if parent else None,
+        "created_at": batch.now,
+        "updated_at": batch.now,
+        "deadline": deadline,
+        "deadline_at": None if deadline is None else batch.now + deadline,
+        "last_event": 0,
+        "live": 0,
+        "parked": 0,
+        "failed": 0,
+    }
+    batch.statements.add_job.run(batch.connection, **values)
+    job = JobDraft(*(values[name] for name in JOB_FIELDS))
+    batch.adopt(job)
+    return job
+
+
+def _row(job: str, node: NodeSpec, position: int, graph: Graph) -> tuple[Any, ...]:
+    values = _BLANK | {
+        "job": job,
+        "key": node.name,
+        "node": node.name,
+        "position": position,
+        "idx": -1,
+        "mapped": int(node.mapped),
+        "need": node.need,
+        "queue": node.queue,
+        "resources": node.resources,
+        "pinned": int(node.skipped),
+        "state": BLOCKED,
+        "waits": len(graph.ups.get(node.name, ())),
+        "revision": 1,
+    }
+    return tuple(values[name] for name in _INSERTED)
+
+
+def _begin(batch: Batch, job: JobDraft, change: Change) -> None:
+    nodes = batch.nodes(job.id).values()
+    first = [task for task in nodes if not task.waits and not task.pinned]
+    for task in nodes:
+        if task.pinned and task.state == BLOCKED:
+            task.reason = "its condition is false"
+            batch.log(job, "task.skipped", task.key, reason=task.reason)
+            finish(batch, task, SKIPPED, change)
+    for task in first:
+        make_ready(batch, task, change)
+    order = {task.key: task.position for task in nodes}
+    change.ready.sort(key=lambda ref: order.get(ref.key, 0) if ref.job == job.id else -1)
+
+
+def nest(batch: Batch, claim: Claim, spec: JobSpec) -> Advance:
+    task, change = held(batch, claim), Change()
+    if task.is_map:
+        raise Conflict(f"{task.ref} is mapped: spread it, its children may nest")
+    known = _known(batch, spec)
+    if known is not None:
+        job = batch.job(known)
+        if job.parent != task.ref or job.state == CANCELLED_JOB:
+            raise Conflict(f"job {known} exists already and cannot be nested in {task.ref}")
+    task.child_job, task.asleep = known or spec.id, 0
+    move(batch, task, SPREAD)
+    task.let_go()
+    batch.log(batch.job(task.job), "task.nested", task.key, job=task.child_job)
+    child = batch.job(known) if known else _bear(batch, spec, task.ref, change)
+    if child.finished:
+        tell_owner(batch, child, change)
+    settle(batch, child, change)
+    settle(batch, batch.job(task.job), change)
+    return change.advance()
+
+
+def spread(batch: Batch, claim: Claim, page: Sequence[str], offset: int, last: bool) -> Advance:
+    task, change = held(batch, claim), Change()
+    if not task.is_map:
+        raise Conflict(f"{task.ref} is not mapped and cannot be spread")
+    if offset != task.written:
+        raise Conflict(f"{task.ref} has {task.written} children so far: page {offset} does not follow")
+    _write_children(batch, task, page)
+    task.written += len(page)
+    job = batch.job(task.job)
+    batch.log(job, "task.spread", task.key, children=task.written, last=last)
+    if last:
+        _drop_beyond(batch, task)
+        _open(batch, task, change)
+        settle(batch, job, change)
+    return change.advance()
+
+
+def _write_children(batch: Batch, task: TaskDraft, page: Sequence[str]) -> None:
+    """New rows, or new items for rows that an earlier revision of the map left behind."""
+    there = {}
+    if task.revision > 1:
+        row = schema.task.c
+        ours = (row.job == task.job, row.position == task.position)
+        window = row.idx.between(task.written, task.written + len(page) - 1)
+        there = {
+            one.idx: one for one in batch.take_in(batch.select(select(schema.task).where(*ours, window)))
+        }
+    fresh = []
+    for index, item in enumerate(page, start=task.written):
+        if index in there:
+            there[index].item = item
+        else:
+            fresh.append(_child(task, index, item))
+    if fresh:
+        batch.statements.add_task.run_rows(batch.connection, fresh, _INSERTED)
+        batch.missed()
+
+
+def _child(task: TaskDraft, index: int, item: str) -> tuple[Any, ...]:
+    values = _BLANK | {
+        "job": task.job,
+        "key": f"{task.node}/{index}",
+        "node": task.node,
+        "position": task.position,
+        "idx": index,
+        "mapped": 0,
+        "queue": task.queue,
+        "resources": task.resources,
+        "pinned": 0,
+        "state": BLOCKED,
+        "revision": 1,
+        "item": item,
+    }
+    return tuple(values[name] for name in _INSERTED)
+
+
+def _drop_beyond(batch: Batch, task: TaskDraft) -> None:
+    if task.revision > 1:
+        row = schema.task.c
+        ours = (row.job == task.job, row.position == task.position, row.idx >= task.written)
+        batch.sweep(task.job, delete(schema.task).where(*ours))
+
+
+def _open(batch: Batch, task: TaskDraft, change: Change) -> None:
+    job = batch.job(task.job)
+    if (task.need or 0) > task.written:
+        set_error(task, Failure("TooFew", f"{task.need} must succeed and there are {task.written} children"))
+        log_failed(batch, task)
+        finish(batch, task, FAILED, change)
+        return
+    task.opened = 1
+    if not task.written:
+        batch.log(job, "task.done", task.key)
+        finish(batch, task, DONE, change)
+        return
+    move(batch, task, SPREAD)
+    task.let_go()
+    task.unfinished, task.lost = task.written, 0
+    count, claimable = task.written, job.claimable
+    row = schema.task.c
+    batch.sweep(
+        task.job,
+        update(schema.task)
+        .where(row.job == task.job, row.position == task.position, row.idx >= 0)
+        .values(state=READY, due_at=batch.now, held=int(not claimable)),
+    )
+    job.live += count
+    if claimable:
+        change.ready += [TaskRef(task.job, f"{task.node}/{index}") for index in range(count)]

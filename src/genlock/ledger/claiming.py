@@ -1,0 +1,213 @@
+"""Who runs what: claims given out, taken back from the dead, and tasks woken in time."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from heapq import merge
+from itertools import islice
+
+from sqlalchemy import ColumnElement, bindparam, delete, insert, select, tuple_, update
+
+from genlock.ledger import schema
+from genlock.ledger.advance import RUNNING_JOB, finish, log_failed, make_ready, move, set_error, settle
+from genlock.ledger.batch import Batch, Change
+from genlock.ledger.draft import FAILED, PARKED, READY, RUNNING, Prepared, TaskDraft
+from genlock.ledger.records import Claim, Failure, TaskRef
+
+_task = schema.task.c
+_can_be_claimed = (_task.state == READY) & (_task.held == 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What one caller of `claim` asked for."""
+
+    holder: str
+    tasks: tuple[TaskRef, ...] | None
+    limit: int
+    resources: frozenset[str] | None
+    queues: frozenset[str] | None
+
+    def fits(self, task: TaskDraft) -> bool:
+        return (self.resources is None or task.resources in self.resources) and (
+            self.queues is None or task.queue in self.queues
+        )
+
+
+def take(batch: Batch, task: TaskDraft, holder: str) -> Claim:
+    """ready -> running."""
+    job = batch.job(task.job)
+    if job.started_at is None:
+        job.started_at = batch.now
+        batch.log(job, "job.started")
+    move(batch, task, RUNNING)
+    task.let_go()
+    task.holder, task.token = holder, secrets.token_hex(8)
+    task.attempt, task.started_at = task.attempt + 1, batch.now
+    task.progress = task.progress_note = None
+    batch.log(job, "task.claimed", task.key, attempt=task.attempt, holder=holder)
+    if job.state != RUNNING_JOB:
+        settle(batch, job, Change())
+    return task.claim()
+
+
+def grant(batch: Batch, wishes: Sequence[Wish]) -> list[list[Claim]]:
+    """Serve callers in their order; those who asked for the same kind of task share one search."""
+    batch.fetch((ref.job, ref.key) for wish in wishes for ref in wish.tasks or ())
+    open_wishes: dict[tuple[frozenset[str] | None, frozenset[str] | None], int] = {}
+    for wish in wishes:
+        if wish.tasks is None:
+            kind = (wish.resources, wish.queues)
+            open_wishes[kind] = open_wishes.get(kind, 0) + wish.limit
+    named = any(wish.tasks is not None for wish in wishes)
+    found = {
+        kind: _longest_ready(batch, kind[0], kind[1], count)
+        for kind, count in ({} if named else open_wishes).items()
+    }
+    return [_serve(batch, wish, found) for wish in wishes]
+
+
+def _serve(
+    batch: Batch,
+    wish: Wish,
+    found: dict[tuple[frozenset[str] | None, frozenset[str] | None], Iterator[TaskDraft]],
+) -> list[Claim]:
+    if wish.tasks is not None:
+        batch.fetch((ref.job, ref.key) for ref in wish.tasks)
+        offered = iter([task for ref in wish.tasks if (task := batch.find(ref)) and wish.fits(task)])
+        limit = len(wish.tasks)
+    else:
+        kind = (wish.resources, wish.queues)
+        offered = found[kind] if kind in found else _longest_ready(batch, *kind, wish.limit)
+        limit = wish.limit
+    ready = (task for task in offered if _claimable(batch, task))
+    return [take(batch, task, wish.holder) for task in islice(ready, limit)]
+
+
+def _claimable(batch: Batch, task: TaskDraft) -> bool:
+    return task.state == READY and not task.held and task.due_at is not None and task.due_at <= batch.now
+
+
+def _longest_ready(
+    batch: Batch, resources: Collection[str] | None, queues: Collection[str] | None, count: int
+) -> Iterator[TaskDraft]:
+    """The tasks longest ready, merged from one short range of the index for each fitting lane."""
+    batch.flush()
+    ranges = []
+    for queue, resource in _lanes(batch):
+        if (queues is None or queue in queues) and (resources is None or resource in resources):
+            rows = _lane_statement(batch).run(
+                batch.connection, queue=queue, resources=resource, now=batch.now, count=count
+            )
+            ranges.append(batch.take_in(rows))
+    return iter(list(merge(*ranges, key=lambda task: (task.due_at or 0, task.id))))
+
+
+def _lane_statement(batch: Batch) -> Prepared:
+    return batch.statements.named(
+        "lane",
+        lambda: (
+            select(schema.task)
+            .where(
+                _can_be_claimed,
+                _task.queue == bindparam("queue"),
+                _task.resources == bindparam("resources"),
+                _task.due_at <= bindparam("now"),
+            )
+            .order_by(_task.due_at, _task.id)
+            .limit(bindparam("count"))
+            .with_for_update(skip_locked=True)
+        ),
+    )
+
+
+def _lanes(batch: Batch) -> Iterator[tuple[str, str]]:
+    """Every pair of queue and resources that has ready tasks: one step in the index each."""
+    statement = batch.statements.named(
+        "lanes",
+        lambda: (
+            select(_task.queue, _task.resources)
+            .where(
+                _can_be_claimed,
+                tuple_(_task.queue, _task.resources) > tuple_(bindparam("queue"), bindparam("resources")),
+            )
+            .order_by(_task.queue, _task.resources)
+            .limit(1)
+        ),
+    )
+    queue = resources = ""
+    while row := statement.run(batch.connection, queue=queue, resources=resources).fetchone():
+        queue, resources = str(row[0]), str(row[1])
+        yield queue, resources
+
+
+def enlist(batch: Batch, holder: str, expires_at: int) -> None:
+    """Write or renew the row that says that a process lives."""
+    row = schema.holder.c
+    renew = update(schema.holder).where(row.id == holder).values(expires_at=expires_at)
+    if not batch.connection.execute(renew).rowcount:
+        batch.connection.execute(insert(schema.holder).values(id=holder, expires_at=expires_at))
+
+
+def retire(batch: Batch, holder: str) -> list[TaskRef]:
+    change = Change()
+    batch.connection.execute(delete(schema.holder).where(schema.holder.c.id == holder))
+    for task in _running(batch, _task.holder == holder):
+        release(batch, task, change)
+    return change.ready
+
+
+def release(batch: Batch, task: TaskDraft, change: Change) -> None:
+    """running -> ready at no cost."""
+    batch.log(batch.job(task.job), "task.released", task.key)
+    make_ready(batch, task, change)
+
+
+def _running(batch: Batch, condition: ColumnElement[bool]) -> list[TaskDraft]:
+    rows = batch.select(
+        select(schema.task).where(_task.state == RUNNING, condition).order_by(_task.id).with_for_update()
+    )
+    return batch.take_in(rows)
+
+
+def reclaim(batch: Batch, survivor: str | None, limit: int) -> list[TaskRef]:
+    holder, change = schema.holder.c, Change()
+    condition: ColumnElement[bool]
+    if survivor is None:
+        condition = _task.holder.not_in(select(holder.id).where(holder.expires_at > batch.now))
+    else:
+        condition = _task.holder != survivor
+    for task in _running(batch, condition):
+        _take_back(batch, task, limit, change)
+    dead = holder.expires_at <= batch.now if survivor is None else holder.id != survivor
+    batch.connection.execute(delete(schema.holder).where(dead))
+    return change.ready
+
+
+def _take_back(batch: Batch, task: TaskDraft, limit: int, change: Change) -> None:
+    job = batch.job(task.job)
+    task.reclaims += 1
+    batch.log(job, "task.reclaimed", task.key, reclaims=task.reclaims)
+    if task.reclaims <= limit:
+        make_ready(batch, task, change)
+        return
+    set_error(task, Failure("Poison", f"its process died {task.reclaims} times while it ran"))
+    log_failed(batch, task)
+    finish(batch, task, FAILED, change)
+    settle(batch, job, change)
+
+
+def wake_due(batch: Batch, change: Change) -> None:
+    """parked -> ready for tasks whose time has come."""
+    due = select(schema.task).where(_task.state == PARKED, _task.held == 0, _task.due_at <= batch.now)
+    for task in batch.take_in(batch.select(due.order_by(_task.due_at, _task.id))):
+        wake(batch, task, change)
+
+
+def wake(batch: Batch, task: TaskDraft, change: Change) -> None:
+    job = batch.job(task.job)
+    batch.log(job, "task.woken", task.key)
+    make_ready(batch, task, change)
+    settle(batch, job, change)

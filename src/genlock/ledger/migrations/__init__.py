@@ -1,0 +1,1 @@
+"""How older ledgers become newer ones, one revision a file."""

@@ -1,0 +1,174 @@
+"""The tables, once for SQLite and PostgreSQL.
+
+Times are integers, microseconds since 1970 in UTC, so that both databases order them alike. States
+are the words of `records`. Flags are 0 or 1. Nothing here is JSON to the database: it is text.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+REVISION = "0001"
+
+metadata = MetaData()
+_serial = BigInteger().with_variant(Integer, "sqlite")
+
+
+def _partial(name: str, *columns: str, where: str, unique: bool = False) -> Index:
+    return Index(name, *columns, unique=unique, sqlite_where=text(where), postgresql_where=text(where))
+
+
+def _owned(column: str, owner: str) -> ForeignKey:
+    return ForeignKey(f"{owner}.{column}", ondelete="CASCADE")
+
+
+job = Table(
+    "job",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("pipeline", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("graph", Text, nullable=False),
+    Column("input", Text, nullable=False),
+    Column("labels", Text, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("executor", Text, nullable=False),
+    Column("dedup", Text, unique=True),
+    Column("parent_job", Text, ForeignKey("job.id")),
+    Column("parent_key", Text),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Column("started_at", BigInteger),
+    Column("finished_at", BigInteger),
+    Column("deadline", BigInteger),
+    Column("deadline_at", BigInteger),
+    Column("error_kind", Text),
+    Column("error_message", Text),
+    Column("error_trace", Text),
+    Column("failed_task", Text),
+    Column("last_event", BigInteger, nullable=False),
+    # How many tasks can still move, wait for something outside, or failed the job: its state follows.
+    Column("live", Integer, nullable=False),
+    Column("parked", Integer, nullable=False),
+    Column("failed", Integer, nullable=False),
+    _partial("job_parent", "parent_job", where="parent_job IS NOT NULL"),
+    _partial("job_deadline", "deadline_at", where="deadline_at IS NOT NULL AND finished_at IS NULL"),
+)
+
+task = Table(
+    "task",
+    metadata,
+    Column("id", _serial, primary_key=True),
+    Column("job", Text, _owned("id", "job"), nullable=False),
+    Column("key", Text, nullable=False),
+    Column("node", Text, nullable=False),
+    Column("position", Integer, nullable=False),  # of the node in its graph
+    Column("idx", Integer, nullable=False),  # of a child in its map; -1 is the node's own row
+    Column("mapped", Integer, nullable=False),
+    Column("need", Integer),
+    Column("queue", Text, nullable=False),
+    Column("resources", Text, nullable=False),
+    Column("pinned", Integer, nullable=False),  # placed as skipped: its condition is false
+    Column("state", Text, nullable=False),
+    Column("held", Integer, nullable=False),  # its job lets nothing be claimed: paused, or failed by deadline
+    Column("waits", Integer, nullable=False),  # upstreams that are not finished
+    Column("attempt", Integer, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("reclaims", Integer, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("token", Text),
+    Column("holder", Text),
+    Column("due_at", BigInteger),
+    Column("signal", Text),
+    Column("parked_for", Text),
+    Column("progress", Float),
+    Column("progress_note", Text),
+    Column("started_at", BigInteger),
+    Column("finished_at", BigInteger),
+    Column("input_hash", Text),
+    Column("output", Text),
+    Column("error_kind", Text),
+    Column("error_message", Text),
+    Column("error_trace", Text),
+    Column("reason", Text),
+    Column("item", Text),
+    Column("kept_hash", Text),
+    Column("kept_output", Text),
+    Column("written", Integer, nullable=False),  # children of a map so far
+    Column("opened", Integer, nullable=False),  # ... and whether those are all, and were let go
+    Column("unfinished", Integer, nullable=False),  # ... and how many of them may still come to something
+    Column("lost", Integer, nullable=False),  # ... and how many of them failed
+    Column("child_job", Text),
+    Column("asleep", Integer, nullable=False),  # ... and whether that job is waiting
+    UniqueConstraint("job", "key", name="task_key"),
+    UniqueConstraint("job", "position", "idx", name="task_order"),
+    _partial("task_node", "job", "position", where="idx < 0", unique=True),
+    # What can be claimed, longest-ready first in each lane of queue and resources.
+    _partial("task_ready", "queue", "resources", "due_at", "id", where="state = 'ready' AND held = 0"),
+    _partial("task_running", "holder", where="state = 'running'"),
+    _partial("task_parked", "due_at", where="state = 'parked' AND held = 0"),
+)
+
+edge = Table(
+    "edge",
+    metadata,
+    Column("job", Text, _owned("id", "job"), nullable=False),
+    Column("upstream", Text, nullable=False),
+    Column("downstream", Text, nullable=False),
+    Column("optional", Integer, nullable=False),
+    PrimaryKeyConstraint("job", "upstream", "downstream"),
+    sqlite_with_rowid=False,
+)
+
+note = Table(
+    "note",
+    metadata,
+    Column("task", _serial, _owned("id", "task"), nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("value", Text, nullable=False),
+    PrimaryKeyConstraint("task", "revision", "name"),
+)
+
+revision = Table(
+    "revision",
+    metadata,
+    Column("task", _serial, _owned("id", "task"), nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("output", Text),
+    PrimaryKeyConstraint("task", "revision"),
+)
+
+event = Table(
+    "event",
+    metadata,
+    Column("job", Text, _owned("id", "job"), nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("task", Text),
+    Column("data", Text, nullable=False),
+    PrimaryKeyConstraint("job", "seq"),
+    sqlite_with_rowid=False,
+)
+
+holder = Table(
+    "holder",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("expires_at", BigInteger, nullable=False),
+)

@@ -1,0 +1,179 @@
+"""The ledger in a database: every verb is handed to the writer, and answered after its commit."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TypeVar, cast
+
+from genlock.clock import Clock
+from genlock.ledger import attempt, birth, claiming, reopening, steering
+from genlock.ledger.batch import Batch
+from genlock.ledger.claiming import Wish
+from genlock.ledger.database import open_reader, open_writer, url_of
+from genlock.ledger.migration import bring_up
+from genlock.ledger.records import (
+    Advance,
+    Claim,
+    Failure,
+    JobCreated,
+    JobSpec,
+    RedoPlan,
+    TaskRef,
+)
+from genlock.ledger.views import SqlReader
+from genlock.ledger.writer import Verb, Writer
+
+_T = TypeVar("_T")
+_READERS = 4
+
+
+class SqlLedger:
+    """`Ledger` over SQLite (PostgreSQL speaks the same statements). Opened by `open`."""
+
+    def __init__(self, writer: Writer, reader: SqlReader) -> None:
+        self._writer = writer
+        self._reader = reader
+
+    @classmethod
+    async def open(cls, place: str | Path, clock: Clock) -> SqlLedger:
+        """Open or create the ledger at a path or database URL, bringing its tables up to date.
+
+        `SchemaTooNew` if a newer genlock wrote it, `LedgerError` if it is no ledger or unreachable.
+        """
+        url = url_of(place)
+        await asyncio.to_thread(bring_up, url)
+        reader = SqlReader(open_reader(url, _READERS), clock)
+        return cls(Writer(open_writer(url), clock, reader.stir), reader)
+
+    @property
+    def reader(self) -> SqlReader:
+        """The looking half, on connections of its own; woken at once by this ledger's commits."""
+        return self._reader
+
+    async def close(self) -> None:
+        await asyncio.to_thread(self._writer.close)
+        await self._reader.close()
+
+    async def _do(self, act: Callable[[Batch], _T], *refs: TaskRef) -> _T:
+        return cast("_T", await self._writer.submit(Verb(act, refs=refs)))
+
+    async def _show(self, claim: Claim, act: Callable[[Batch], _T]) -> _T:
+        return cast("_T", await self._writer.submit(Verb(act, refs=_around(claim), fenced=True)))
+
+    async def create_job(self, spec: JobSpec) -> JobCreated:
+        return await self._do(lambda batch: birth.create_job(batch, spec))
+
+    async def enlist(self, holder: str, lease: timedelta) -> None:
+        def act(batch: Batch) -> None:
+            self._writer.hold(holder, lease)
+            self._writer.renew(batch)
+
+        await self._do(act)
+
+    async def retire(self, holder: str) -> Sequence[TaskRef]:
+        def act(batch: Batch) -> list[TaskRef]:
+            self._writer.let_go(holder)
+            return claiming.retire(batch, holder)
+
+        return await self._do(act)
+
+    async def claim(
+        self,
+        holder: str,
+        *,
+        tasks: Sequence[TaskRef] | None = None,
+        limit: int = 1,
+        resources: Collection[str] | None = None,
+        queues: Collection[str] | None = None,
+    ) -> Sequence[Claim]:
+        wish = Wish(
+            holder,
+            None if tasks is None else tuple(tasks),
+            limit,
+            None if resources is None else frozenset(resources),
+            None if queues is None else frozenset(queues),
+        )
+        claims: Sequence[Claim] = await self._writer.submit(Verb(None, wish=wish, refs=wish.tasks or ()))
+        return claims
+
+    async def extend(self, claim: Claim, *, progress: float | None = None, note: str | None = None) -> None:
+        await self._show(claim, lambda batch: attempt.extend(batch, claim, progress, note))
+
+    async def save(self, claim: Claim, name: str, value: str) -> str:
+        return await self._show(claim, lambda batch: attempt.save(batch, claim, name, value))
+
+    async def succeed(
+        self,
+        claim: Claim,
+        output: str,
+        *,
+        input_hash: str | None = None,
+        kept: bool = False,
+        claim_next: int = 0,
+        resources: Collection[str] | None = None,
+    ) -> Advance:
+        def act(batch: Batch) -> Advance:
+            return attempt.succeed(batch, claim, output, input_hash, kept, claim_next, resources)
+
+        return await self._show(claim, act)
+
+    async def spread(self, claim: Claim, page: Sequence[str], *, offset: int, last: bool) -> Advance:
+        return await self._show(claim, lambda batch: birth.spread(batch, claim, page, offset, last))
+
+    async def nest(self, claim: Claim, spec: JobSpec) -> Advance:
+        return await self._show(claim, lambda batch: birth.nest(batch, claim, spec))
+
+    async def park(
+        self, claim: Claim, reason: str, *, signal: str | None = None, until: datetime | None = None
+    ) -> Advance:
+        return await self._show(claim, lambda batch: attempt.park(batch, claim, reason, signal, until))
+
+    async def snooze(self, claim: Claim, until: datetime) -> None:
+        await self._show(claim, lambda batch: attempt.snooze(batch, claim, until))
+
+    async def fail(self, claim: Claim, failure: Failure, *, retry_at: datetime | None) -> Advance:
+        return await self._show(claim, lambda batch: attempt.fail(batch, claim, failure, retry_at))
+
+    async def skip(self, claim: Claim, reason: str) -> Advance:
+        return await self._show(claim, lambda batch: attempt.skip(batch, claim, reason))
+
+    async def cancel(self, job: str, reason: str = "") -> Sequence[TaskRef]:
+        return await self._do(lambda batch: steering.cancel(batch, job, reason))
+
+    async def retry(self, job: str) -> Sequence[TaskRef]:
+        return await self._do(lambda batch: reopening.retry(batch, job))
+
+    async def redo(self, job: str, keys: Sequence[str]) -> RedoPlan:
+        return await self._do(lambda batch: reopening.redo(batch, job, keys))
+
+    async def pause(self, job: str, reason: str = "") -> None:
+        await self._do(lambda batch: steering.pause(batch, job, reason))
+
+    async def resume(self, job: str) -> Sequence[TaskRef]:
+        return await self._do(lambda batch: steering.resume(batch, job))
+
+    async def signal(self, task: TaskRef, name: str, value: str) -> bool:
+        return await self._do(lambda batch: steering.signal(batch, task, name, value), task)
+
+    async def reclaim(self, *, survivor: str | None = None, limit: int = 5) -> Sequence[TaskRef]:
+        def act(batch: Batch) -> list[TaskRef]:
+            self._writer.renew(batch)  # this process lives, whatever its clock has been set to
+            return claiming.reclaim(batch, survivor, limit)
+
+        return await self._do(act)
+
+    async def expire(self) -> Sequence[TaskRef]:
+        return await self._do(steering.expire)
+
+    async def set_deadline(self, job: str, deadline: timedelta | None) -> None:
+        micros = None if deadline is None else int(deadline.total_seconds() * 1_000_000)
+        await self._do(lambda batch: steering.set_deadline(batch, job, micros))
+
+
+def _around(claim: Claim) -> tuple[TaskRef, ...]:
+    """The rows that a verb of this claim looks at: its own, and that of its map."""
+    task = claim.task
+    return (task,) if "/" not in task.key else (task, TaskRef(task.job, task.node))

@@ -1,0 +1,318 @@
+"""Looking at the ledger in a database: reads on connections of their own, never behind the writer."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, Select, and_, case, func, or_, select, tuple_
+from sqlalchemy.exc import SQLAlchemyError
+
+from genlock.clock import Clock
+from genlock.errors import LedgerError, NotFound
+from genlock.ledger import schema
+from genlock.ledger.draft import READY, Graph
+from genlock.ledger.moment import from_micros, from_micros_or_none, to_micros
+from genlock.ledger.records import (
+    Event,
+    JobFilter,
+    JobRow,
+    JobState,
+    NodeCount,
+    RedoPlan,
+    TaskRef,
+    TaskRow,
+    TaskState,
+)
+from genlock.ledger.redo import Layout, plan, refuse_cancelled
+from genlock.ledger.row import job_row, task_row
+
+_T = TypeVar("_T")
+_job, _task = schema.job.c, schema.task.c
+_PAGE = 1000
+_POLL = 0.5  # seconds between looks for what other processes have committed
+_JOB_COLUMNS = [column for column in schema.job.columns if column.name not in ("live", "parked", "failed")]
+_TASK_COLUMNS = [column for column in schema.task.columns if column.name not in ("item", "kept_output")]
+
+
+class SqlReader:
+    """`LedgerReader` over SQLite or PostgreSQL."""
+
+    def __init__(self, engine: Engine, clock: Clock) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._threads = ThreadPoolExecutor(engine.pool.size(), "genlock-reader")  # type: ignore[attr-defined]
+        self._waiting: dict[str, set[tuple[asyncio.AbstractEventLoop, asyncio.Event]]] = {}
+        self._lock = threading.Lock()
+
+    async def close(self) -> None:
+        await asyncio.to_thread(self._threads.shutdown)
+        self._engine.dispose()
+
+    def stir(self, jobs: Collection[str]) -> None:
+        """Wake who waits for these jobs; may be called from any thread."""
+        if not self._waiting:
+            return
+        with self._lock:
+            woken = [waiter for job in jobs for waiter in self._waiting.get(job, ())]
+        for loop, heard in woken:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(heard.set)
+
+    async def _read(self, look: Callable[[Connection], _T]) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._look, look)
+
+    def _look(self, look: Callable[[Connection], _T]) -> _T:
+        try:
+            with self._engine.connect() as connection:
+                return look(connection)
+        except SQLAlchemyError as error:
+            raise LedgerError(f"the ledger could not be read: {getattr(error, 'orig', error)}") from error
+
+    async def _rows(self, statement: Select[Any]) -> Sequence[Any]:
+        return await self._read(lambda connection: connection.execute(statement).fetchall())
+
+    async def job(self, job: str) -> JobRow:
+        rows = await self._rows(select(*_JOB_COLUMNS).where(_job.id == job))
+        if not rows:
+            raise NotFound(f"there is no job {job!r}")
+        return job_row(rows[0])
+
+    async def jobs(
+        self, where: JobFilter = JobFilter(), *, after: str | None = None, limit: int = 100
+    ) -> Sequence[JobRow]:
+        found = select(*_JOB_COLUMNS).order_by(_job.id.desc()).limit(limit)
+        if after is not None:
+            found = found.where(_job.id < after)
+        if where.states:
+            found = found.where(_job.state.in_([state.value for state in where.states]))
+        if where.pipeline is not None:
+            found = found.where(_job.pipeline == where.pipeline)
+        if where.owner is not None:
+            found = found.where(_job.owner == where.owner)
+        if not where.children:
+            found = found.where(_job.parent_job.is_(None))
+        return [job_row(row) for row in await self._rows(found)]
+
+    async def task(self, ref: TaskRef) -> TaskRow:
+        return task_row(await self._one(ref, *_TASK_COLUMNS))
+
+    async def _one(self, ref: TaskRef, *columns: Any) -> Any:
+        rows = await self._rows(select(*columns).where(_task.job == ref.job, _task.key == ref.key))
+        if not rows:
+            await self.job(ref.job)
+            raise NotFound(f"job {ref.job!r} has no task {ref.key!r}")
+        return rows[0]
+
+    async def tasks(
+        self,
+        job: str,
+        *,
+        node: str | None = None,
+        states: Collection[TaskState] | None = None,
+        after: str | None = None,
+        limit: int = 1000,
+    ) -> Sequence[TaskRow]:
+        place = tuple_(_task.position, _task.idx)
+        found = select(*_TASK_COLUMNS).where(_task.job == job)
+        if node is not None:
+            position = select(_task.position).where(_task.job == job, _task.key == node)
+            found = found.where(_task.position == position.scalar_subquery())
+        if states is not None:
+            found = found.where(_task.state.in_([state.value for state in states]))
+        if after is not None:
+            rows = await self._rows(
+                select(_task.position, _task.idx).where(_task.job == job, _task.key == after)
+            )
+            if not rows:
+                return []
+            found = found.where(place > tuple_(rows[0].position, rows[0].idx))
+        rows = await self._rows(found.order_by(_task.position, _task.idx).limit(limit))
+        return [task_row(row) for row in rows]
+
+    async def nodes(self, job: str) -> Sequence[TaskRow]:
+        found = select(*_TASK_COLUMNS).where(_task.job == job, _task.idx < 0).order_by(_task.position)
+        return [task_row(row) for row in await self._rows(found)]
+
+    async def counts(self, job: str) -> Sequence[NodeCount]:
+        is_child = case((_task.idx >= 0, 1), else_=0)
+        rows = await self._rows(
+            select(_task.node, _task.state, is_child, func.count())
+            .where(_task.job == job)
+            .group_by(_task.position, _task.node, is_child, _task.state)
+            .order_by(_task.position)
+        )
+        spread = {node for node, _, child, _ in rows if child}
+        return [
+            NodeCount(node, TaskState(state), count)
+            for node, state, child, count in rows
+            if child or node not in spread
+        ]
+
+    async def output(self, ref: TaskRef) -> tuple[TaskState, str | None]:
+        row = await self._one(ref, _task.state, _task.output)
+        return TaskState(row.state), row.output
+
+    async def outputs(self, job: str, node: str) -> AsyncIterator[tuple[TaskState, str | None]]:
+        position = await self._one(TaskRef(job, node), _task.position)
+        last = -1
+        while rows := await self._rows(
+            select(_task.idx, _task.state, _task.output)
+            .where(_task.job == job, _task.position == position[0], _task.idx > last)
+            .order_by(_task.idx)
+            .limit(_PAGE)
+        ):
+            for row in rows:
+                yield TaskState(row.state), row.output
+            last = rows[-1].idx
+
+    async def notes(self, ref: TaskRef) -> dict[str, str]:
+        row, note = await self._one(ref, _task.id, _task.revision), schema.note.c
+        rows = await self._rows(
+            select(note.name, note.value)
+            .where(note.task == row.id, note.revision == row.revision)
+            .order_by(note.name)
+        )
+        return {name: value for name, value in rows}  # noqa: C416 - rows are no pairs to mypy
+
+    async def revisions(self, ref: TaskRef) -> Sequence[tuple[int, TaskState, str | None]]:
+        row, old = await self._one(ref, _task.id), schema.revision.c
+        rows = await self._rows(
+            select(old.revision, old.state, old.output).where(old.task == row.id).order_by(old.revision)
+        )
+        return [(number, TaskState(state), output) for number, state, output in rows]
+
+    async def events(self, job: str, *, after: int = 0, limit: int = 1000) -> Sequence[Event]:
+        event = schema.event.c
+        rows = await self._rows(
+            select(schema.event).where(event.job == job, event.seq > after).order_by(event.seq).limit(limit)
+        )
+        return [Event(row.job, row.seq, from_micros(row.at), row.kind, row.task, row.data) for row in rows]
+
+    async def changed(self, job: str, after: int, timeout: float) -> bool:
+        waiter = (asyncio.get_running_loop(), asyncio.Event())
+        with self._lock:
+            self._waiting.setdefault(job, set()).add(waiter)
+        try:
+            async with asyncio.timeout(timeout):
+                while not await self._has_event_beyond(job, after):
+                    await _heard(waiter[1])
+        except TimeoutError:
+            return await self._has_event_beyond(job, after)
+        finally:
+            self._forget(job, waiter)
+        return True
+
+    def _forget(self, job: str, waiter: tuple[asyncio.AbstractEventLoop, asyncio.Event]) -> None:
+        with self._lock:
+            self._waiting[job].discard(waiter)
+            if not self._waiting[job]:
+                del self._waiting[job]
+
+    async def _has_event_beyond(self, job: str, after: int) -> bool:
+        rows = await self._rows(select(_job.last_event).where(_job.id == job))
+        if not rows:
+            raise NotFound(f"there is no job {job!r}")
+        return bool(rows[0].last_event > after)
+
+    async def ready_count(self) -> int:
+        now = to_micros(self._clock.now())
+        rows = await self._rows(
+            select(func.count()).where(_task.state == READY, _task.held == 0, _task.due_at <= now)
+        )
+        return int(rows[0][0])
+
+    async def next_due(self) -> datetime | None:
+        now = to_micros(self._clock.now())
+        rows = await self._rows(
+            select(
+                select(func.min(_task.due_at))
+                .where(_task.state == READY, _task.held == 0, _task.due_at > now)
+                .scalar_subquery(),
+                select(func.min(_task.due_at))
+                .where(_task.state == "parked", _task.held == 0)
+                .scalar_subquery(),
+                select(func.min(_job.deadline_at)).where(_job.finished_at.is_(None)).scalar_subquery(),
+            )
+        )
+        return from_micros_or_none(min((at for at in rows[0] if at is not None), default=None))
+
+    async def children(self, job: str) -> Sequence[JobRow]:
+        rows = await self._rows(select(*_JOB_COLUMNS).where(_job.parent_job == job).order_by(_job.id))
+        return [job_row(row) for row in rows]
+
+    async def plan_redo(self, job: str, keys: Sequence[str]) -> RedoPlan:
+        def look(connection: Connection) -> RedoPlan:
+            refuse_cancelled(connection, job)
+            edge = schema.edge.c
+            nodes = connection.execute(
+                select(_task.node).where(_task.job == job, _task.idx < 0).order_by(_task.position)
+            )
+            edges = connection.execute(
+                select(edge.upstream, edge.downstream, edge.optional).where(edge.job == job)
+            )
+            graph = Graph.of((row[0] for row in nodes), ((up, down, opt) for up, down, opt in edges))
+            return plan(Layout.read(connection, job, graph), keys).plan
+
+        return await self._read(look)
+
+    async def texts(self, states: Collection[JobState] | None = None) -> AsyncIterator[str]:
+        wanted = None if states is None else [state.value for state in states]
+        for statement, key in _texts():
+            last: Any = None
+            while True:
+                page = statement if wanted is None else statement.where(_job.state.in_(wanted))
+                page = page if last is None else page.where(key > last)
+                rows = await self._rows(page.order_by(*_parts(key)).limit(_PAGE))
+                if not rows:
+                    break
+                for row in rows:
+                    for text in row[: -len(_parts(key))]:
+                        if text is not None:
+                            yield text
+                last = rows[-1][-1] if len(_parts(key)) == 1 else tuple_(*rows[-1][-len(_parts(key)) :])
+
+
+def _parts(key: Any) -> list[Any]:
+    return list(getattr(key, "clauses", [key]))
+
+
+def _texts() -> list[tuple[Select[Any], Any]]:
+    """Where JSON is kept: statements that give texts and, last, the key to page by."""
+    note, old = schema.note.c, schema.revision.c
+    of_task = _task.job == _job.id
+    return [
+        (select(_job.input, _job.id), _job.id),
+        (
+            select(_task.item, _task.output, _task.kept_output, _task.id)
+            .join(schema.job, of_task)
+            .where(or_(_task.item.is_not(None), _task.output.is_not(None), _task.kept_output.is_not(None))),
+            _task.id,
+        ),
+        (
+            select(note.value, note.task, note.name)
+            .join(schema.task, and_(_task.id == note.task, _task.revision == note.revision))
+            .join(schema.job, of_task),
+            tuple_(note.task, note.name),
+        ),
+        (
+            select(old.output, old.task, old.revision)
+            .join(schema.task, _task.id == old.task)
+            .join(schema.job, of_task),
+            tuple_(old.task, old.revision),
+        ),
+    ]
+
+
+async def _heard(event: asyncio.Event) -> None:
+    """Return when told, and after a while anyway: other processes cannot tell."""
+    try:
+        async with asyncio.timeout(_POLL):
+            await event.wait()
+    except TimeoutError:
+        return
+    event.clear()

@@ -1,0 +1,218 @@
+"""The one thread that writes: verbs are queued to it and committed together.
+
+Callers wait for the commit, so what they were told is on the disk. While one batch is being
+written the next one gathers: the busier the ledger, the more verbs share a commit. The thread also
+renews the leases of this process's holders, so a busy event loop cannot lose its claims.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from genlock.clock import Clock
+from genlock.errors import GenlockError, LedgerError
+from genlock.ledger import claiming
+from genlock.ledger.batch import Batch, Statements
+from genlock.ledger.claiming import Wish
+from genlock.ledger.database import worth_retrying
+from genlock.ledger.moment import to_micros
+from genlock.ledger.records import TaskRef
+
+MOST_VERBS = 256  # in one transaction
+RENEW_EVERY = 3.0  # seconds
+_ATTEMPTS = 5  # of a transaction that the database asks to see again
+
+
+@dataclass(slots=True, eq=False)
+class Verb:
+    """One call that waits to be written.
+
+    `act` is done on a batch; a `wish` instead is a claim, which may be served together with others.
+    `refs` are the tasks it will look at, read ahead for the whole batch. `fenced` verbs show a
+    claim: a claim of somebody else may be served after them.
+    """
+
+    act: Callable[[Batch], Any] | None
+    wish: Wish | None = None
+    refs: Sequence[TaskRef] = ()
+    fenced: bool = False
+    loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
+    future: asyncio.Future[Any] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    answer: Any = None
+    error: BaseException | None = None
+
+    def deliver(self) -> None:
+        if self.future.done():
+            return
+        if self.error is not None:
+            self.future.set_exception(self.error)
+        else:
+            self.future.set_result(self.answer)
+
+
+class Writer:
+    """Owns the writing connection. `heard` is told, in the thread, which jobs a commit has changed."""
+
+    def __init__(self, engine: Engine, clock: Clock, heard: Callable[[Collection[str]], None]) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._heard = heard
+        self._statements = Statements(engine.dialect)
+        self._queue: queue.SimpleQueue[Verb | None] = queue.SimpleQueue()
+        self._leases: dict[str, int] = {}
+        self._closed = False
+        self._thread = threading.Thread(target=self._work, name="genlock-ledger", daemon=True)
+        self._thread.start()
+
+    async def submit(self, verb: Verb) -> Any:
+        """Do a verb and answer once it is committed."""
+        if self._closed:
+            raise LedgerError("the ledger is closed")
+        self._queue.put(verb)
+        return await verb.future
+
+    def close(self) -> None:
+        """Commit what is queued and end the thread; blocks until that is done."""
+        if not self._closed:
+            self._closed = True
+            self._queue.put(None)
+        self._thread.join()
+
+    def hold(self, holder: str, lease: timedelta) -> None:
+        """Renew this holder's lease from now on; called in the thread."""
+        self._leases[holder] = int(lease.total_seconds() * 1_000_000)
+
+    def let_go(self, holder: str) -> None:
+        self._leases.pop(holder, None)
+
+    def renew(self, batch: Batch) -> None:
+        """Push the leases of this process's holders into the future."""
+        for holder, lease in self._leases.items():
+            claiming.enlist(batch, holder, batch.now + lease)
+
+    # In the thread
+
+    def _work(self) -> None:
+        renewed = self._clock.monotonic()
+        while True:
+            verbs, last = self._gather(RENEW_EVERY if self._leases else None)
+            if verbs:
+                self._write(verbs)
+            if last:
+                return
+            if self._leases and (not verbs or self._clock.monotonic() - renewed >= RENEW_EVERY):
+                renewed = self._clock.monotonic()
+                self._renew()
+
+    def _gather(self, timeout: float | None) -> tuple[list[Verb], bool]:
+        """Everything queued, at most a batch; waits for the first one."""
+        verbs: list[Verb] = []
+        try:
+            verb = self._queue.get(timeout=timeout)
+            while verb is not None:
+                verbs.append(verb)
+                if len(verbs) == MOST_VERBS:
+                    return verbs, False
+                verb = self._queue.get_nowait()
+        except queue.Empty:
+            return verbs, False
+        return verbs, True
+
+    def _renew(self) -> None:
+        try:
+            with self._engine.begin() as connection:
+                self.renew(self._batch(connection))
+        except SQLAlchemyError:
+            return  # the next verb meets the same database and says so; the next renewal tries again
+
+    def _batch(self, connection: Connection) -> Batch:
+        return Batch(connection, self._statements, to_micros(self._clock.now()))
+
+    def _write(self, verbs: list[Verb]) -> None:
+        """One transaction for all; if anything but a refusal happens, one for each."""
+        try:
+            self._heard(self._transact(verbs))
+        except Exception as error:  # noqa: BLE001 - every caller is told below what became of its verb
+            self._statements.graphs.clear()
+            if len(verbs) > 1:
+                for verb in verbs:
+                    self._write([verb])
+                return
+            verbs[0].error = _explain(error)
+        self._deliver(verbs)
+
+    def _transact(self, verbs: list[Verb]) -> set[str]:
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                with self._engine.begin() as connection:
+                    batch = self._batch(connection)
+                    self._run(batch, verbs)
+            except SQLAlchemyError as error:
+                self._statements.graphs.clear()
+                if attempt == _ATTEMPTS or not worth_retrying(error):
+                    raise
+            else:
+                return batch.stirred
+        raise AssertionError("the loop returns or raises")
+
+    def _run(self, batch: Batch, verbs: list[Verb]) -> None:
+        batch.fetch((ref.job, ref.key) for verb in verbs for ref in verb.refs)
+        wishes: list[Verb] = []
+        for verb in verbs:
+            if verb.wish is not None:
+                wishes.append(verb)
+                continue
+            if wishes and not verb.fenced:
+                self._grant(batch, wishes)
+                wishes = []
+            self._act(batch, verb)
+        if wishes:
+            self._grant(batch, wishes)
+        batch.flush()
+
+    def _grant(self, batch: Batch, verbs: list[Verb]) -> None:
+        wishes = [verb.wish for verb in verbs if verb.wish]
+        for verb, claims in zip(verbs, claiming.grant(batch, wishes), strict=True):
+            verb.answer, verb.error = claims, None
+
+    def _act(self, batch: Batch, verb: Verb) -> None:
+        assert verb.act is not None
+        verb.error = None
+        try:
+            verb.answer = verb.act(batch)
+        except LedgerError:
+            raise
+        except GenlockError as refusal:
+            verb.error = refusal
+
+    def _deliver(self, verbs: list[Verb]) -> None:
+        """Wake each event loop once for all of its verbs."""
+        loops: dict[asyncio.AbstractEventLoop, list[Verb]] = {}
+        for verb in verbs:
+            loops.setdefault(verb.loop, []).append(verb)
+        for loop, theirs in loops.items():
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(_deliver_all, theirs)
+
+
+def _deliver_all(verbs: list[Verb]) -> None:
+    for verb in verbs:
+        verb.deliver()
+
+
+def _explain(error: Exception) -> Exception:
+    if isinstance(error, GenlockError):
+        return error
+    reason = str(getattr(error, "orig", None) or error)
+    told = LedgerError(f"the ledger could not be written: {reason}")
+    told.__cause__ = error
+    return told
