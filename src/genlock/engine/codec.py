@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -20,19 +21,24 @@ T = TypeVar("T")
 
 
 def dump(adapter: TypeAdapter[T], value: T, what: str = "the value") -> Any:
-    """The value as JSON; `BadInput` if it is not of the adapter's type or JSON has no word for it."""
+    """The value as JSON; `BadInput` if it is not of the adapter's type or JSON has no word for it.
+
+    Pydantic writes much that it would not read, and writes NaN as null: so what is written is read back.
+    """
     try:
         dumped = adapter.dump_python(value, mode="json", by_alias=False, warnings="error")
-        json.dumps(dumped, allow_nan=False)
     except (PydanticSerializationError, ValueError, TypeError) as error:
         raise BadInput(f"{what} cannot be written as JSON: {error}") from error
+    load(adapter, dumped, what)
+    if "null" in encode(dumped) and _holds_nan(adapter.dump_python(value)):
+        raise BadInput(f"{what} cannot be written as JSON: it has a number that is not finite")
     return dumped
 
 
 def load(adapter: TypeAdapter[T], value: Any, what: str = "the value") -> T:
     """The value that this JSON stands for; `BadInput` says where it does not fit."""
     try:
-        return adapter.validate_json(encode(value), by_alias=False, by_name=True)
+        return adapter.validate_json(_text(value, what), by_alias=False, by_name=True)
     except ValidationError as error:
         found = error.errors(include_url=False, include_context=False)
         more = f" (and {len(found) - 3} more)" if len(found) > 3 else ""
@@ -41,7 +47,15 @@ def load(adapter: TypeAdapter[T], value: Any, what: str = "the value") -> T:
 
 def encode(value: Any) -> str:
     """JSON as text, in the order it has: what the ledger keeps."""
-    return _text(value, sort=False)
+    return _text(value)
+
+
+def decode(text: str) -> Any:
+    """JSON text as a value; `BadInput` if it is none."""
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise BadInput(f"this is not JSON: {error}") from error
 
 
 def canonical(value: Any) -> str:
@@ -70,13 +84,21 @@ def dig(value: Any, path: Sequence[str], what: str = "the value") -> Any:
     return value
 
 
-def _text(value: Any, *, sort: bool) -> str:
+def _text(value: Any, what: str = "this", *, sort: bool = False) -> str:
     try:
         text = json.dumps(value, sort_keys=sort, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
         text.encode()
     except (TypeError, ValueError) as error:
-        raise BadInput(f"this is not a JSON value: {error}") from error
+        raise BadInput(f"{what} cannot be written as JSON: {error}") from error
     return text
+
+
+def _holds_nan(value: Any) -> bool:
+    if isinstance(value, float):
+        return not math.isfinite(value)
+    if isinstance(value, dict):
+        return any(map(_holds_nan, value.values()))
+    return isinstance(value, (list, tuple, set, frozenset)) and any(map(_holds_nan, value))
 
 
 def _sentence(what: str, error: ErrorDetails) -> str:
