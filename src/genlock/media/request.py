@@ -54,8 +54,8 @@ class ImportedPicture(Value):
 class ImportPicture(Request[ImportedPicture]):
     """`import_picture`: write a working copy to `to`. Raises `BadPicture`.
 
-    It is scaled down until its short side is `short` pixels or its long side `long`, whichever makes it
-    larger: enough for a 1080p frame of any shape with room to zoom.
+    It is scaled down until its sides are within `short` and `long` pixels: enough for a 1080p frame of
+    any shape with room to zoom, and quick to decode.
     """
 
     path: Path
@@ -63,7 +63,7 @@ class ImportPicture(Request[ImportedPicture]):
     name: str | None = None
     pixels: int = 100_000_000
     short: int = 2160
-    long: int = 3840
+    long: int = 7680
 
 
 class RenderedSegment(Value):
