@@ -87,14 +87,14 @@ async def select_pairs(
     candidates = [
         Candidate(id=sha256, path=path, sha256=sha256) for sha256, path in zip(by_hash, paths, strict=True)
     ]
-    request = ChoosePairs(pictures=candidates, count=count, seed=seed)
+    request = ChoosePairs(pictures=candidates, num_pairs=count, seed=seed)
     choice = await studio.run("choose_pairs", request, task)
     return [
         Pair(
             first=by_hash[pair.first],
             last=by_hash[pair.last],
             score=pair.score,
-            criteria=pair.criteria,
+            criteria=pair.criteria.model_dump(),
             reason=pair.reason,
         )
         for pair in choice.pairs
