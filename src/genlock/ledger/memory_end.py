@@ -23,8 +23,9 @@ def call_off(book: Book, job: Job, reason: str, change: Change) -> list[TaskRef]
     return running
 
 
-def pass_deadline(book: Book, job: Job, change: Change) -> None:
-    """The job and those nested in it -> failed; their tasks stay, running ones are let go."""
+def pass_deadline(book: Book, job: Job, change: Change) -> list[TaskRef]:
+    """The job and those nested in it -> failed; their tasks stay, running ones are let go: the answer."""
+    freed: list[TaskRef] = []
     at = job.deadline_at.isoformat() if job.deadline_at else ""
     unfinished = [one for one in book.tree(job) if not one.state.finished]
     for one in unfinished:
@@ -36,6 +37,8 @@ def pass_deadline(book: Book, job: Job, change: Change) -> None:
             if task.state is TaskState.RUNNING:
                 book.log(one, "task.released", task)
                 book.ready(task, change)
+                freed.append(task.ref)
     for one in reversed(unfinished):
         book.close(one, JobState.FAILED, change)
     book.tell_owner(job, change)
+    return freed
