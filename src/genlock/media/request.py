@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 from pydantic import Field
 
@@ -161,53 +160,54 @@ class MakeContactSheet(Request[StillImage]):
 
 
 class VideoReport(Value):
-    """A video stream, counted packet by packet. `seconds` is frames / fps for constant rates."""
+    """A video track, counted packet by packet. Colour numbers are those of ITU-T H.273; 2 is unspecified.
+
+    `fps` is None unless every frame lasts equally long; `keys` are the frames a player can jump to.
+    """
 
     codec: str
-    profile: str | None
-    pixel_format: str
+    profile: str
+    pixels: str
     width: int
     height: int
     sample_aspect_ratio: str
-    fps: float
-    constant_rate: bool
     frames: int
-    seconds: float
+    fps: float | None
     start: float
-    key_frames: list[int]
-    bitrate: int
+    seconds: float
+    keys: list[int]
     primaries: int
     transfer: int
     matrix: int
-    range: Literal["limited", "full", "unknown"]
+    full_range: bool | None
 
 
 class AudioReport(Value):
-    """An audio stream. `seconds` is what a player plays, without encoder priming."""
+    """An audio track. Seconds are what a player plays, without the encoder's delay."""
 
     codec: str
-    profile: str | None
+    profile: str
     rate: int
     channels: int
-    layout: str
-    seconds: float
     start: float
+    seconds: float
     bitrate: int
 
 
 class MediaReport(Value):
-    """What a film file contains. `faststart` says that players can begin before all of it has arrived."""
+    """What a film or sound file contains. `faststart`: players can begin before all of it has arrived."""
 
     path: Path
     bytes: int
-    container: str
+    format: str
     seconds: float
     faststart: bool
+    tracks: int
     video: VideoReport | None
     audio: AudioReport | None
 
 
 class ProbeMedia(Request[MediaReport]):
-    """`probe`: read all packets of a local film or audio file; decodes nothing."""
+    """`probe`: read all packets of a local file; decodes nothing. Raises `RenderRefused` if it cannot."""
 
     path: Path
