@@ -58,7 +58,7 @@ class Retry:
     cap: timedelta = timedelta(minutes=10)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.attempts, int) or self.attempts < 1:
+        if not _whole(self.attempts):
             raise GraphError(
                 f"Retry(attempts={self.attempts!r}): a stage is tried at least once; 1 means no retry"
             )
@@ -91,10 +91,11 @@ class Stage(Wired[P, R]):
     ) -> None:
         self.name = _name(body, name, "stage")
         if not inspect.iscoroutinefunction(body):
-            raise GraphError(f"stage {self.name} is no async function: write `async def`")
+            rest = " without `yield`" if inspect.isasyncgenfunction(body) else ""
+            raise GraphError(f"stage {self.name} is no async function: write `async def`{rest}")
         self.body = body
         self.version, self.queue, self.timeout = version, queue, timeout
-        self.resources: Mapping[str, int] = dict(resources or {})
+        self.resources: Mapping[str, int] = {} if resources is None else resources
         self.retry, self.reuse = retry, reuse
         _check_options(self)
         self.contract: Contract = read(body, f"stage {self.name}")
@@ -142,11 +143,7 @@ class Pipeline(Wired[P, R]):
                 f"{subject}: {next(iter(self.contract.tools))} is provided(), but only stages use tools"
             )
         with draw(self.name) as drawing:
-            inputs = (
-                Handle(Ref(INPUT, (each,)), kind, drawing) for each, kind in self.contract.kinds.items()
-            )
-            result = cast("Any", wiring)(*inputs)
-            self.graph = _finish(drawing, result, self.contract)
+            self.graph = _finish(drawing, _call(wiring, self.contract, drawing), self.contract)
         self.stages = cast("dict[str, Stage[..., Any] | Pipeline[..., Any]]", drawing.placed)
         update_wrapper(self, wiring)
 
@@ -175,7 +172,7 @@ class Pipeline(Wired[P, R]):
         try:
             bound = self.contract.data.bind(*args, **kwargs).arguments
         except TypeError as error:
-            raise BadInput(f"{self.name}: {error}; it takes {', '.join(self.inputs) or 'nothing'}") from error
+            raise BadInput(f"{self.name}: {error}; it takes {self.contract.takes}") from error
         found = {
             name: dump(self.inputs[name], value, f"{self.name}({name})") for name, value in bound.items()
         }
@@ -247,6 +244,19 @@ def pipeline(wiring: Any = None, /, **options: Any) -> Any:
     return Pipeline(wiring) if wiring is not None else lambda function: Pipeline(function, **options)
 
 
+def _call(wiring: Callable[..., object], contract: Contract, drawing: Drawing) -> object:
+    """Run the wiring on handles. A few things of Python's own look at types without asking the handle."""
+    try:
+        return wiring(*(Handle(Ref(INPUT, (name,)), kind, drawing) for name, kind in contract.kinds.items()))
+    except (TypeError, ValueError) as error:
+        if Handle.__name__ not in str(error):
+            raise
+        raise GraphError(
+            f"{contract.subject} uses a value that is not there yet: do it inside a stage, which gets "
+            f"the value ({error})"
+        ) from error
+
+
 def _finish(drawing: Drawing, result: object, contract: Contract) -> Graph:
     if not isinstance(result, Handle):
         raise GraphError(
@@ -296,7 +306,9 @@ def _check_options(stage: Stage[..., Any]) -> None:
     demand(timed, "timeout", "write a duration, as in timeout=minutes(30)")
     demand(stage.retry is None or isinstance(stage.retry, Retry), "retry", "write Retry(attempts=…)")
     demand(isinstance(stage.reuse, bool), "reuse", "write True or False")
-    named = all(isinstance(each, str) and _NAME.fullmatch(each) for each in stage.resources)
+    named = isinstance(stage.resources, Mapping) and all(
+        isinstance(each, str) and _NAME.fullmatch(each) for each in stage.resources
+    )
     counted = named and all(_whole(count) for count in stage.resources.values())
     demand(counted, "resources", 'write names and whole numbers, as in {"cpu": 1}')
 

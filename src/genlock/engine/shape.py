@@ -201,9 +201,16 @@ def _key(kind: Any, name: object, what: str) -> Any:
     fields = get_type_hints(kind, include_extras=True)
     if name not in fields:
         raise GraphError(f"{what} has no key {name!r}{_hint(str(name), fields, title(kind))}")
-    if name not in kind.__required_keys__:
+    if _may_be_missing(kind, str(name), fields[str(name)]):
         raise GraphError(f"{what}[{name!r}] may be missing from {title(kind)}: take it inside a stage")
     return fields[str(name)]
+
+
+def _may_be_missing(kind: Any, name: str, field: Any) -> bool:
+    if get_origin(field) in (typing.Required, typing_extensions.Required):
+        return False
+    skippable = get_origin(field) in (typing.NotRequired, typing_extensions.NotRequired)
+    return skippable or name not in kind.__required_keys__
 
 
 def _fields(kind: Any, what: str) -> dict[str, Any]:

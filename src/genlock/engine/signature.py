@@ -47,6 +47,15 @@ class Contract:
     returns: Any
     output: TypeAdapter[Any]
 
+    @property
+    def takes(self) -> str:
+        """The data parameters as a person would write them."""
+        said = (
+            f"{name}: {title(kind)}{' = …' if name in self.defaults else ''}"
+            for name, kind in self.kinds.items()
+        )
+        return f"({', '.join(said)})"
+
 
 def read(function: Callable[..., Any], subject: str) -> Contract:
     """The contract of a function; `GraphError` names the parameter that cannot be."""
@@ -101,8 +110,9 @@ def _default(parameter: Parameter, inputs: dict[str, TypeAdapter[Any]], subject:
 def _check(parameter: Parameter, hints: dict[str, Any], subject: str) -> None:
     name, provided = parameter.name, parameter.default is PROVIDED
     if parameter.kind in (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD):
+        stars = "*" if parameter.kind is Parameter.VAR_POSITIONAL else "**"
         raise GraphError(
-            f"{subject} takes *{name}: name each parameter, so that the graph can say what it gets"
+            f"{subject} takes {stars}{name}: name each parameter, so that the graph can say what it gets"
         )
     if name not in hints:
         raise GraphError(f"{subject}: the parameter {name} has no type: write `{name}: Type`")

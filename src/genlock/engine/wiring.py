@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -217,8 +216,7 @@ def _arguments(
     try:
         return wired.contract.data.bind(*args, **kwargs).arguments
     except TypeError as error:
-        takes = str(wired.contract.data.replace(return_annotation=inspect.Signature.empty))
-        raise GraphError(f"{wired.name}: {error}; it takes {takes}") from error
+        raise GraphError(f"{wired.name}: {error}; it takes {wired.contract.takes}") from error
 
 
 def _mapped(wired: Wired[..., Any], kwargs: Mapping[str, Any]) -> tuple[str, int | None]:
