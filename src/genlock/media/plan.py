@@ -34,6 +34,7 @@ __all__ = ["FilmPlan", "Move", "Picture", "Shot", "Size", "Transition", "View", 
 
 BEATS_IN_BAR = 4
 _BEND = 0.08
+_LEAST_SHARE = 0.75
 _TRANSITION = (0.3, 0.6)
 _BLEND = (0.5, 1.0)
 
@@ -79,6 +80,8 @@ class Shot(Value):
     def _blend_lies_in_body(self) -> Self:
         if self.body_frames < 1:
             raise ValueError(f"clip {self.index}: its transitions leave no frame between them")
+        if self.first != self.last and not self.blend_frames:
+            raise ValueError(f"clip {self.index} has two pictures but no dissolve between them")
         end = self.blend_start + self.blend_frames
         if self.blend_frames and not self.lead <= self.blend_start <= end <= self.frames - self.tail:
             raise ValueError(
@@ -163,7 +166,8 @@ def plan_shots(
     """Plan a film of one clip for each pair, the same for the same arguments.
 
     No clip is longer than `seconds_per_clip`. A wished tempo may bend by up to 8 % so that cuts fall on
-    bars, half bars or beats. `pace` makes camera moves larger or smaller. Raises `BadInput`.
+    bars, half bars or beats; clips hardly longer than a beat are not cut short to meet one. `pace`
+    makes camera moves larger or smaller. Raises `BadInput`.
     """
     if not pairs:
         raise BadInput("a film needs at least one pair of pictures")
@@ -250,8 +254,8 @@ def _on_beat(frames: int, tempo: float, fps: int) -> tuple[float, float]:
         bent = beats * 60 / seconds
         if abs(bent / tempo - 1) <= _BEND:
             return float(frames), bent
-    beats = max(1, int(seconds * tempo / 60))
-    return min(float(frames), beats * 60 / tempo * fps), tempo
+    spacing = int(seconds * tempo / 60) * 60 / tempo * fps
+    return (spacing if spacing >= _LEAST_SHARE * frames else float(frames)), tempo
 
 
 def _shot(
