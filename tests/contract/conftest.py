@@ -136,10 +136,10 @@ class Bench:
     async def check(self) -> None:
         """What must be true of any ledger at any time."""
         for row in await self.reader.jobs(JobFilter(children=True), limit=1000):
-            events = await self.reader.events(row.id)
+            events = await self.reader.events(row.id, limit=100_000)
             assert [event.seq for event in events] == list(range(1, len(events) + 1))
             assert row.last_event == len(events)
-            tasks = await self.reader.tasks(row.id)
+            tasks = await self.reader.tasks(row.id, limit=100_000)
             live = any(task.state in ("ready", "running") for task in tasks)
             assert not (live and row.state in ("completed", "cancelled", "waiting"))
             assert (row.finished_at is not None) == row.state.finished

@@ -113,6 +113,7 @@ async def test_retry_gives_failed_tasks_fresh_tries_and_keeps_the_rest(bench):
 async def test_a_running_job_with_a_failed_branch_can_be_retried(bench):
     await bench.start("a", "b")
     await bench.fail("a")
+    await bench.claim("b")
     assert bench.keys(await bench.ledger.retry("job-1")) == ["a"]
     assert await bench.job_state() == "running"
 

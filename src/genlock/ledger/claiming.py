@@ -137,10 +137,11 @@ def _lanes(batch: Batch) -> Iterator[tuple[str, str]]:
             .limit(1)
         ),
     )
-    queue = resources = ""
-    while row := statement.run(batch.connection, queue=queue, resources=resources).fetchone():
-        queue, resources = str(row[0]), str(row[1])
-        yield queue, resources
+    lane = ("", "")
+    while found := statement.run(batch.connection, queue=lane[0], resources=lane[1]).fetchall():
+        ((queue, resources),) = found
+        lane = (str(queue), str(resources))
+        yield lane
 
 
 def enlist(batch: Batch, holder: str, expires_at: int) -> None:

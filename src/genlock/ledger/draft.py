@@ -222,7 +222,7 @@ class Prepared:
         given = {**self._fixed, **values}
         return given if self._names is None else tuple(given[name] for name in self._names)
 
-    def run(self, connection: Connection, **values: Any) -> CursorResult[Any]:
+    def run(self, connection: Connection, **values: Any) -> CursorResult[*tuple[Any, ...]]:
         return connection.exec_driver_sql(self._sql, self._bind(values))
 
     def run_rows(self, connection: Connection, rows: Sequence[tuple[Any, ...]], names: Sequence[str]) -> int:

@@ -250,14 +250,12 @@ class MemoryLedger(MemoryReader):
         found, change = self._book.job(job), Change()
         if found.state in (JobState.CANCELLED, JobState.COMPLETED):
             raise Conflict(f"job {job} is {found.state}: there is nothing to retry")
-        if not redoing.revive(self._book, found, change):
+        revived: list[Job] = []
+        if not redoing.revive(self._book, found, revived, change):
             raise Conflict(f"job {job} has no failed task: there is nothing to retry")
         redoing.reopen(self._book, found, change)
         redoing.settle_up(self._book, found, change)
-        return self._still_ready(change)
-
-    def _still_ready(self, change: Change) -> list[TaskRef]:
-        return [task.ref for task in self._claimable() if task.ref in set(change.ready)]
+        return [task.ref for task in self._claimable() if self._book.job(task.ref.job) in revived]
 
     async def redo(self, job: str, keys: Sequence[str]) -> RedoPlan:
         found, change = self._book.job(job), Change()
@@ -322,15 +320,16 @@ class MemoryLedger(MemoryReader):
         return change.ready
 
     async def expire(self) -> Sequence[TaskRef]:
-        change, now = Change(), self._book.clock.now()
+        change, freed, now = Change(), list[TaskRef](), self._book.clock.now()
         for job in list(self._book.jobs.values()):
             if job.deadline_at and job.deadline_at <= now and not job.state.finished:
-                pass_deadline(self._book, job, change)
+                freed += pass_deadline(self._book, job, change)
         for job in self._book.jobs.values():
             for task in job.tasks() if job.state.claimable else ():
                 if task.state is TaskState.PARKED and task.due_at and task.due_at <= now:
                     self._wake(task, change)
-        return [*change.ready, *change.freed]
+        claimable = {task.ref for task in self._claimable()}
+        return [*(ref for ref in change.ready if ref in claimable), *freed]
 
     async def set_deadline(self, job: str, deadline: timedelta | None) -> None:
         found = self._book.job(job)

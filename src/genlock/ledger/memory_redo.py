@@ -231,16 +231,17 @@ def settle_up(book: Book, job: Job, change: Change) -> None:
         settle_up(book, book.jobs[job.parent.job], change)
 
 
-def revive(book: Book, job: Job, change: Change) -> int:
-    """Failed tasks of the job and its nested jobs -> ready with fresh tries; answers how many revived."""
+def revive(book: Book, job: Job, jobs: list[Job], change: Change) -> int:
+    """Failed tasks of the job and its nested jobs -> ready with fresh tries; the answer is how many."""
     if job.state in (JobState.CANCELLED, JobState.COMPLETED):
         return 0
     beyond_tasks = job.state is JobState.FAILED and not any(
         node.state is TaskState.FAILED for node in job.nodes.values()
     )
-    revived = [task for task in job.tasks() if _revive_task(book, job, task, change)]
+    revived = [task for task in job.tasks() if _revive_task(book, job, task, jobs, change)]
     if not revived and not beyond_tasks:
         return 0
+    jobs.append(job)
     book.log(job, "job.retried", tasks=len(revived))
     _open_again(book, job)
     for task in revived:
@@ -253,7 +254,7 @@ def revive(book: Book, job: Job, change: Change) -> int:
     return len(revived) + beyond_tasks
 
 
-def _revive_task(book: Book, job: Job, task: Task, change: Change) -> bool:
+def _revive_task(book: Book, job: Job, task: Task, jobs: list[Job], change: Change) -> bool:
     if task.ref.index is not None and job.nodes[task.ref.node].state is TaskState.DONE:
         return False
     nested = book.jobs[task.child_job] if task.child_job else None
@@ -262,7 +263,7 @@ def _revive_task(book: Book, job: Job, task: Task, change: Change) -> bool:
         and nested.state is not JobState.CANCELLED
         and task.state in (TaskState.SPREAD, TaskState.FAILED)
     ):
-        if not revive(book, nested, change):
+        if not revive(book, nested, jobs, change):
             return False
         task.state, task.finished_at, task.error = TaskState.SPREAD, None, None
         return True

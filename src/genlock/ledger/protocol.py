@@ -140,8 +140,8 @@ class Ledger(Protocol):
     async def retry(self, job: str) -> Sequence[TaskRef]:
         """Failed tasks of the job and its nested jobs -> ready with fresh tries; the deadline starts anew.
 
-        Answers with what is ready. `Conflict` if the job is cancelled or completed, or if there is
-        nothing to retry.
+        Answers with all that can be claimed in the jobs it touched. `Conflict` if the job is cancelled
+        or completed, or if there is nothing to retry.
         """
         ...
 

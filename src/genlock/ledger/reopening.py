@@ -36,7 +36,7 @@ from genlock.ledger.draft import (
 )
 from genlock.ledger.records import RedoPlan, TaskRef
 from genlock.ledger.redo import Layout, Redo, plan, refuse_cancelled
-from genlock.ledger.steering import call_off, settle_up
+from genlock.ledger.steering import call_off, claimable, settle_up
 
 _task = schema.task.c
 _PAGE = 500
@@ -217,23 +217,23 @@ def retry(batch: Batch, job_id: str) -> list[TaskRef]:
     job, change = batch.job(job_id), Change()
     if job.state in (CANCELLED_JOB, COMPLETED_JOB):
         raise Conflict(f"job {job_id} is {job.state}: there is nothing to retry")
-    if not _revive(batch, job, change):
+    revived: list[str] = []
+    if not _revive(batch, job, revived, change):
         raise Conflict(f"job {job_id} has no failed task: there is nothing to retry")
     _reopen(batch, job, change)
     settle_up(batch, job, change)
-    return [
-        ref for ref in change.ready if (task := batch.find(ref)) and task.state == READY and not task.held
-    ]
+    return [ref for one in revived for ref in claimable(batch, one)]
 
 
-def _revive(batch: Batch, job: JobDraft, change: Change) -> int:
-    """Failed tasks of the job and its nested jobs -> ready with fresh tries; answers how many revived."""
+def _revive(batch: Batch, job: JobDraft, jobs: list[str], change: Change) -> int:
+    """Failed tasks of the job and its nested jobs -> ready with fresh tries; the answer is how many."""
     if job.state in (CANCELLED_JOB, COMPLETED_JOB):
         return 0
     beyond_tasks = int(job.state == FAILED_JOB and not job.failed)
-    nested, plain = _revive_nested(batch, job, change), _revivable(batch, job)
+    nested, plain = _revive_nested(batch, job, jobs, change), _revivable(batch, job)
     if not (nested or plain or beyond_tasks):
         return 0
+    jobs.append(job.id)
     batch.log(job, "job.retried", tasks=len(nested) + len(plain))
     _open_again(batch, job)
     for page in _pages(plain):
@@ -253,7 +253,7 @@ _FRESH: dict[str, Any] = dict.fromkeys(
 ) | {"tries": 0, "reclaims": 0}
 
 
-def _revive_nested(batch: Batch, job: JobDraft, change: Change) -> list[str]:
+def _revive_nested(batch: Batch, job: JobDraft, jobs: list[str], change: Change) -> list[str]:
     """Tasks whose nested job had something to retry: they wait for it again."""
     nested = select(schema.task).where(
         _task.job == job.id, _task.child_job.is_not(None), _task.state.in_((SPREAD, FAILED))
@@ -263,7 +263,7 @@ def _revive_nested(batch: Batch, job: JobDraft, change: Change) -> list[str]:
         if task.idx >= 0 and batch.parent(task).state == DONE:
             continue
         child = batch.job(task.child_job or "")
-        if _revive(batch, child, change):
+        if _revive(batch, child, jobs, change):
             task.state, task.finished_at, task.asleep = SPREAD, None, int(child.state == WAITING_JOB)
             task.clear_error()
             revived.append(task.key)

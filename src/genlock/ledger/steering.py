@@ -129,10 +129,11 @@ def resume(batch: Batch, job_id: str) -> list[TaskRef]:
         _hold(batch, one)
     for one in reversed(paused):
         settle_up(batch, one, Change())
-    return [ref for one in paused for ref in _claimable(batch, one.id)]
+    return [ref for one in paused for ref in claimable(batch, one.id)]
 
 
-def _claimable(batch: Batch, job: str) -> list[TaskRef]:
+def claimable(batch: Batch, job: str) -> list[TaskRef]:
+    """What can be claimed in a job this instant."""
     rows = batch.select(
         select(_task.key)
         .where(_task.job == job, _task.state == READY, _task.held == 0, _task.due_at <= batch.now)
