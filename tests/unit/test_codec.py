@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, computed_field
 from pydantic.alias_generators import to_camel
 from typing_extensions import TypedDict
 
@@ -36,6 +36,15 @@ class Shot(BaseModel):
     seconds: float = Field(gt=0)
 
 
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    name: str
+
+    @computed_field
+    def size(self) -> int:
+        return len(self.name)
+
+
 class Plan(BaseModel):
     shots: list[Shot]
     mood: Mood = Mood.CALM
@@ -56,6 +65,7 @@ class Grade(TypedDict):
     ("kind", "value"),
     [
         (Plan, Plan(shots=[Shot(firstPicture="a", seconds=2)], at=datetime(2026, 1, 1, tzinfo=UTC))),
+        (Strict, Strict(name="computed fields are not read, so not written")),
         (Cut, Cut((1, 9), Path("a.mp4"))),
         (Grade, {"look": "warm"}),
         (list[Plan | None], [None, Plan(shots=[])]),

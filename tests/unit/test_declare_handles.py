@@ -283,7 +283,7 @@ def test_other_errors_of_a_wiring_pass_as_they_are() -> None:
     def film(topic: str) -> Film:
         raise ValueError("mine")
 
-    with pytest.raises(ValueError, match="^mine$"):
+    with pytest.raises(ValueError, match=r"^mine$"):
         pipeline(film)
 
 

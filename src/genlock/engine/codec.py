@@ -26,7 +26,7 @@ def dump(adapter: TypeAdapter[T], value: T, what: str = "the value") -> Any:
     Pydantic writes much that it would not read, and writes NaN as null: so what is written is read back.
     """
     try:
-        dumped = adapter.dump_python(value, mode="json", by_alias=False, warnings="error")
+        dumped = adapter.dump_python(value, mode="json", by_alias=False, round_trip=True, warnings="error")
     except (PydanticSerializationError, ValueError, TypeError) as error:
         raise BadInput(f"{what} cannot be written as JSON: {error}") from error
     load(adapter, dumped, what)

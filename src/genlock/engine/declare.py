@@ -98,6 +98,7 @@ class Stage(Wired[P, R]):
         self.resources: Mapping[str, int] = {} if resources is None else resources
         self.retry, self.reuse = retry, reuse
         _check_options(self)
+        self.resources = dict(self.resources)
         self.contract: Contract = read(body, f"stage {self.name}")
         update_wrapper(self, body)
 

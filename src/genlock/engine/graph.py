@@ -112,8 +112,12 @@ class Graph:
         try:
             nodes = [_node(each) for each in data["nodes"]]
             graph = cls(data["name"], {node.name: node for node in nodes}, _binding(data["result"]))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise GraphError(f"this is not the data of a graph: {error!r}") from error
+        if len(graph.nodes) < len(nodes):
+            names = [node.name for node in nodes]
+            twice = next(name for name in names if names.count(name) > 1)
+            raise GraphError(f"{graph.name}: two nodes are named {twice}")
         graph._check()
         return graph
 

@@ -1,7 +1,8 @@
 """A handle stands for a value that exists only once a job has come to it.
 
 While a pipeline is drawn its function is called with handles. All that can be done with one is to
-hand it on or to take a field of it; every other use is an error that says what to do instead.
+hand it on or to take a field of it; every other use is an error that says what to do instead. Only
+`is` asks no object: `x is None` is always false here, and the type checker is the one to warn of it.
 """
 
 from __future__ import annotations
