@@ -1,4 +1,4 @@
-"""A job service of plain lists, so that the API, the client and the command line are tested without an engine."""
+"""A job service of plain lists: API, client and command line are tested without an engine."""
 
 from __future__ import annotations
 
@@ -41,6 +41,7 @@ class FakeService(JobService):
 
     def add(self, id: str, state: JobState = JobState.RUNNING, **more: Any) -> JobView:
         fields: dict[str, Any] = {
+            "pipeline": "campaign",
             "stage": "video_generation",
             "stages": [
                 stage("collect", TaskState.DONE, 1, 1),
@@ -61,7 +62,7 @@ class FakeService(JobService):
             "labels": {"some_key": 1},
             "last_event": 0,
         }
-        self.jobs[id] = JobView(id=id, pipeline="campaign", state=state, **(fields | more))
+        self.jobs[id] = JobView(id=id, state=state, **(fields | more))
         self.history.setdefault(id, [])
         return self.jobs[id]
 
@@ -102,7 +103,7 @@ class FakeService(JobService):
     async def show(self, job: str) -> JobView:
         if self.fault:
             raise self.fault
-        fitting = [id for id in self.jobs if id.startswith(job)]
+        fitting = [known for known in self.jobs if known.startswith(job)]
         if len(fitting) != 1:
             raise NotFound(f"there is no job {job!r}")
         return self.jobs[fitting[0]]
@@ -156,15 +157,15 @@ class FakeService(JobService):
         return self.history[(await self.show(job)).id][after : after + limit]
 
     async def watch(self, job: str, *, after: int = 0) -> AsyncIterator[EventView]:
-        id = (await self.show(job)).id
+        found = (await self.show(job)).id
         while True:
             changed = self.changed
-            for event in self.history[id][after:]:
+            for event in self.history[found][after:]:
                 after = event.seq
                 yield event
             if self.fault:
                 raise self.fault
-            if self.jobs[id].state.finished:
+            if self.jobs[found].state.finished:
                 return
             await changed.wait()
 

@@ -35,7 +35,7 @@ async def serving(settings: Settings, service: Any) -> AsyncIterator[None]:
         task = asyncio.create_task(server.serve(ownership.bind()))
         try:
             async with SocketClient(settings) as client:
-                while not await client.ready():
+                while not await client.ready():  # noqa: ASYNC110 - another process's event, as it were
                     await asyncio.sleep(0.01)
             yield
         finally:
@@ -109,14 +109,14 @@ async def test_watching_outlives_the_server_and_loses_no_event(settings: Setting
     async def watch() -> None:
         async with SocketClient(settings, patience=10) as client:
             async for event in client.watch("abc"):
-                seen.append(event.seq)
+                seen.append(event.seq)  # noqa: PERF401 - read while it grows
 
     for round_ in range(3):
         async with serving(settings, service):
             if round_ == 0:
                 watching = asyncio.create_task(watch())
             service.tell("abc", "task_done")
-            while len(seen) < len(service.history["abc"]):
+            while len(seen) < len(service.history["abc"]):  # noqa: ASYNC110 - what is watched has no bell
                 await asyncio.sleep(0.01)
         service.tell("abc", "task_done")  # while nobody serves
     service.set("abc", state=JobState.COMPLETED)
@@ -182,6 +182,9 @@ async def test_an_owner_of_another_version_is_named_as_such(settings: Settings) 
 
 
 def test_a_client_needs_no_web_framework_and_no_database() -> None:
-    look = "import sys, genlock.client; print([m for m in ('fastapi', 'sqlalchemy', 'av', 'cv2') if m in sys.modules])"
+    look = (
+        "import sys, genlock.client; "
+        "print([m for m in ('fastapi', 'sqlalchemy', 'av', 'cv2') if m in sys.modules])"
+    )
     told = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "[]"
