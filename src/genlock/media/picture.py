@@ -38,6 +38,7 @@ _ENDINGS = {
     "AVIF": {".avif"},
     "JPEG2000": {".jp2", ".j2k", ".jpx", ".jpf"},
 }
+_READ = [name for name in _ENDINGS if name != "MPO"]  # which is found out while reading a JPEG
 _ANIMATED = {"GIF", "PNG", "WEBP", "AVIF"}
 _STARTS = (
     (b"%pdf", "a PDF document"),
@@ -154,7 +155,7 @@ def _open(path: Path, name: str | None, pixels: int) -> _Opened:
     if not path.stat().st_size:
         raise BadPicture(f"{name} is empty")
     try:
-        image = Image.open(path, formats=list(_ENDINGS))
+        image = Image.open(path, formats=_READ)
     except UnidentifiedImageError:
         raise BadPicture(f"{name} {_guess(path)}") from None
     except _DECODING as error:

@@ -9,7 +9,8 @@ from PIL import Image, ImageCms, ImageStat
 
 _WHITE, _CHARCOAL = (255, 255, 255), (34, 34, 38)
 _BRIGHT = 215
-_SRGB = ImageCms.createProfile("sRGB")
+_SRGB, _LAB = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")
+_INTENT = ImageCms.Intent.RELATIVE_COLORIMETRIC
 _FLAGS = ImageCms.Flags.BLACKPOINTCOMPENSATION
 
 
@@ -33,6 +34,8 @@ def as_srgb(image: Image.Image, profile: bytes | None, notes: list[str]) -> Imag
     """Flattened and converted from its profile; what could not be done is noted."""
     if image.mode == "RGBA":
         image = _flattened(image)
+    if image.mode == "LAB":  # says by itself what its colours are
+        return ImageCms.profileToProfile(image, _LAB, _SRGB, _INTENT, "RGB") or image
     converted = _converted(image, profile, notes) if profile else None
     return converted or image.convert("RGB")
 
@@ -66,8 +69,7 @@ def _flattened(image: Image.Image) -> Image.Image:
 def _converted(image: Image.Image, profile: bytes, notes: list[str]) -> Image.Image | None:
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        intent = ImageCms.Intent.RELATIVE_COLORIMETRIC
-        return ImageCms.profileToProfile(image, source, _SRGB, intent, "RGB", flags=_FLAGS)
+        return ImageCms.profileToProfile(image, source, _SRGB, _INTENT, "RGB", flags=_FLAGS)
     except (ImageCms.PyCMSError, OSError) as error:
         notes.append(f"its colour profile cannot be used ({error}); plain colours are assumed")
         return None
