@@ -43,6 +43,7 @@ MODULES: Mapping[str, str] = MappingProxyType(
         "finish_audio": "genlock.media.audio",
         "measure_loudness": "genlock.media.loudness",
         "check_film": "genlock.media.check",
+        "choose_pairs": "genlock.media.chooser",
     }
 )
 
