@@ -161,9 +161,7 @@ def test_a_picture_never_wraps_however_long_the_names_are(service: Any, width: i
     assert all(console.measure(line).maximum <= width for line in lines)
 
 
-async def test_the_live_screen_redraws_in_place_and_leaves_its_last_picture(
-    service: Any, tmp_path: Path
-) -> None:
+async def test_the_live_screen_leaves_its_last_picture(service: Any, tmp_path: Path) -> None:
     job = service.add("abc")
     file = io.StringIO()
     screen = LiveScreen(Console(file=file, width=80, height=24, force_terminal=True, color_system=None))

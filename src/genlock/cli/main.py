@@ -1,12 +1,14 @@
 """`genlock`: the commands, and how errors end a process.
 
 Exit codes: 0 it worked · 1 the job failed · 2 bad usage or input · 3 not found, or not possible in
-this state · 4 trouble with the home, its owner, ledger or store · 130 interrupted (143: terminated).
+this state · 4 trouble with the home, its owner, ledger or store · 70 a fault in genlock itself · 130
+interrupted (143: terminated).
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import traceback
 from typing import Annotated, Any
@@ -18,6 +20,7 @@ from genlock import errors
 from genlock.cli import clean, doctor, graph, jobs, resume, run, serve
 from genlock.errors import GenlockError
 
+FAULT = 70  # what sysexits.h calls an internal software error
 EXIT_CODES: tuple[tuple[type[GenlockError], int], ...] = (
     (errors.BadInput, 2),
     (errors.GraphError, 2),
@@ -86,15 +89,22 @@ def main() -> None:
         sys.exit(130)
     except BrokenPipeError:  # `genlock jobs | head`: the reader has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        sys.exit(128 + signal.SIGPIPE)
+    except Exception as error:  # noqa: BLE001 - the last place where it can be said in words
+        sys.exit(complain(error))
 
 
-def complain(error: GenlockError) -> int:
+def complain(error: Exception) -> int:
     """Say on stderr what went wrong; the exit code for it."""
-    if _debugging():
+    debugging = _debugging()
+    if debugging:
         traceback.print_exception(error)
-    print(f"genlock: {error}", file=sys.stderr)
-    return next(code for kind, code in EXIT_CODES if isinstance(error, kind))
+    if isinstance(error, GenlockError):
+        print(f"genlock: {error}", file=sys.stderr)
+        return next(code for kind, code in EXIT_CODES if isinstance(error, kind))
+    more = "" if debugging else "; GENLOCK_LOG_LEVEL=debug shows where"
+    print(f"genlock: a fault of its own: {type(error).__name__}: {error}{more}", file=sys.stderr)
+    return FAULT
 
 
 def _debugging() -> bool:

@@ -107,7 +107,20 @@ class _Order:
             self._job = await _start(session, self._name, self._params, self._common)
             self.screen.started(self._job)
         await session.open_socket()
-        return await self._follow.to_end(session, self._job.id)
+        code = await self._follow.to_end(session, self._job.id)
+        if session.home is not None:
+            await self._tell_others(session)
+        return code
+
+    async def _tell_others(self, session: Session) -> None:
+        """Jobs of other commands stop with this process: their commands take over, or a person does."""
+        from genlock.cli.resume import unfinished
+
+        assert self._job is not None
+        others = [job for job in await unfinished(session.service) if job.id != self._job.id]
+        if others:
+            many = "another job is" if len(others) == 1 else f"{len(others)} other jobs are"
+            self.screen.notice(f"{many} unfinished and stops here: genlock resume goes on")
 
 
 async def _start(session: Session, name: str, params: dict[str, Any], common: Common) -> JobView:
