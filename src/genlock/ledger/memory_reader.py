@@ -201,7 +201,7 @@ def _task_row(task: Task) -> TaskRow:
         error=task.error,
         reason=task.reason,
         mapped=task.is_map,
-        need=task.spec.need,
+        need=task.spec.need if task.ref.index is None else None,
         children=task.written,
         child_job=task.child_job,
     )

@@ -1,0 +1,203 @@
+"""Whatever is done to them, in whatever order, two ledgers stand where the simple one stands."""
+
+from __future__ import annotations
+
+import random
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from genlock.errors import GenlockError
+from genlock.ledger.memory import MemoryLedger
+from genlock.ledger.records import EdgeSpec, Failure, JobFilter, JobSpec, NodeSpec, TaskRef
+
+
+class Twins:
+    """Does everything twice, once to each ledger, and compares answers and rows."""
+
+    def __init__(self, bench, seed: int) -> None:
+        self.clock = bench.clock
+        self.model = MemoryLedger(bench.clock)
+        self.ledgers = [(self.model, self.model), (bench.ledger, bench.reader)]
+        self.random = random.Random(seed)
+        self.held: list[tuple[Any, Any]] = []
+        self.jobs: list[str] = []
+        self.story: list[str] = []
+
+    async def both(self, verb: str, *args: Any, **options: Any) -> list[Any]:
+        self.story.append(f"{verb} {args} {options}")
+        answers = []
+        for place, (ledger, _) in enumerate(self.ledgers):
+            mine = [one[place] if isinstance(one, tuple) and one in self.held else one for one in args]
+            try:
+                answers.append(await getattr(ledger, verb)(*mine, **options))
+            except GenlockError as error:
+                answers.append(type(error))
+        return answers
+
+    def spec(self, id: str) -> JobSpec:
+        names = [f"n{n}" for n in range(self.random.randint(1, 6))]
+        nodes = [
+            NodeSpec(
+                name,
+                mapped=self.random.random() < 0.3,
+                need=self.random.choice([None, None, 1, 2]),
+                resources=self.random.choice(["", "cpu=1"]),
+                skipped=self.random.random() < 0.1,
+            )
+            for name in names
+        ]
+        edges = [
+            EdgeSpec(names[up], names[down], optional=self.random.random() < 0.3)
+            for down in range(len(names))
+            for up in range(down)
+            if self.random.random() < 0.4
+        ]
+        deadline = self.random.choice([None, None, timedelta(seconds=self.random.randint(20, 200))])
+        return JobSpec(id, "p", "{}", "{}", nodes, edges, deadline=deadline)
+
+    async def step(self) -> None:
+        moves = [self.claim] * 8 + [self.use] * 16
+        moves += [self.steer, self.redo, self.signal, self.tick, self.reclaim, self.start]
+        await self.random.choice(moves)()
+        await self.compare()
+
+    async def start(self) -> None:
+        states = [row.state.finished for row in await self.model.jobs(JobFilter(children=True))]
+        if states.count(False) < 2 and len(states) < 12:
+            self.jobs.append(f"job-{len(self.jobs)}")
+            await self.both("create_job", self.spec(self.jobs[-1]))
+
+    async def claim(self) -> None:
+        ready = []
+        for row in await self.rows(1):
+            ready += [ref for ref, task in row.items() if task.state == "ready"]
+        if not ready:
+            return
+        ref = self.random.choice(sorted(ready))
+        one, other = await self.both("claim", self.random.choice("xy"), tasks=[ref])
+        assert len(one) == len(other), (ref, self.story[-5:])
+        if one:
+            mine, theirs = one[0], other[0]
+            assert _bare(mine) == _bare(theirs), self.story[-5:]
+            self.held.append((mine, theirs))
+
+    async def use(self) -> None:
+        if not self.held:
+            return
+        pair = self.random.choice(self.held)
+        task = await self.model.task(pair[0].task) if await self._there(pair[0].task) else None
+        if (task is None or task.state != "running") and self.random.random() < 0.9:
+            self.held.remove(pair)
+            return
+        later = self.clock.now() + timedelta(seconds=self.random.randint(0, 20))
+        choice = self.random.random()
+        if task and task.mapped and choice < 0.8:
+            items = [str(n) for n in range(self.random.randint(0, 3))]
+            answers = await self.both("spread", pair, items, offset=task.children, last=choice < 0.6)
+        elif choice < 0.4:
+            answers = await self.both("succeed", pair, str(self.random.random()), input_hash="h")
+        elif choice < 0.5:
+            answers = await self.both("fail", pair, Failure("E", "m"), retry_at=self.random.choice([None, later]))
+        elif choice < 0.58:
+            answers = await self.both("skip", pair, "no")
+        elif choice < 0.66:
+            answers = await self.both("snooze", pair, later)
+        elif choice < 0.76:
+            answers = await self.both("park", pair, "r", signal="go", until=self.random.choice([None, later]))
+        elif choice < 0.82:
+            answers = await self.both("save", pair, "note", "1")
+        else:
+            child = f"job-{len(self.jobs)}"
+            answers = await self.both("nest", pair, self.spec(child))
+            if not isinstance(answers[0], type):
+                self.jobs.append(child)
+        self._same(answers)
+
+    async def _there(self, ref: TaskRef) -> bool:
+        try:
+            await self.model.task(ref)
+        except GenlockError:
+            return False
+        return True
+
+    async def steer(self) -> None:
+        if self.jobs:
+            verb = self.random.choice(["cancel", "pause", "resume", "resume", "retry", "retry", "retry"])
+            if verb == "cancel" and self.random.random() < 0.6:
+                return
+            self._same(await self.both(verb, self.random.choice(self.jobs)))
+
+    async def redo(self) -> None:
+        done = [ref for row in await self.rows(1) for ref, task in row.items() if task.state in _FINISHED]
+        if done:
+            first = self.random.choice(sorted(done))
+            more = [ref for ref in done if ref.job == first.job and self.random.random() < 0.2]
+            keys = list(dict.fromkeys([first.key, *(ref.key for ref in more)]))
+            planned = []
+            for _, reader in self.ledgers:
+                try:
+                    planned.append(await reader.plan_redo(first.job, keys))
+                except GenlockError as error:
+                    planned.append(type(error))
+            answers = await self.both("redo", first.job, keys)
+            assert planned[0] == planned[1] == answers[0] == answers[1], self.story[-5:]
+
+    async def signal(self) -> None:
+        refs = [ref for row in await self.rows(1) for ref in row]
+        if refs:
+            self._same(await self.both("signal", self.random.choice(sorted(refs)), "go", "1"))
+
+    async def tick(self) -> None:
+        self.clock.turn(self.random.randint(1, 30))
+        self._same(await self.both("expire"))
+
+    async def reclaim(self) -> None:
+        self._same(await self.both("reclaim", survivor="x", limit=2))
+
+    def _same(self, answers: list[Any]) -> None:
+        assert _plain(answers[0]) == _plain(answers[1]), "\n".join(self.story[-8:])
+
+    async def rows(self, place: int) -> list[dict[TaskRef, Any]]:
+        reader = self.ledgers[place][1]
+        return [{row.ref: row for row in await reader.tasks(job)} for job in self.jobs]
+
+    async def compare(self) -> None:
+        every = JobFilter(children=True)
+        one, other = [await reader.jobs(every) for _, reader in self.ledgers]
+        assert list(one) == list(other), "\n".join(self.story[-8:])
+        first, second = await self.rows(0), await self.rows(1)
+        assert first == second, "\n".join(self.story[-8:])
+        for job in self.jobs:
+            events = [await reader.events(job, limit=10_000) for _, reader in self.ledgers]
+            assert sorted(map(_told, events[0])) == sorted(map(_told, events[1])), "\n".join(self.story[-8:])
+        counts = [await reader.ready_count() for _, reader in self.ledgers]
+        assert counts[0] == counts[1]
+        due = [await reader.next_due() for _, reader in self.ledgers]
+        assert due[0] == due[1]
+
+
+_FINISHED = ("done", "failed", "skipped")
+
+
+def _bare(claim: Any) -> tuple[Any, ...]:
+    return (claim.task, claim.attempt, claim.tries, claim.reclaims, claim.revision, claim.item, claim.kept)
+
+
+def _told(event: Any) -> tuple[Any, ...]:
+    return (event.kind, event.task or "", event.data)
+
+
+def _plain(answer: Any) -> Any:
+    if hasattr(answer, "ready"):
+        return sorted(answer.ready), sorted(answer.finished)
+    return sorted(answer) if isinstance(answer, list | tuple) else answer
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_a_random_history_leaves_every_ledger_like_the_model(bench, seed):
+    twins = Twins(bench, seed)
+    await twins.start()
+    for _ in range(60):
+        await twins.step()
