@@ -155,7 +155,7 @@ def test_a_picture_never_wraps_however_long_the_names_are(service: Any, width: i
     job = job.model_copy(update={"stages": stages, "pipeline": "p" * 200})
     file = io.StringIO()
     console = Console(file=file, width=width, force_terminal=True, color_system=None, legacy_windows=False)
-    console.print(picture(job, Times(), job.created_at, timedelta(hours=2)))
+    console.print(picture(job, Times(), job.created_at, timedelta(hours=2), width))
     lines = file.getvalue().splitlines()
     assert len(lines) == 1 + len(TaskState)
     assert all(console.measure(line).maximum <= width for line in lines)

@@ -17,19 +17,8 @@ from genlock.cli.doctor import MISSING, NOTE, OK, Finding, examine
 from genlock.errors import GenlockError
 from genlock.settings import Settings
 
-HEAVY = (
-    "sqlalchemy",
-    "alembic",
-    "fastapi",
-    "uvicorn",
-    "pydantic",
-    "httpx2",
-    "cv2",
-    "av",
-    "numpy",
-    "PIL",
-    "rich",
-)
+MEDIA = ("cv2", "av", "numpy", "PIL")
+HEAVY = (*MEDIA, "sqlalchemy", "alembic", "fastapi", "uvicorn", "httpx2", "rich")
 LOADED = "print(json.dumps([m for m in sys.argv[1].split(',') if m in sys.modules]))"
 
 
@@ -65,9 +54,7 @@ def test_help_loads_nothing_heavy(tmp_path: Path) -> None:
 def test_a_job_is_committed_before_any_media_library_is_loaded(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").touch()
     words = ("run", "campaign", str(tmp_path / "a.jpg"), "--detach")
-    assert loaded(command(*words), ("cv2", "av", "numpy", "PIL", "sqlalchemy"), tmp_path / "home") == [
-        "sqlalchemy"
-    ]
+    assert loaded(command(*words), (*MEDIA, "sqlalchemy"), tmp_path / "home") == ["sqlalchemy"]
 
 
 @pytest.mark.parametrize(

@@ -183,11 +183,11 @@ class LiveScreen(QuietScreen):
         now = datetime.now(UTC)
         left = self._pace.left(job, now)
         if self._live is not None:
-            self._live.update(picture(job, self.times, now, left), refresh=True)
+            self._live.update(picture(job, self.times, now, left, self.console.width), refresh=True)
 
 
-def picture(job: JobView, times: Times, now: datetime, left: timedelta | None) -> RenderableType:
-    """One picture of a job: a head line, then a line a stage. Long names are cut, never wrapped."""
+def picture(job: JobView, times: Times, now: datetime, left: timedelta | None, width: int) -> RenderableType:
+    """One picture of a job in `width` columns: a head, then a line a stage. Long names are cut, not wrapped."""
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
@@ -202,12 +202,13 @@ def picture(job: JobView, times: Times, now: datetime, left: timedelta | None) -
     table = Table.grid(padding=(0, 1), expand=True)
     table.add_column(width=1, min_width=1)
     table.add_column(max_width=26, min_width=12, no_wrap=True, overflow="ellipsis")
-    table.add_column(width=16)
+    bar = 10 if width < 100 else 20
+    table.add_column(width=bar)
     table.add_column(min_width=7, justify="right", no_wrap=True)
     table.add_column(min_width=6, justify="right", no_wrap=True)
     table.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
     for stage in job.stages:
-        table.add_row(*_row(stage, times, now))
+        table.add_row(*_row(stage, times, now, bar))
     return Group(head, table)
 
 
@@ -235,7 +236,7 @@ _MARK: dict[str, str] = {
 }
 
 
-def _row(stage: StageView, times: Times, now: datetime) -> Sequence[RenderableType]:
+def _row(stage: StageView, times: Times, now: datetime, bar: int) -> Sequence[RenderableType]:
     from rich.progress_bar import ProgressBar
     from rich.text import Text
 
@@ -247,7 +248,7 @@ def _row(stage: StageView, times: Times, now: datetime) -> Sequence[RenderableTy
     return (
         Text(_MARK.get(stage.state, "·"), style=colour),
         Text(stage.name, style=colour),
-        ProgressBar(total=1.0, completed=stage.progress, width=16, style="grey23") if active else Text(""),
+        ProgressBar(total=1.0, completed=stage.progress, width=bar, style="grey23") if active else Text(""),
         Text(f"{done}/{stage.total}" if many else ""),
         Text(length(spent) if spent else "", style="dim"),
         Text(stage.note or "" if active or str(stage.state) in ("skipped", "parked") else "", style="dim"),
