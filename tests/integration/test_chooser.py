@@ -54,7 +54,7 @@ def candidate(path: Path) -> Candidate:
 def photo(name: str) -> np.ndarray:
     picture = cv2.imread(str(PHOTOS / f"{name}.jpg"))
     assert picture is not None, f"examples/photos/{name}.jpg is part of the repository"
-    return picture
+    return np.asarray(picture)
 
 
 def closer(picture: np.ndarray, number: int) -> np.ndarray:
@@ -72,7 +72,7 @@ def turned(picture: np.ndarray, number: int) -> np.ndarray:
     matrix = cv2.getRotationMatrix2D((width / 2, height / 2), (8, -14, 20, -30)[number % 4], 1.45)
     view = cv2.warpAffine(picture, matrix, (width, height))
     view = np.clip(view * np.array([1.04, 0.9, 0.86]), 0, 255).astype(np.uint8)
-    return np.rot90(view).copy() if number == 5 else view
+    return np.asarray(np.rot90(view).copy() if number == 5 else view)
 
 
 @pytest.fixture(scope="module")

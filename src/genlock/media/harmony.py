@@ -14,7 +14,7 @@ SCALES = {
     "aeolian": (0, 2, 3, 5, 7, 8, 10),
 }
 _NAMES = ("C", "D♭", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B")
-_LOWEST_VOICE, _HIGHEST_VOICE = 52, 74
+_LOWEST_VOICE, _HIGHEST_VOICE = 52, 76
 _MIDDLE = 62
 
 
@@ -62,9 +62,9 @@ def chord_on(key: Key, degree: int, *, size: int = 3) -> Chord:
 
 
 def closing_chord(key: Key) -> Chord:
-    """The tonic triad with an added ninth: at rest, but not bare."""
+    """The tonic triad, its root doubled: at rest."""
     triad = chord_on(key, 0)
-    return Chord(triad.root, (*triad.classes, key.classes[1]), f"{triad.name}add9")
+    return Chord(triad.root, (*triad.classes, triad.root), triad.name)
 
 
 def progression(key: Key, degrees: Sequence[int], *, bars: int, size: int) -> list[Chord]:
@@ -94,11 +94,16 @@ def voicings(chords: Sequence[Chord], *, voices: int = 4) -> list[tuple[int, ...
 
 def _shapes(chord: Chord, voices: int) -> list[tuple[int, ...]]:
     """Every close voicing of the chord within the range of the middle voices."""
-    classes = chord.classes if len(chord.classes) >= voices else (*chord.classes, chord.root)
-    chosen = classes[1:] if len(classes) > voices else classes  # the bass has the root already
-    places = [range(_LOWEST_VOICE + (c - _LOWEST_VOICE) % 12, _HIGHEST_VOICE + 1, 12) for c in chosen]
-    shapes = {tuple(sorted(pitches)) for pitches in product(*places)}
-    return [s for s in shapes if len(set(s)) == len(s) and s[-1] - s[0] <= 16] or sorted(shapes)
+    chosen = chord.classes[-voices:]  # of more, the root goes first: the bass has it
+    doubled = [(*chosen, tone) for tone in chosen] if len(chosen) < voices else [chosen]
+    shapes = {tuple(sorted(pitches)) for classes in doubled for pitches in product(*map(_places, classes))}
+    close = [shape for shape in shapes if len(set(shape)) == len(shape) and shape[-1] - shape[0] <= 16]
+    return close or sorted(shapes)
+
+
+def _places(pitch_class: int) -> range:
+    """Where a pitch class lies within the range of the middle voices."""
+    return range(_LOWEST_VOICE + (pitch_class - _LOWEST_VOICE) % 12, _HIGHEST_VOICE + 1, 12)
 
 
 def _movement(before: tuple[int, ...] | None, shape: tuple[int, ...]) -> float:

@@ -91,7 +91,7 @@ def form(bars: int) -> list[Section]:
         return []
     if bars < 4:
         return [Section("main", 0, bars, 2)]
-    unit = 2 if bars >= 12 else 1
+    unit = 2 if bars >= 20 else 1
     sections, done, share = [], 0, 0.0
     for name, part, energy in _SHAPE:
         share += part

@@ -108,7 +108,7 @@ def struck(timbre: Struck, hertz: float, force: float) -> Samples:
     rise = int(timbre.attack * RATE)
     sound[:rise] *= _fall(rise)[::-1]
     sound[-_BLOCK:] *= _fall(_BLOCK)
-    return sound / np.float32(np.abs(sound).max())
+    return np.asarray(sound / np.abs(sound).max(), dtype=np.float32)
 
 
 def bowed(timbre: Bowed, hertz: float, force: float, random: np.random.Generator) -> Samples:
