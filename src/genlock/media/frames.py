@@ -49,7 +49,7 @@ def render_segment(request: RenderSegment, progress: Progress) -> RenderedSegmen
     """Draw every frame of a segment and encode it."""
     started = time.monotonic()
     segment = request.segment
-    sources = [_source(layer, segment, _path(layer, request.sources)) for layer in segment.layers]
+    sources = [load_source(layer, segment, _path(layer, request.sources)) for layer in segment.layers]
     easel = Easel(segment, sources)
     with (
         draft(request.to) as path,
@@ -159,7 +159,7 @@ def _decoded(path: Path, picture: Picture) -> Plane:
     return np.asarray(image, np.uint8)
 
 
-def _source(layer: Layer, segment: Segment, path: Path) -> Source:
+def load_source(layer: Layer, segment: Segment, path: Path) -> Source:
     """Planes of the region that this segment's camera passes over."""
     ends = [_view(layer, number) for number in _span(layer, segment)]
     region = _region(ends, layer.picture, segment.size)
