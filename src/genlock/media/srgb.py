@@ -22,7 +22,7 @@ def has_transparency(image: Image.Image) -> bool:
 def plain(image: Image.Image) -> Image.Image:
     """The same picture as L, RGB, RGBA, CMYK or LAB, all of which can be scaled."""
     if has_transparency(image):
-        return image.convert("RGBA")
+        return image if image.mode == "RGBA" else image.convert("RGBA")
     if image.mode.startswith("I"):
         return _from_deep(image)
     if image.mode in ("L", "RGB", "CMYK", "LAB"):
