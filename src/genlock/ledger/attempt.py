@@ -58,8 +58,8 @@ def read_note(batch: Batch, task: TaskDraft, name: str) -> str | None:
             note.name == bindparam("name"),
         ),
     )
-    row = statement.run(batch.connection, id=task.id, revision=task.revision, name=name).fetchone()
-    return None if row is None else str(row[0])
+    rows = statement.rows(batch.connection, id=task.id, revision=task.revision, name=name)
+    return str(rows[0][0]) if rows else None
 
 
 def add_note(batch: Batch, task: TaskDraft, name: str, value: str) -> None:

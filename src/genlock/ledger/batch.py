@@ -8,110 +8,41 @@ thousand go round the drafts: `sweep` writes what is pending first and forgets t
 from __future__ import annotations
 
 import json
-from collections import OrderedDict, defaultdict
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from operator import attrgetter
+from itertools import compress
+from json.encoder import encode_basestring
+from operator import attrgetter, ne
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, bindparam, func, insert, select, text, update
+from sqlalchemy import Connection, func, select
 from sqlalchemy.sql.expression import Executable
 
 from genlock.errors import LedgerError, NotFound
 from genlock.ledger import schema
-from genlock.ledger.draft import (
-    JOB_FIELDS,
-    READY,
-    TASK_FIELDS,
-    Graph,
-    JobDraft,
-    Prepared,
-    TaskDraft,
-)
+from genlock.ledger.draft import JOB_FIELDS, READY, TASK_FIELDS, Graph, JobDraft, TaskDraft
 from genlock.ledger.records import Advance, Claim, TaskRef
+from genlock.ledger.statement import Statements
 
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_encode_any = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _task_values = attrgetter(*TASK_FIELDS)
 _job_values = attrgetter(*JOB_FIELDS)
 _EVENT_FIELDS = ("job", "seq", "at", "kind", "task", "data")
-_KEPT_GRAPHS = 1000
 
 
-class Statements:
-    """Every statement of the writer, compiled once; and the graphs of the jobs it has met."""
-
-    def __init__(self, dialect: Dialect) -> None:
-        self._dialect = dialect
-        self._prepared: dict[Any, Prepared] = {}
-        self.graphs: OrderedDict[str, Graph] = OrderedDict()
-        columns = [schema.job.c[name] for name in JOB_FIELDS]
-        self.read_job = self.prepare(
-            select(*columns).where(schema.job.c.id == bindparam("id")).with_for_update()
-        )
-        self.add_event = self.prepare(insert(schema.event))
-        self.add_task = self.prepare(insert(schema.task).values(_all_but(schema.task, "id")))
-        self.add_job = self.prepare(insert(schema.job))
-        self.add_edge = self.prepare(insert(schema.edge))
-        self.add_note = self.prepare(insert(schema.note))
-
-    def prepare(self, statement: Executable) -> Prepared:
-        return Prepared(statement, self._dialect)
-
-    def named(self, name: Any, make: Any) -> Prepared:
-        """The statement of this name, made the first time it is asked for."""
-        if name not in self._prepared:
-            self._prepared[name] = self.prepare(make())
-        return self._prepared[name]
-
-    def read_tasks(self, count: int) -> Prepared:
-        return self.named(("read", count), lambda: _read_tasks(count))
-
-    def write_tasks(self, fields: tuple[str, ...]) -> Prepared:
-        return self.named(("write", fields), lambda: _write_tasks(fields))
-
-    def write_job(self, fields: tuple[str, ...]) -> Prepared:
-        return self.named(("job", fields), lambda: _write_job(fields))
-
-    def keep(self, job: str, graph: Graph) -> None:
-        self.graphs[job] = graph
-        if len(self.graphs) > _KEPT_GRAPHS:
-            self.graphs.popitem(last=False)
+def _encode(data: Mapping[str, Any]) -> str:
+    """A flat object as JSON: events are small and many, and the general encoder takes its time to start."""
+    return "{" + ",".join([f'"{name}":{_encode_value(value)}' for name, value in data.items()]) + "}"
 
 
-def _all_but(table: Any, *left_out: str) -> dict[str, Any]:
-    return {column.name: bindparam(column.name) for column in table.columns if column.name not in left_out}
-
-
-def _read_tasks(count: int) -> Executable:
-    """A join with the wanted keys: SQLite scans the table for `(job, key) IN (…)`."""
-    wanted = ", ".join(f"(:job_{place}, :key_{place})" for place in range(count))
-    columns = ", ".join(f"task.{name}" for name in TASK_FIELDS)
-    return text(
-        f"WITH wanted(job, key) AS (VALUES {wanted}) "  # noqa: S608 - only names of our own columns
-        f"SELECT {columns} FROM wanted CROSS JOIN task WHERE task.job = wanted.job AND task.key = wanted.key"
-    )
-
-
-def _write_tasks(fields: tuple[str, ...]) -> Executable:
-    columns = schema.task.c
-    return (
-        update(schema.task)
-        .where(
-            columns.id == bindparam("row_id"),
-            columns.state == bindparam("was_state"),
-            columns.token.is_not_distinct_from(bindparam("was_token")),
-        )
-        .values({name: bindparam(name) for name in fields})
-    )
-
-
-def _write_job(fields: tuple[str, ...]) -> Executable:
-    columns = schema.job.c
-    return (
-        update(schema.job)
-        .where(columns.id == bindparam("row_id"), columns.last_event == bindparam("was_event"))
-        .values({name: bindparam(name) for name in fields})
-    )
+def _encode_value(value: Any) -> str:
+    kind = type(value)
+    if kind is str:
+        return encode_basestring(value)
+    if kind is int:
+        return str(value)
+    return "null" if value is None else _encode_any(value)
 
 
 @dataclass
@@ -138,16 +69,21 @@ class Batch:
         self._absent: set[tuple[str, str]] = set()
         self._events: list[tuple[Any, ...]] = []
         self.stirred: set[str] = set()  # jobs that have new events
+        # What verbs have been handed since the last flush between two verbs: only these can differ.
+        self._met: dict[int, TaskDraft] = {}
+        self._met_jobs: dict[str, JobDraft] = {}
+        self._flushed = False
 
     # Reading
 
     def job(self, id: str) -> JobDraft:
         found = self._jobs.get(id)
         if found is None:
-            row = self.statements.read_job.run(self.connection, id=id).fetchone()
-            if row is None:
+            rows = self.statements.read_job.rows(self.connection, id=id)
+            if not rows:
                 raise NotFound(f"there is no job {id!r}")
-            found = self._jobs[id] = JobDraft.of(row)
+            found = self._jobs[id] = JobDraft.of(rows[0])
+        self._met_jobs[id] = found
         return found
 
     def task(self, ref: TaskRef) -> TaskDraft:
@@ -158,12 +94,16 @@ class Batch:
         if found is None:
             self.job(ref.job)
             raise NotFound(f"job {ref.job!r} has no task {ref.key!r}")
+        self._met[found.id] = found
         return found
 
     def find(self, ref: TaskRef) -> TaskDraft | None:
         """The task if it exists; of no cost once it was fetched."""
         self.fetch([(ref.job, ref.key)])
-        return self._tasks.get((ref.job, ref.key))
+        found = self._tasks.get((ref.job, ref.key))
+        if found is not None:
+            self._met[found.id] = found
+        return found
 
     def parent(self, child: TaskDraft) -> TaskDraft:
         """The map's own row."""
@@ -180,7 +120,7 @@ class Batch:
             values: dict[str, str] = {}
             for place in range(size):
                 values[f"job_{place}"], values[f"key_{place}"] = page[min(place, len(page) - 1)]
-            self.take_in(self.statements.read_tasks(size).run(self.connection, **values))
+            self.take_in(self.statements.read_tasks(size).rows(self.connection, **values))
             self._absent.update(name for name in page if name not in self._tasks)
 
     def take_in(self, rows: Iterable[Sequence[Any]]) -> list[TaskDraft]:
@@ -190,6 +130,7 @@ class Batch:
             known = self._tasks.get((row[1], row[2]))
             if known is None:
                 known = self._tasks[row[1], row[2]] = TaskDraft.of(row)
+            self._met[known.id] = known
             drafts.append(known)
         return drafts
 
@@ -228,7 +169,7 @@ class Batch:
     def adopt(self, job: JobDraft) -> None:
         """A job that was inserted just now."""
         job.was = _job_values(job)
-        self._jobs[job.id] = job
+        self._jobs[job.id] = self._met_jobs[job.id] = job
 
     def sweep(self, job: str, statement: Executable) -> int:
         """Change many rows of a job in one statement; drafts of its tasks are brought up to date."""
@@ -249,7 +190,7 @@ class Batch:
                 for place, value in enumerate(fresh.was):
                     setattr(draft, TASK_FIELDS[place], value)
                 draft.was = fresh.was
-                self._tasks[name] = draft
+                self._tasks[name] = self._met[draft.id] = draft
 
     def missed(self) -> None:
         """Rows were added: what was not there may be there now."""
@@ -257,22 +198,29 @@ class Batch:
 
     def flush(self) -> None:
         """Write what differs from what was read: tasks, jobs, events."""
+        self._flushed = True
         self._flush_tasks()
-        for job in self._jobs.values():
+        for job in self._met_jobs.values():
             self._flush_job(job)
         if self._events:
             self.statements.add_event.run_rows(self.connection, self._events, _EVENT_FIELDS)
             self._events = []
 
+    def turn(self) -> None:
+        """The next verb begins: nobody holds a draft, so those that were written can be left in peace."""
+        if self._flushed:
+            self._met = {key: task for key, task in self._met.items() if _task_values(task) != task.was}
+            self._met_jobs = {key: job for key, job in self._met_jobs.items() if _job_values(job) != job.was}
+            self._flushed = False
+
     def _flush_tasks(self) -> None:
         by_fields: dict[tuple[str, ...], list[tuple[Any, ...]]] = defaultdict(list)
-        for task in self._tasks.values():
-            now = _task_values(task)
-            if now != task.was:
-                places = [place for place, value in enumerate(now) if value != task.was[place]]
-                fields = tuple(TASK_FIELDS[place] for place in places)
-                fence = (task.id, task.was[_STATE], task.was[_TOKEN])
-                by_fields[fields].append((*(now[place] for place in places), *fence))
+        for task in self._met.values():
+            now, was = _task_values(task), task.was
+            if now != was:
+                differs = tuple(map(ne, now, was))
+                fields = tuple(compress(TASK_FIELDS, differs))
+                by_fields[fields].append((*compress(now, differs), task.id, was[_STATE], was[_TOKEN]))
                 task.was = now
         for fields, rows in by_fields.items():
             names = (*fields, "row_id", "was_state", "was_token")

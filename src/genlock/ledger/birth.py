@@ -39,6 +39,7 @@ from genlock.ledger.draft import (
 from genlock.ledger.records import Advance, Claim, Failure, JobCreated, JobSpec, NodeSpec, TaskRef
 
 _INSERTED = TASK_FIELDS[1:]
+_KEY, _IDX, _ITEM = (_INSERTED.index(name) for name in ("key", "idx", "item"))
 _BLANK: dict[str, Any] = dict.fromkeys(_INSERTED) | dict.fromkeys(
     ("held", "waits", "attempt", "tries", "reclaims", "written", "opened", "unfinished", "lost", "asleep"), 0
 )
@@ -195,32 +196,32 @@ def _write_children(batch: Batch, task: TaskDraft, page: Sequence[str]) -> None:
             one.idx: one for one in batch.take_in(batch.select(select(schema.task).where(*ours, window)))
         }
     fresh = []
+    blank = _child(task)
     for index, item in enumerate(page, start=task.written):
         if index in there:
             there[index].item = item
         else:
-            fresh.append(_child(task, index, item))
+            blank[_KEY], blank[_IDX], blank[_ITEM] = f"{task.node}/{index}", index, item
+            fresh.append(tuple(blank))
     if fresh:
         batch.statements.add_task.run_rows(batch.connection, fresh, _INSERTED)
         batch.missed()
 
 
-def _child(task: TaskDraft, index: int, item: str) -> tuple[Any, ...]:
+def _child(task: TaskDraft) -> list[Any]:
+    """A child's row but for its key, index and item."""
     values = _BLANK | {
         "job": task.job,
-        "key": f"{task.node}/{index}",
         "node": task.node,
         "position": task.position,
-        "idx": index,
         "mapped": 0,
         "queue": task.queue,
         "resources": task.resources,
         "pinned": 0,
         "state": BLOCKED,
         "revision": 1,
-        "item": item,
     }
-    return tuple(values[name] for name in _INSERTED)
+    return [values[name] for name in _INSERTED]
 
 
 def _drop_beyond(batch: Batch, task: TaskDraft) -> None:

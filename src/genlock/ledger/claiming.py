@@ -98,7 +98,7 @@ def _longest_ready(
     ranges = []
     for queue, resource in _lanes(batch):
         if (queues is None or queue in queues) and (resources is None or resource in resources):
-            rows = _lane_statement(batch).run(
+            rows = _lane_statement(batch).rows(
                 batch.connection, queue=queue, resources=resource, now=batch.now, count=count
             )
             ranges.append(batch.take_in(rows))
@@ -138,9 +138,8 @@ def _lanes(batch: Batch) -> Iterator[tuple[str, str]]:
         ),
     )
     lane = ("", "")
-    while found := statement.run(batch.connection, queue=lane[0], resources=lane[1]).fetchall():
-        ((queue, resources),) = found
-        lane = (str(queue), str(resources))
+    while found := statement.rows(batch.connection, queue=lane[0], resources=lane[1]):
+        lane = (found[0][0], found[0][1])
         yield lane
 
 

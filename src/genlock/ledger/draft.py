@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Dialect
-from sqlalchemy.engine import CursorResult
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.expression import Executable
 
@@ -222,8 +221,17 @@ class Prepared:
         given = {**self._fixed, **values}
         return given if self._names is None else tuple(given[name] for name in self._names)
 
-    def run(self, connection: Connection, **values: Any) -> CursorResult[*tuple[Any, ...]]:
-        return connection.exec_driver_sql(self._sql, self._bind(values))
+    def run(self, connection: Connection, **values: Any) -> None:
+        """Run it for its effect."""
+        connection.exec_driver_sql(self._sql, self._bind(values))
+
+    def rows(self, connection: Connection, **values: Any) -> Sequence[Sequence[Any]]:
+        """Its rows as the driver gives them: columns here need no conversion."""
+        result = connection.exec_driver_sql(self._sql, self._bind(values))
+        assert result.cursor is not None
+        rows = result.cursor.fetchall()
+        result.close()
+        return rows
 
     def run_rows(self, connection: Connection, rows: Sequence[tuple[Any, ...]], names: Sequence[str]) -> int:
         """Run once a row, the row's values being those of `names`; answers how many rows it touched."""

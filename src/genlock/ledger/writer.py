@@ -21,11 +21,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from genlock.clock import Clock
 from genlock.errors import GenlockError, LedgerError
 from genlock.ledger import claiming
-from genlock.ledger.batch import Batch, Statements
+from genlock.ledger.batch import Batch
 from genlock.ledger.claiming import Wish
 from genlock.ledger.database import worth_retrying
 from genlock.ledger.moment import to_micros
 from genlock.ledger.records import TaskRef
+from genlock.ledger.statement import Statements
 
 MOST_VERBS = 256  # in one transaction
 RENEW_EVERY = 3.0  # seconds
@@ -168,6 +169,7 @@ class Writer:
         batch.fetch((ref.job, ref.key) for verb in verbs for ref in verb.refs)
         wishes: list[Verb] = []
         for verb in verbs:
+            batch.turn()
             if verb.wish is not None:
                 wishes.append(verb)
                 continue

@@ -1,0 +1,92 @@
+"""The writer's statements, compiled once; and the graphs of the jobs it has met."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import Any
+
+from sqlalchemy import Dialect, Table, bindparam, insert, select, text, update
+from sqlalchemy.sql.expression import Executable
+
+from genlock.ledger import schema
+from genlock.ledger.draft import JOB_FIELDS, TASK_FIELDS, Graph, Prepared
+
+_KEPT_GRAPHS = 1000
+
+
+class Statements:
+    """Kept as long as the writer; what depends on its values is made when it is first asked for."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        self._prepared: dict[Hashable, Prepared] = {}
+        self.graphs: OrderedDict[str, Graph] = OrderedDict()
+        columns = [schema.job.c[name] for name in JOB_FIELDS]
+        self.read_job = self.prepare(
+            select(*columns).where(schema.job.c.id == bindparam("id")).with_for_update()
+        )
+        self.add_event = self.prepare(insert(schema.event))
+        self.add_task = self.prepare(insert(schema.task).values(_all_but(schema.task, "id")))
+        self.add_job = self.prepare(insert(schema.job))
+        self.add_edge = self.prepare(insert(schema.edge))
+        self.add_note = self.prepare(insert(schema.note))
+
+    def prepare(self, statement: Executable) -> Prepared:
+        return Prepared(statement, self._dialect)
+
+    def named(self, name: Hashable, make: Callable[[], Executable]) -> Prepared:
+        """The statement of this name, made the first time it is asked for."""
+        if name not in self._prepared:
+            self._prepared[name] = self.prepare(make())
+        return self._prepared[name]
+
+    def read_tasks(self, count: int) -> Prepared:
+        return self.named(("read", count), lambda: _read_tasks(count))
+
+    def write_tasks(self, fields: tuple[str, ...]) -> Prepared:
+        return self.named(("write", fields), lambda: _write_tasks(fields))
+
+    def write_job(self, fields: tuple[str, ...]) -> Prepared:
+        return self.named(("job", fields), lambda: _write_job(fields))
+
+    def keep(self, job: str, graph: Graph) -> None:
+        self.graphs[job] = graph
+        if len(self.graphs) > _KEPT_GRAPHS:
+            self.graphs.popitem(last=False)
+
+
+def _all_but(table: Table, *left_out: str) -> dict[str, Any]:
+    return {column.name: bindparam(column.name) for column in table.columns if column.name not in left_out}
+
+
+def _read_tasks(count: int) -> Executable:
+    """A join with the wanted keys: SQLite scans the table for `(job, key) IN (…)`."""
+    wanted = ", ".join(f"(:job_{place}, :key_{place})" for place in range(count))
+    columns = ", ".join(f"task.{name}" for name in TASK_FIELDS)
+    return text(
+        f"WITH wanted(job, key) AS (VALUES {wanted}) "  # noqa: S608 - only names of our own columns
+        f"SELECT {columns} FROM wanted CROSS JOIN task WHERE task.job = wanted.job AND task.key = wanted.key"
+    )
+
+
+def _write_tasks(fields: tuple[str, ...]) -> Executable:
+    columns = schema.task.c
+    return (
+        update(schema.task)
+        .where(
+            columns.id == bindparam("row_id"),
+            columns.state == bindparam("was_state"),
+            columns.token.is_not_distinct_from(bindparam("was_token")),
+        )
+        .values({name: bindparam(name) for name in fields})
+    )
+
+
+def _write_job(fields: tuple[str, ...]) -> Executable:
+    columns = schema.job.c
+    return (
+        update(schema.job)
+        .where(columns.id == bindparam("row_id"), columns.last_event == bindparam("was_event"))
+        .values({name: bindparam(name) for name in fields})
+    )
