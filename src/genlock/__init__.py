@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from genlock import errors
+    from genlock.bootstrap import open_engine
     from genlock.engine.declare import Pipeline, Retry, Stage, minutes, pipeline, provided, seconds, stage
     from genlock.engine.engine import Engine
     from genlock.engine.task import Task
@@ -30,6 +31,7 @@ __all__ = [
     "Transient",
     "errors",
     "minutes",
+    "open_engine",
     "pipeline",
     "provided",
     "seconds",
@@ -40,6 +42,7 @@ _HOMES = {
     "genlock.engine.declare": "Pipeline Retry Stage minutes pipeline provided seconds stage",
     "genlock.engine.engine": "Engine",
     "genlock.engine.task": "Task",
+    "genlock.bootstrap": "open_engine",
     "genlock.errors": "BadInput GenlockError GraphError Permanent Skip Transient",
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}

@@ -11,7 +11,7 @@ import genlock
 
 SURFACE = {
     *("BadInput", "Engine", "GenlockError", "GraphError", "Permanent", "Pipeline", "Retry", "Skip", "Stage"),
-    *("Task", "Transient", "errors", "minutes", "pipeline", "provided", "seconds", "stage"),
+    *("Task", "Transient", "errors", "minutes", "open_engine", "pipeline", "provided", "seconds", "stage"),
 }
 HEAVY = {
     "sqlalchemy",

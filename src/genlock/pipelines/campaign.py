@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from genlock import pipeline, provided, stage
+from genlock.engine.declare import pipeline, provided, stage
 from genlock.engine.task import Task
 from genlock.errors import BadPicture, CheckFailed
 from genlock.media.choice import Candidate, ChoosePairs
