@@ -192,17 +192,30 @@ def test_the_pace_counts_only_what_was_done_while_looking(service: Any) -> None:
     assert at(30, 0.65) == timedelta(seconds=10)
 
 
-def test_stages_are_timed_from_first_claim_to_last_end(service: Any) -> None:
+def test_stages_are_timed_while_they_are_at_work(service: Any) -> None:
     service.add("abc")
     times = Times()
-    for second, (kind, task) in enumerate(
-        [("task.claimed", "a/0"), ("task.claimed", "a/1"), ("task.done", "a/0"), ("task.done", "a/1")]
-    ):
-        service.tell("abc", kind, task)
+
+    def hear(second: int, kind: str, task: str) -> None:
+        service.tell("abc", f"task.{kind}", task)
         event = service.history["abc"][-1]
         times.hear(event.model_copy(update={"at": event.at + timedelta(seconds=second)}))
+
+    for second, kind, task in [
+        (0, "claimed", "a/0"),
+        (1, "claimed", "a/1"),
+        (2, "done", "a/0"),
+        (3, "done", "a/1"),
+    ]:
+        hear(second, kind, task)
     assert times.spent("a") == timedelta(seconds=3)
     assert times.spent("b") is None
+    hear(10, "claimed", "a/2")
+    hear(12, "progress", "a/2")
+    noon = service.jobs["abc"].created_at
+    assert times.spent("a", noon + timedelta(seconds=14)) == timedelta(seconds=7)
+    hear(9000, "reclaimed", "a/2")  # the process died at some time after its last word
+    assert times.spent("a") == timedelta(seconds=5)
 
 
 async def test_a_film_without_a_copy_is_found_in_the_store(tmp_path: Path) -> None:

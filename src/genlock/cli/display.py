@@ -117,7 +117,7 @@ class PlainScreen(QuietScreen):
     def update(self, job: JobView) -> None:
         for stage in job.stages:
             done = stage.counts.get(TaskState.DONE, 0)
-            now = (str(stage.state), done)
+            now = (_phase(stage), done)
             before = self._known.get(stage.name, ("blocked", 0))
             if now != before:
                 self._known[stage.name] = now
@@ -187,7 +187,7 @@ class LiveScreen(QuietScreen):
 
 
 def picture(job: JobView, times: Times, now: datetime, left: timedelta | None, width: int) -> RenderableType:
-    """One picture of a job in `width` columns: a head, then a line a stage. Long names are cut, not wrapped."""
+    """A job in `width` columns: a head, then a line a stage. Long names are cut, not wrapped."""
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
@@ -243,30 +243,42 @@ def _row(stage: StageView, times: Times, now: datetime, bar: int) -> Sequence[Re
     colour = _COLOUR.get(stage.state, "")
     active = str(stage.state) in ("running", "spread")
     done = stage.counts.get(TaskState.DONE, 0)
-    many = stage.mapped and stage.state is not TaskState.BLOCKED
     spent = times.spent(stage.name, now if active else None)
     return (
-        Text(_MARK.get(stage.state, "·"), style=colour),
+        Text(
+            _MARK.get(stage.state, "·") if spent or stage.state is not TaskState.CANCELLED else "·",
+            style=colour,
+        ),
         Text(stage.name, style=colour),
         ProgressBar(total=1.0, completed=stage.progress, width=bar, style="grey23") if active else Text(""),
-        Text(f"{done}/{stage.total}" if many else ""),
+        Text(f"{done}/{stage.total}" if _known(stage) else ""),
         Text(length(spent) if spent else "", style="dim"),
         Text(stage.note or "" if active or str(stage.state) in ("skipped", "parked") else "", style="dim"),
     )
 
 
+def _phase(stage: StageView) -> str:
+    """The state, without the difference between a map that waits for its children and one that works."""
+    return "running" if stage.state is TaskState.SPREAD else str(stage.state)
+
+
+def _known(stage: StageView) -> bool:
+    """Whether it is known how many tasks a map has: before the fan-out it counts as one."""
+    return stage.mapped and (stage.total > 1 or stage.state not in (TaskState.BLOCKED, TaskState.RUNNING))
+
+
 def _change(stage: StageView, done: int, before: str, spent: timedelta | None) -> str | None:
     """A stage that changed, in words; None for what nobody needs to know."""
     took = f" ({length(spent)})" if spent is not None else ""
-    many = f" {done}/{stage.total}" if stage.mapped else ""
-    state = str(stage.state)
-    if state == "done":
+    many = f" {done}/{stage.total}" if _known(stage) else ""
+    phase = _phase(stage)
+    if phase == "done":
         return f"{stage.name}{many} done{took}"
-    if state in ("running", "spread"):
-        return f"{stage.name}{many}" if done or before not in ("running", "spread") else None
-    if state in ("failed", "cancelled", "skipped", "parked"):
+    if phase == "running":
+        return f"{stage.name}{many}" if done or before != "running" else None
+    if phase in ("failed", "skipped", "parked"):
         why = f": {stage.note}" if stage.note else ""
-        return f"{stage.name}{many} {state}{why}"
+        return f"{stage.name}{many} {phase}{why}"
     return None
 
 

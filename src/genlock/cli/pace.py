@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import defaultdict, deque
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -10,29 +10,58 @@ if TYPE_CHECKING:
     from genlock.engine.views import EventView, JobView
 
 WINDOW = timedelta(seconds=90)  # how far back the pace is looked at
+ENDS = frozenset(
+    f"task.{word}"
+    for word in [
+        "done",
+        "kept",
+        "failed",
+        "skipped",
+        "cancelled",
+        "released",
+        "reclaimed",
+        "parked",
+        "snoozed",
+        "spread",
+        "nested",
+    ]
+)
 ENOUGH = timedelta(seconds=3)  # how long it is looked at before anything is said about the end
 
 
 class Times:
-    """When each stage began and last did something, from the job's events."""
+    """How long each stage was at work, from the job's events: pauses between two runs do not count."""
 
     def __init__(self) -> None:
-        self._began: dict[str, datetime] = {}
-        self._ended: dict[str, datetime] = {}
+        self._active: dict[str, set[str]] = defaultdict(set)
+        self._since: dict[str, datetime] = {}
+        self._spent: dict[str, timedelta] = {}
+        self._last: datetime | None = None
 
     def hear(self, event: EventView) -> None:
+        before, self._last = self._last or event.at, event.at
         if event.task is None:
             return
         stage = event.task.partition("/")[0]
+        active = self._active[stage]
         if event.kind == "task.claimed":
-            self._began.setdefault(stage, event.at)
-        elif event.kind in ("task.done", "task.failed", "task.skipped"):
-            self._ended[stage] = event.at
+            if not active:
+                self._since[stage] = event.at
+            active.add(event.task)
+        elif event.kind in ENDS and event.task in active:
+            active.discard(event.task)
+            if not active:  # who died stopped working at the latest when it last said something
+                end = before if event.kind == "task.reclaimed" else event.at
+                self._spent[stage] = self._so_far(stage, end)
 
     def spent(self, stage: str, now: datetime | None = None) -> timedelta | None:
-        """From the stage's first claim to its last end, or to `now`; None if it has not begun."""
-        began, ended = self._began.get(stage), now or self._ended.get(stage)
-        return None if began is None or ended is None else max(timedelta(0), ended - began)
+        """Time at work, up to `now` if it still is; None if it has not begun."""
+        if self._active[stage]:
+            return self._so_far(stage, now or self._last or self._since[stage])
+        return self._spent.get(stage)
+
+    def _so_far(self, stage: str, end: datetime) -> timedelta:
+        return self._spent.get(stage, timedelta(0)) + max(timedelta(0), end - self._since[stage])
 
 
 class Pace:

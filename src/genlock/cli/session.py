@@ -82,13 +82,13 @@ def ask(settings: Settings, command: str, act: Callable[[Session], Awaitable[T]]
 async def pursue(
     settings: Settings, command: str, act: Callable[[Session], Awaitable[T]], *, notice: Callable[[str], None]
 ) -> T:
-    """Do `act` with an executing session; when the owner it asks dies, take its place and go on."""
+    """Do `act` with an executing session; when the owner it asks dies, connect anew and go on."""
     while True:
         try:
             async with connect(settings, command=command, execute=True) as session:
                 return await act(session)
         except OwnerGone as error:
-            notice(f"{error}; taking over")
+            notice(f"{error}; going on without it")
 
 
 class Interrupt:
