@@ -106,7 +106,7 @@ def attempt(what: message.Message, modules: Mapping[str, str], report: Reporter)
             "failed": type(known).__name__,
             "message": str(known),
             "trace": traceback.format_exc(),
-            "exhausted": out_of_memory(error),
+            "exhausted": out_of_memory(error) or out_of_memory(error.__cause__),
         }
 
 
@@ -122,7 +122,7 @@ def translate(name: str, error: Exception) -> GenlockError:
     return RenderRefused(f"{name} failed: {type(error).__name__}: {error}")
 
 
-def out_of_memory(error: Exception) -> bool:
+def out_of_memory(error: BaseException | None) -> bool:
     """Whether an allocation failed, in Python, numpy, libav or OpenCV."""
     return (
         isinstance(error, MemoryError)

@@ -11,7 +11,8 @@ from __future__ import annotations
 import hashlib
 import struct
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -111,7 +112,7 @@ class _Opened:
 def look(request: LookAtPicture, progress: Progress) -> PictureReport:
     """Decode the whole picture once and report on it."""
     opened = _open(request.path, request.name, request.pixels)
-    with opened.image:
+    with opened.image, _enough_memory(opened.name):
         report = _report(opened, request.path)
         _load(opened)
     progress(1.0, f"looked at {opened.name}")
@@ -122,7 +123,7 @@ def look(request: LookAtPicture, progress: Progress) -> PictureReport:
 def import_picture(request: ImportPicture, progress: Progress) -> ImportedPicture:
     """Write the working copy of a picture and say where its focus is."""
     opened = _open(request.path, request.name, request.pixels)
-    with opened.image:
+    with opened.image, _enough_memory(opened.name):
         report = _report(opened, request.path)
         size = working_size(opened.size, request.short, request.long)
         opened.image.draft("", size)  # a JPEG decoder shrinks by whole factors for nothing
@@ -207,6 +208,16 @@ def _note_oddities(opened: _Opened, path: Path) -> None:
         opened.notes.append(f"its EXIF data cannot be read ({error}); it is taken as upright")
     if opened.turn not in range(1, 9):
         opened.turn = 1
+
+
+@contextmanager
+def _enough_memory(name: str) -> Iterator[None]:
+    try:
+        yield
+    except MemoryError as error:
+        raise BadPicture(
+            f"{name} takes more memory to decode than a rendering process may use; scale it down first"
+        ) from error
 
 
 def _load(opened: _Opened) -> None:

@@ -51,9 +51,9 @@ def describe(profile: bytes | None) -> str | None:
 
 def _from_deep(image: Image.Image) -> Image.Image:
     """Grey of 16 or 32 bits to 8, keeping the range that the format has, not what the picture uses."""
-    values = np.asarray(image).astype(np.int64)
-    shift = 8 if image.mode.startswith("I;16") or int(values.max()) < 1 << 16 else 23
-    return Image.fromarray((values >> shift).clip(0, 255).astype(np.uint8))
+    values = np.asarray(image)
+    wide = not image.mode.startswith("I;16") and int(values.max()) >= 1 << 16
+    return Image.fromarray((values >> (23 if wide else 8)).clip(0, 255).astype(np.uint8))
 
 
 def _flattened(image: Image.Image) -> Image.Image:
