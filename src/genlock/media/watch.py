@@ -121,8 +121,10 @@ def _small(frame: VideoFrame) -> Luma:
     plane = frame.planes[0]
     full = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]
     scale = max(1, round(max(plane.width, plane.height) / _SMALL))
-    size = (max(1, plane.width // scale), max(1, plane.height // scale))
-    return np.asarray(cv2.resize(full, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    width, height = max(1, plane.width // scale), max(1, plane.height // scale)
+    # Whole blocks only: OpenCV averages them seven times as fast as broken ones.
+    whole = full[: height * scale, : width * scale]
+    return np.asarray(cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 def _same(one: Luma, other: Luma) -> bool:
