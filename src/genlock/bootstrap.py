@@ -8,8 +8,10 @@ import secrets
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
+
+import structlog
 
 from genlock.clock import Clock, SystemClock
 from genlock.engine.attempt import Limits
@@ -25,6 +27,8 @@ from genlock.store.local import LocalStore
 
 if TYPE_CHECKING:
     from genlock.engine.declare import Pipeline
+
+log = structlog.get_logger(__name__)
 
 HASH = re.compile(r"\b[0-9a-f]{64}\b")
 
@@ -69,6 +73,7 @@ async def open_home(
 
     clock = clock or SystemClock()
     settings.home.mkdir(parents=True, exist_ok=True)
+    opening = clock.now()
     ledger = await SqlLedger.open(settings.database, clock)
     store = LocalStore(settings.store)
     pool = _pool(settings)
@@ -89,11 +94,24 @@ async def open_home(
     async with pool:
         try:
             recovery = await executor.start() if executor else Recovery((), (), 0.0)
+            _tell(opening, executor, recovery)
             yield Home(settings, engine, store, executor, recovery)
         finally:
             if executor is not None:
                 await executor.stop()
             await ledger.close()
+
+
+def _tell(opening: datetime, executor: Embedded | None, recovery: Recovery) -> None:
+    """How soon a home goes on is read from its log: this line, and the first claim behind it."""
+    if executor is not None:
+        log.info(
+            "home opened",
+            action="open",
+            opening_at=opening.isoformat(),
+            orphans=len(recovery.tasks),
+            freed_in=round(recovery.seconds, 4),
+        )
 
 
 def _pool(settings: Settings) -> RenderPool:
