@@ -152,9 +152,27 @@ def clock() -> TurnedClock:
     return TurnedClock()
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+DATABASES = ["sqlite"]  # a database joins here and in `_open`
+
+
+@pytest.fixture(params=["memory", *DATABASES])
 async def bench(request: pytest.FixtureRequest, clock: TurnedClock, tmp_path: Path) -> AsyncIterator[Bench]:
-    bench = await _open(request.param, clock, tmp_path)
+    """A bench for each kind of ledger."""
+    async for bench in _lend(request.param, clock, tmp_path):
+        yield bench
+
+
+@pytest.fixture(params=DATABASES)
+async def database(
+    request: pytest.FixtureRequest, clock: TurnedClock, tmp_path: Path
+) -> AsyncIterator[Bench]:
+    """A bench for each kind of ledger that is a database."""
+    async for bench in _lend(request.param, clock, tmp_path):
+        yield bench
+
+
+async def _lend(kind: str, clock: TurnedClock, tmp_path: Path) -> AsyncIterator[Bench]:
+    bench = await _open(kind, clock, tmp_path)
     yield bench
     await bench.check()
     await bench.ledger.close()

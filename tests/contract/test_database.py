@@ -12,9 +12,10 @@ import time
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, inspect
+from sqlalchemy import create_engine, event, inspect
 
 from genlock.clock import SystemClock
 from genlock.errors import ClaimLost, LedgerError, SchemaTooNew
@@ -208,6 +209,51 @@ async def test_what_was_acknowledged_is_there_after_a_kill_in_the_middle_of_writ
     done = [event.task for event in events if event.kind == "task.done"]
     assert len(done) == len(set(done)) == 2001
     await ledger.close()
+
+
+async def test_no_verb_scans_a_table(ledger):
+    """What a task costs must not depend on how many others there are."""
+    asked: dict[str, Any] = {}
+
+    @event.listens_for(ledger._writer._engine, "before_cursor_execute")
+    def _hear(_connection, _cursor, sql, parameters, _context, many):
+        if sql.startswith(("SELECT", "UPDATE", "DELETE", "WITH")):
+            asked[sql] = parameters[0] if many else parameters
+
+    spec = _spec("job-1", NodeSpec("m", mapped=True), NodeSpec("z"), edges=(EdgeSpec("m", "z"),))
+    await ledger.create_job(spec)
+    (claim,) = await ledger.claim("me")
+    await ledger.spread(claim, ["1", "2", "3"], offset=0, last=True)
+    first, second = await ledger.claim("me", limit=2, resources=[""])
+    await ledger.save(first, "n", "1")
+    await ledger.extend(first, progress=0.5)
+    await ledger.succeed(first, "1", input_hash="h", claim_next=1)
+    await ledger.park(second, "gate", signal="ok", until=SystemClock().now())
+    await ledger.signal(second.task, "ok", "1")
+    await ledger.expire()
+    await ledger.reclaim()
+    await ledger.retire("me")
+    await ledger.pause("job-1")
+    await ledger.resume("job-1")
+    plans = []
+    with ledger._writer._engine.connect() as connection:
+        for sql, parameters in asked.items():
+            plans += [
+                (row[3], sql) for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", parameters)
+            ]
+    assert len(asked) > 20
+    assert not [
+        (step, sql)
+        for step, sql in plans
+        if step.startswith("SCAN") and step not in _SMALL_SCANS and "CONSTANT" not in step
+    ]
+
+
+_SMALL_SCANS = {  # the keys asked for; one row a process; what is running
+    "SCAN wanted",
+    "SCAN holder",
+    "SCAN task USING INDEX task_running",
+}
 
 
 async def test_no_update_is_lost_between_many_callers(ledger):

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
 from json.encoder import encode_basestring
+from math import isfinite
 from operator import attrgetter, ne
 from typing import Any
 
@@ -40,8 +41,8 @@ def _encode_value(value: Any) -> str:
     kind = type(value)
     if kind is str:
         return encode_basestring(value)
-    if kind is int:
-        return str(value)
+    if kind is int or (kind is float and isfinite(value)):
+        return repr(value)
     return "null" if value is None else _encode_any(value)
 
 

@@ -13,11 +13,10 @@ from sqlalchemy import ColumnElement, bindparam, delete, insert, select, tuple_,
 from genlock.ledger import schema
 from genlock.ledger.advance import RUNNING_JOB, finish, log_failed, make_ready, move, set_error, settle
 from genlock.ledger.batch import Batch, Change
-from genlock.ledger.draft import FAILED, PARKED, READY, RUNNING, Prepared, TaskDraft
+from genlock.ledger.draft import FAILED, READY, RUNNING, Prepared, TaskDraft
 from genlock.ledger.records import Claim, Failure, TaskRef
 
 _task = schema.task.c
-_can_be_claimed = (_task.state == READY) & (_task.held == 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +110,7 @@ def _lane_statement(batch: Batch) -> Prepared:
         lambda: (
             select(schema.task)
             .where(
-                _can_be_claimed,
+                schema.IS_READY,
                 _task.queue == bindparam("queue"),
                 _task.resources == bindparam("resources"),
                 _task.due_at <= bindparam("now"),
@@ -130,7 +129,7 @@ def _lanes(batch: Batch) -> Iterator[tuple[str, str]]:
         lambda: (
             select(_task.queue, _task.resources)
             .where(
-                _can_be_claimed,
+                schema.IS_READY,
                 tuple_(_task.queue, _task.resources) > tuple_(bindparam("queue"), bindparam("resources")),
             )
             .order_by(_task.queue, _task.resources)
@@ -166,10 +165,8 @@ def release(batch: Batch, task: TaskDraft, change: Change) -> None:
 
 
 def _running(batch: Batch, condition: ColumnElement[bool]) -> list[TaskDraft]:
-    rows = batch.select(
-        select(schema.task).where(_task.state == RUNNING, condition).order_by(_task.id).with_for_update()
-    )
-    return batch.take_in(rows)
+    found = select(schema.task).where(schema.IS_RUNNING, condition).with_for_update()
+    return sorted(batch.take_in(batch.select(found)), key=lambda task: task.id)
 
 
 def reclaim(batch: Batch, survivor: str | None, limit: int) -> list[TaskRef]:
@@ -201,7 +198,7 @@ def _take_back(batch: Batch, task: TaskDraft, limit: int, change: Change) -> Non
 
 def wake_due(batch: Batch, change: Change) -> None:
     """parked -> ready for tasks whose time has come."""
-    due = select(schema.task).where(_task.state == PARKED, _task.held == 0, _task.due_at <= batch.now)
+    due = select(schema.task).where(schema.IS_PARKED, _task.due_at <= batch.now)
     for task in batch.take_in(batch.select(due.order_by(_task.due_at, _task.id))):
         wake(batch, task, change)
 

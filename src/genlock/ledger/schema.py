@@ -17,18 +17,26 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Text,
+    TextClause,
     UniqueConstraint,
     text,
 )
 
 REVISION = "0001"
 
+# Conditions of partial indexes. Queries use these very words: with bound values the planner cannot tell
+# that an index fits, and reads the whole table.
+IS_READY = text("state = 'ready' AND held = 0")
+IS_RUNNING = text("state = 'running'")
+IS_PARKED = text("state = 'parked' AND held = 0")
+HAS_DEADLINE = text("deadline_at IS NOT NULL AND finished_at IS NULL")
+
 metadata = MetaData()
 _serial = BigInteger().with_variant(Integer, "sqlite")
 
 
-def _partial(name: str, *columns: str, where: str, unique: bool = False) -> Index:
-    return Index(name, *columns, unique=unique, sqlite_where=text(where), postgresql_where=text(where))
+def _partial(name: str, *columns: str, where: TextClause, unique: bool = False) -> Index:
+    return Index(name, *columns, unique=unique, sqlite_where=where, postgresql_where=where)
 
 
 def _owned(column: str, owner: str) -> ForeignKey:
@@ -64,8 +72,8 @@ job = Table(
     Column("live", Integer, nullable=False),
     Column("parked", Integer, nullable=False),
     Column("failed", Integer, nullable=False),
-    _partial("job_parent", "parent_job", where="parent_job IS NOT NULL"),
-    _partial("job_deadline", "deadline_at", where="deadline_at IS NOT NULL AND finished_at IS NULL"),
+    _partial("job_parent", "parent_job", where=text("parent_job IS NOT NULL")),
+    _partial("job_deadline", "deadline_at", where=HAS_DEADLINE),
 )
 
 task = Table(
@@ -115,11 +123,11 @@ task = Table(
     Column("asleep", Integer, nullable=False),  # ... and whether that job is waiting
     UniqueConstraint("job", "key", name="task_key"),
     UniqueConstraint("job", "position", "idx", name="task_order"),
-    _partial("task_node", "job", "position", where="idx < 0", unique=True),
+    _partial("task_node", "job", "position", where=text("idx < 0"), unique=True),
     # What can be claimed, longest-ready first in each lane of queue and resources.
-    _partial("task_ready", "queue", "resources", "due_at", "id", where="state = 'ready' AND held = 0"),
-    _partial("task_running", "holder", where="state = 'running'"),
-    _partial("task_parked", "due_at", where="state = 'parked' AND held = 0"),
+    _partial("task_ready", "queue", "resources", "due_at", "id", where=IS_READY),
+    _partial("task_running", "holder", where=IS_RUNNING),
+    _partial("task_parked", "due_at", where=IS_PARKED),
 )
 
 edge = Table(

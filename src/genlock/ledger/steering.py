@@ -157,8 +157,8 @@ def signal(batch: Batch, ref: TaskRef, name: str, value: str) -> bool:
 
 def expire(batch: Batch) -> list[TaskRef]:
     change, job, freed = Change(), schema.job.c, list[TaskRef]()
-    late = select(job.id).where(job.deadline_at <= batch.now, job.finished_at.is_(None))
-    for row in batch.select(late.order_by(job.id)):
+    late = select(job.id).where(schema.HAS_DEADLINE, job.deadline_at <= batch.now)
+    for row in batch.select(late.order_by(job.deadline_at, job.id)):
         found = batch.job(row[0])
         if not found.finished:
             freed += _pass_deadline(batch, found, change)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -15,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from genlock.clock import Clock
 from genlock.errors import LedgerError, NotFound
 from genlock.ledger import schema
-from genlock.ledger.draft import READY, Graph
+from genlock.ledger.draft import Graph
 from genlock.ledger.moment import from_micros, from_micros_or_none, to_micros
 from genlock.ledger.records import (
     Event,
@@ -60,7 +61,7 @@ class SqlReader:
         with self._lock:
             woken = [waiter for job in jobs for waiter in self._waiting.get(job, ())]
         for loop, heard in woken:
-            if not loop.is_closed():
+            with suppress(RuntimeError):  # the loop ended while it waited: nobody is left to tell
                 loop.call_soon_threadsafe(heard.set)
 
     async def _read(self, look: Callable[[Connection], _T]) -> _T:
@@ -221,25 +222,19 @@ class SqlReader:
 
     async def ready_count(self) -> int:
         now = to_micros(self._clock.now())
-        rows = await self._rows(
-            select(func.count()).where(_task.state == READY, _task.held == 0, _task.due_at <= now)
-        )
+        rows = await self._rows(select(func.count()).where(schema.IS_READY, _task.due_at <= now))
         return int(rows[0][0])
 
     async def next_due(self) -> datetime | None:
         now = to_micros(self._clock.now())
-        rows = await self._rows(
-            select(
-                select(func.min(_task.due_at))
-                .where(_task.state == READY, _task.held == 0, _task.due_at > now)
-                .scalar_subquery(),
-                select(func.min(_task.due_at))
-                .where(_task.state == "parked", _task.held == 0)
-                .scalar_subquery(),
-                select(func.min(_job.deadline_at)).where(_job.finished_at.is_(None)).scalar_subquery(),
-            )
-        )
-        return from_micros_or_none(min((at for at in rows[0] if at is not None), default=None))
+
+        def look(connection: Connection) -> int | None:
+            later = [_first_due(connection, *lane, now) for lane in _lanes(connection)]
+            parked = connection.scalar(select(func.min(_task.due_at)).where(schema.IS_PARKED))
+            deadline = connection.scalar(select(func.min(_job.deadline_at)).where(schema.HAS_DEADLINE))
+            return min((at for at in [*later, parked, deadline] if at is not None), default=None)
+
+        return from_micros_or_none(await self._read(look))
 
     async def children(self, job: str) -> Sequence[JobRow]:
         rows = await self._rows(select(*_JOB_COLUMNS).where(_job.parent_job == job).order_by(_job.id))
@@ -275,6 +270,24 @@ class SqlReader:
                         if text is not None:
                             yield text
                 last = rows[-1][-1] if len(_parts(key)) == 1 else tuple_(*rows[-1][-len(_parts(key)) :])
+
+
+def _lanes(connection: Connection) -> Iterator[tuple[str, str]]:
+    """Every pair of queue and resources that has tasks to claim, now or later: one step in the index each."""
+    lane, pair = ("", ""), (_task.queue, _task.resources)
+    while row := connection.execute(
+        select(*pair).where(schema.IS_READY, tuple_(*pair) > tuple_(*lane)).order_by(*pair).limit(1)
+    ).first():
+        lane = (row.queue, row.resources)
+        yield lane
+
+
+def _first_due(connection: Connection, queue: str, resources: str, now: int) -> int | None:
+    of_lane = (_task.queue == queue, _task.resources == resources)
+    due: int | None = connection.scalar(
+        select(func.min(_task.due_at)).where(schema.IS_READY, *of_lane, _task.due_at > now)
+    )
+    return due
 
 
 def _parts(key: Any) -> list[Any]:

@@ -11,6 +11,7 @@ import asyncio
 import queue
 import threading
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -70,23 +71,27 @@ class Writer:
         self._statements = Statements(engine.dialect)
         self._queue: queue.SimpleQueue[Verb | None] = queue.SimpleQueue()
         self._leases: dict[str, int] = {}
+        self._door = threading.Lock()  # nothing is queued behind the end
         self._closed = False
         self._thread = threading.Thread(target=self._work, name="genlock-ledger", daemon=True)
         self._thread.start()
 
     async def submit(self, verb: Verb) -> Any:
         """Do a verb and answer once it is committed."""
-        if self._closed:
-            raise LedgerError("the ledger is closed")
-        self._queue.put(verb)
+        with self._door:
+            if self._closed:
+                raise LedgerError("the ledger is closed")
+            self._queue.put(verb)
         return await verb.future
 
     def close(self) -> None:
         """Commit what is queued and end the thread; blocks until that is done."""
-        if not self._closed:
-            self._closed = True
-            self._queue.put(None)
+        with self._door:
+            if not self._closed:
+                self._closed = True
+                self._queue.put(None)
         self._thread.join()
+        self._engine.dispose()
 
     def hold(self, holder: str, lease: timedelta) -> None:
         """Renew this holder's lease from now on; called in the thread."""
@@ -141,7 +146,7 @@ class Writer:
     def _write(self, verbs: list[Verb]) -> None:
         """One transaction for all; if anything but a refusal happens, one for each."""
         try:
-            self._heard(self._transact(verbs))
+            stirred = self._transact(verbs)
         except Exception as error:  # noqa: BLE001 - every caller is told below what became of its verb
             self._statements.graphs.clear()
             if len(verbs) > 1:
@@ -149,6 +154,8 @@ class Writer:
                     self._write([verb])
                 return
             verbs[0].error = _explain(error)
+        else:
+            self._heard(stirred)
         self._deliver(verbs)
 
     def _transact(self, verbs: list[Verb]) -> set[str]:
@@ -202,7 +209,7 @@ class Writer:
         for verb in verbs:
             loops.setdefault(verb.loop, []).append(verb)
         for loop, theirs in loops.items():
-            if not loop.is_closed():
+            with suppress(RuntimeError):  # the loop ended while it waited: nobody is left to tell
                 loop.call_soon_threadsafe(_deliver_all, theirs)
 
 
