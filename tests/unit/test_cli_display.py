@@ -214,7 +214,9 @@ def test_stages_are_timed_while_they_are_at_work(service: Any) -> None:
     hear(12, "progress", "a/2")
     noon = service.jobs["abc"].created_at
     assert times.spent("a", noon + timedelta(seconds=14)) == timedelta(seconds=7)
+    hear(12, "claimed", "a/3")
     hear(9000, "reclaimed", "a/2")  # the process died at some time after its last word
+    hear(9000, "reclaimed", "a/3")
     assert times.spent("a") == timedelta(seconds=5)
 
 

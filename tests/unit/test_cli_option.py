@@ -120,6 +120,12 @@ def test_relative_paths_become_absolute(tmp_path: Path, monkeypatch: pytest.Monk
     assert told.params == {"photos": [str(tmp_path / "a.jpg")], "output": str(tmp_path / "film.mp4")}
 
 
+def test_where_nothing_can_be_written_is_said_at_once(tmp_path: Path) -> None:
+    for path, said in ((tmp_path, "is a folder"), (tmp_path / "none" / "film.mp4", "there is no folder")):
+        with pytest.raises(BadInput, match=said):
+            Told()("-o", str(path))
+
+
 def test_set_wins_over_options_and_they_over_the_file(tmp_path: Path) -> None:
     (tmp_path / "p.json").write_text('{"num_pairs": 1, "clip_duration": 1, "nested": {"a": 1}}')
     told = Told()

@@ -27,10 +27,13 @@ async def test_an_owner_that_never_answers_is_named(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(session, "WAIT", 0.2)
-    with Ownership.take(settings, command="genlock clean") or pytest.fail("was free"):
-        with pytest.raises(HomeTaken, match=rf"process {os.getpid()} \(genlock clean.*does not answer"):
-            async with connect(settings, command="genlock jobs", execute=False):
-                pass
+    said = rf"process {os.getpid()} \(genlock clean.*does not answer"
+    with (
+        Ownership.take(settings, command="genlock clean") or pytest.fail("was free"),
+        pytest.raises(HomeTaken, match=said),
+    ):
+        async with connect(settings, command="genlock jobs", execute=False):
+            pass
 
 
 async def test_an_owner_that_is_only_closing_is_waited_for(settings: Settings) -> None:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from genlock.engine.views import EventView, JobView, StageView, TaskView
 
 
+ECHO = 3  # columns left free: the ^C that a terminal echoes must not wrap, or the next picture slips
+
+
 class Screen(Protocol):
     """Where a job is shown. Inside the `with` it is live; what is said outside stays."""
 
@@ -200,6 +203,7 @@ def picture(job: JobView, times: Times, now: datetime, left: timedelta | None, w
     if left is not None and not job.state.finished:
         head.append(f"  about {length(left)} left", style="dim")
     table = Table.grid(padding=(0, 1), expand=True)
+    table.width = max(20, width - ECHO)
     table.add_column(width=1, min_width=1)
     table.add_column(max_width=26, min_width=12, no_wrap=True, overflow="ellipsis")
     bar = 10 if width < 100 else 20

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from genlock.errors import BadInput
+from genlock.errors import BadInput, NotFound
 
 if TYPE_CHECKING:
     from genlock.engine.views import GraphView
@@ -73,7 +73,11 @@ def _pipeline(name: str) -> GraphView | None:
 
 
 def _job(id: str) -> GraphView:
+    from genlock.bootstrap import pipelines
     from genlock.cli.session import ask
     from genlock.settings import load_settings
 
-    return ask(load_settings(), "genlock graph", lambda session: session.service.graph(id))
+    try:
+        return ask(load_settings(), "genlock graph", lambda session: session.service.graph(id))
+    except NotFound as error:
+        raise NotFound(f"{error}. Pipelines are: {', '.join(sorted(pipelines()))}") from error

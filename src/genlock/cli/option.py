@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -92,7 +93,7 @@ def read_options(pipeline: Pipeline[..., Any], given: Mapping[str, Any]) -> tupl
     params: dict[str, Any] = _from_file(common.params)
     for name, value in given.items():
         if name in fields and value not in (None, [], ()):
-            params[name] = _plain(fields[name], value)
+            params[name] = target(value) if name == "output" else _plain(fields[name], value)
     for pair in common.set:
         key, equals, value = pair.partition("=")
         if not equals or not key:
@@ -127,6 +128,18 @@ def files(paths: list[str]) -> list[str]:
     """Paths as absolute ones; a folder stands for the pictures in it, in the order of their names."""
     found = [each for path in paths for each in _files(Path(path).expanduser().absolute())]
     return [str(path) for path in dict.fromkeys(found)]
+
+
+def target(path: str) -> str:
+    """Where a film is to be written, as an absolute path: known to be possible before hours are spent."""
+    found = Path(path).expanduser().absolute()
+    if found.is_dir():
+        raise BadInput(f"{found} is a folder: name the file, such as {found / 'film.mp4'}")
+    if not found.parent.is_dir():
+        raise BadInput(f"there is no folder {found.parent}")
+    if not os.access(found if found.exists() else found.parent, os.W_OK):
+        raise BadInput(f"cannot write {found}")
+    return str(found)
 
 
 def _files(path: Path) -> Iterator[Path]:

@@ -39,7 +39,9 @@ class Times:
         self._last: datetime | None = None
 
     def hear(self, event: EventView) -> None:
-        before, self._last = self._last or event.at, event.at
+        last_word = self._last or event.at
+        if event.kind != "task.reclaimed":
+            self._last = event.at
         if event.task is None:
             return
         stage = event.task.partition("/")[0]
@@ -51,7 +53,7 @@ class Times:
         elif event.kind in ENDS and event.task in active:
             active.discard(event.task)
             if not active:  # who died stopped working at the latest when it last said something
-                end = before if event.kind == "task.reclaimed" else event.at
+                end = last_word if event.kind == "task.reclaimed" else event.at
                 self._spent[stage] = self._so_far(stage, end)
 
     def spent(self, stage: str, now: datetime | None = None) -> timedelta | None:
