@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, text
 
 from genlock.errors import Conflict, NotFound
 from genlock.ledger import schema
@@ -36,6 +36,7 @@ class Redo:
     children: list[str]
     behind: list[str]
     plan: RedoPlan
+    seen: int = 0  # the job's newest event when this was worked out
 
 
 class Layout:
@@ -49,11 +50,14 @@ class Layout:
         self._parents = {row.node for row in self.rows if row.idx >= 0}
 
     @classmethod
-    def read(cls, connection: Connection, job: str, graph: Graph) -> Layout:
+    def read(cls, connection: Connection, job: str, graph: Graph, *, children: bool = True) -> Layout:
+        """With `children` every row of the job, without them those of its nodes alone."""
         task = schema.task.c
         columns = (task.key, task.node, task.idx, task.state, task.pinned, task.mapped, task.opened)
-        rows = connection.execute(select(*columns).where(task.job == job).order_by(task.position, task.idx))
-        return cls(job, (Row(*row) for row in rows), graph)
+        rows = select(*columns).where(task.job == job).order_by(task.position, task.idx)
+        if not children:
+            rows = rows.where(text("idx < 0"))
+        return cls(job, (Row(*row) for row in connection.execute(rows)), graph)
 
     def hidden(self, row: Row) -> bool:
         """A map's own row stands for nothing once there are children."""
@@ -91,6 +95,19 @@ class Layout:
         return any(
             self.by_key[up].state == SKIPPED and not optional and up not in moved for up, optional in ups
         )
+
+
+def look_ahead(connection: Connection, job: str, keys: Sequence[str]) -> Redo:
+    """Work a redo out on a reader's connection, so that the writer need not read the whole job."""
+    refuse_cancelled(connection, job)
+    seen = connection.execute(select(schema.job.c.last_event).where(schema.job.c.id == job)).scalar_one()
+    task, edge = schema.task.c, schema.edge.c
+    nodes = connection.scalars(
+        select(task.node).where(task.job == job, text("idx < 0")).order_by(task.position)
+    )
+    edges = connection.execute(select(edge.upstream, edge.downstream, edge.optional).where(edge.job == job))
+    graph = Graph.of(nodes, ((up, down, optional) for up, down, optional in edges))
+    return replace(plan(Layout.read(connection, job, graph), keys), seen=seen)
 
 
 def plan(layout: Layout, keys: Sequence[str]) -> Redo:

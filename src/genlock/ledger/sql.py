@@ -147,7 +147,8 @@ class SqlLedger:
         return await self._do(lambda batch: reopening.retry(batch, job))
 
     async def redo(self, job: str, keys: Sequence[str]) -> RedoPlan:
-        return await self._do(lambda batch: reopening.redo(batch, job, keys))
+        ahead = await self._reader.look_ahead(job, keys)
+        return await self._do(lambda batch: reopening.redo(batch, job, keys, ahead))
 
     async def pause(self, job: str, reason: str = "") -> None:
         await self._do(lambda batch: steering.pause(batch, job, reason))

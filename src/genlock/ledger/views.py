@@ -16,7 +16,6 @@ from sqlalchemy.exc import SQLAlchemyError
 from genlock.clock import Clock
 from genlock.errors import LedgerError, NotFound
 from genlock.ledger import schema
-from genlock.ledger.draft import Graph
 from genlock.ledger.moment import from_micros, from_micros_or_none, to_micros
 from genlock.ledger.records import (
     Event,
@@ -29,7 +28,7 @@ from genlock.ledger.records import (
     TaskRow,
     TaskState,
 )
-from genlock.ledger.redo import Layout, plan, refuse_cancelled
+from genlock.ledger.redo import Redo, look_ahead
 from genlock.ledger.row import job_row, task_row
 
 _T = TypeVar("_T")
@@ -241,19 +240,11 @@ class SqlReader:
         return [job_row(row) for row in rows]
 
     async def plan_redo(self, job: str, keys: Sequence[str]) -> RedoPlan:
-        def look(connection: Connection) -> RedoPlan:
-            refuse_cancelled(connection, job)
-            edge = schema.edge.c
-            nodes = connection.execute(
-                select(_task.node).where(_task.job == job, _task.idx < 0).order_by(_task.position)
-            )
-            edges = connection.execute(
-                select(edge.upstream, edge.downstream, edge.optional).where(edge.job == job)
-            )
-            graph = Graph.of((row[0] for row in nodes), ((up, down, opt) for up, down, opt in edges))
-            return plan(Layout.read(connection, job, graph), keys).plan
+        return (await self.look_ahead(job, keys)).plan
 
-        return await self._read(look)
+    async def look_ahead(self, job: str, keys: Sequence[str]) -> Redo:
+        """The whole of what a redo would do, for the writer."""
+        return await self._read(lambda connection: look_ahead(connection, job, keys))
 
     async def texts(self, states: Collection[JobState] | None = None) -> AsyncIterator[str]:
         wanted = None if states is None else [state.value for state in states]
