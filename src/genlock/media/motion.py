@@ -22,10 +22,11 @@ MOVES = ("push", "pan", "pull", "lift", "push_across", "pan_back", "pull_across"
 _EASE = 0.25
 _SLACK = 1e-6
 _SOFTEST = 1.6
-_LEAST_ZOOM = 1.04
-_PUSH = (0.016, 0.022)
+_LEAST_SHARE = 1 / 3
+_PUSH = (0.019, 0.026)
 _PAN = (0.022, 0.032)
-_PUSH_RANGE = (0.02, 0.12)
+_PUSH_RANGE = (0.02, 0.35)
+_ROOM = (0.12, 0.35)
 
 
 class Picture(Value):
@@ -87,7 +88,7 @@ def view_at(move: Move, share: float) -> View:
     return View(
         x=start.x + (end.x - start.x) * at,
         y=start.y + (end.y - start.y) * at,
-        zoom=start.zoom * (end.zoom / start.zoom) ** at,
+        zoom=max(1.0, start.zoom * (end.zoom / start.zoom) ** at),
     )
 
 
@@ -113,8 +114,11 @@ def leave(picture: Picture, size: Size, random: Random) -> Move:
 def choose_move(
     picture: Picture, size: Size, *, kind: str, seconds: float, pace: float, random: Random
 ) -> Move:
-    """A gentle move of this kind: about 2 % of zoom or 3 % of the frame a second, times `pace`."""
-    room = _headroom(picture, size)
+    """A gentle move of this kind: about 2 % of zoom or 3 % of the frame a second, times `pace`.
+
+    The zoom stays within 12 %, or 1 % a second for clips that are longer, which would else seem frozen.
+    """
+    room = _headroom(picture, size, _between(0.01 * seconds, *_ROOM))
     growth = min(room, _between(random.uniform(*_PUSH) * seconds * pace, *_PUSH_RANGE))
     reach = random.uniform(*_PAN) * seconds * pace
     side = random.choice((-1, 1))
@@ -122,7 +126,7 @@ def choose_move(
         case "push" | "pull":
             move = _push(picture, size, growth, (0.0, 0.0))
         case "push_across" | "pull_across":
-            move = _push(picture, size, growth, (side * reach / 2, side * reach / 4))
+            move = _push(picture, size, growth, (side * reach, side * reach / 2))
         case "pan" | "pan_back" | "lift":
             move = _pan(picture, size, room, side * reach, upright=kind == "lift")
         case _:
@@ -131,11 +135,14 @@ def choose_move(
 
 
 def _push(picture: Picture, size: Size, growth: float, drift: tuple[float, float]) -> Move:
-    """Towards the focus; `drift` is how far the start lies from it, in frames."""
+    """Closer, with the focus in view; `drift` is how far the camera travels meanwhile, in frames."""
     wide, high = cover(picture, size)
     x, y = picture.focus
-    start = aim(picture, size, x=x - drift[0] * wide, y=y - drift[1] * high, zoom=1.0)
-    return Move(start=start, end=aim(picture, size, x=x, y=y, zoom=1.0 + growth))
+    dx, dy = drift[0] * wide / 2, drift[1] * high / 2
+    return Move(
+        start=aim(picture, size, x=x - dx, y=y - dy, zoom=1.0),
+        end=aim(picture, size, x=x + dx, y=y + dy, zoom=1.0 + growth),
+    )
 
 
 def _pan(picture: Picture, size: Size, room: float, reach: float, *, upright: bool) -> Move:
@@ -160,9 +167,10 @@ def _leave_room(centre: float, reach: float, half: float) -> float:
     return _between(centre, half + reach, 1 - half - reach)
 
 
-def _headroom(picture: Picture, size: Size) -> float:
+def _headroom(picture: Picture, size: Size, most: float = _ROOM[0]) -> float:
     """How much zoom above 1 the picture bears before it gets soft; small pictures still get a little."""
-    return _between(_SOFTEST / enlargement(picture, size, 1.0), _LEAST_ZOOM, 1.12) - 1
+    least = 1 + most * _LEAST_SHARE
+    return _between(_SOFTEST / enlargement(picture, size, 1.0), least, 1 + most) - 1
 
 
 def _between(value: float, low: float, high: float) -> float:

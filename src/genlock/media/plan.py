@@ -306,7 +306,7 @@ def _rest(picture: Picture, size: Size) -> Move:
 def _moves(shot: Shot, take: int) -> tuple[Move, Move]:
     """Both pictures move in the same way, so that one motion runs through the dissolve."""
     random_seed = f"{shot.seed}/{shot.index}/{take}"
-    kind = MOVES[(Random(shot.seed).randrange(len(MOVES)) + shot.index * 3 + take * 2) % len(MOVES)]
+    kind = MOVES[(Random(shot.seed).randrange(len(MOVES)) + shot.index + take * 2) % len(MOVES)]
     seconds = [(shot.blend_start + shot.blend_frames) / shot.fps, (shot.frames - shot.blend_start) / shot.fps]
     first, last = (
         choose_move(
