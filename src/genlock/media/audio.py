@@ -28,8 +28,7 @@ def finish(request: FinishAudio, progress: Progress) -> Soundtrack:
         raise BadInput(
             f"{request.frames} frames are too short for sound: loudness needs {loudness.SHORTEST} s"
         )
-    progress(0.0, "measuring loudness")
-    before = _measured(request)
+    before = _measured(request, progress)
     if before.integrated <= loudness.SILENCE:
         raise BadInput(f"{request.source.name} is silent: there is nothing to set the loudness of")
     return _settled(request, _Setting(request.target - before.integrated, _HEADROOM), progress)
@@ -57,8 +56,7 @@ class _Setting:
 def _settled(request: FinishAudio, setting: _Setting, progress: Progress) -> Soundtrack:
     """Encode, listen, correct, until what is heard is what was asked for."""
     for number in range(_PASSES):
-        progress(0.2 + 0.8 * number / _PASSES, "encoding sound")
-        track = _encoded(request, setting)
+        track = _encoded(request, setting, progress)
         off = abs(track.loudness.integrated - request.target)
         fits = track.loudness.true_peak <= request.ceiling
         if fits and off <= (_NEAR if number < _PASSES - 1 else _FAR):
@@ -73,21 +71,27 @@ def _settled(request: FinishAudio, setting: _Setting, progress: Progress) -> Sou
     )
 
 
-def _encoded(request: FinishAudio, setting: _Setting) -> Soundtrack:
+def _encoded(request: FinishAudio, setting: _Setting, progress: Progress) -> Soundtrack:
     samples = length(request)
     source = sound.exactly(sound.read(request.source), samples)
+    source = sound.told(source, samples, lambda share: progress(0.2 + 0.6 * share, "encoding sound"))
     levelled = loudness.levelled(source, setting.gain, request.ceiling - setting.headroom)
     size = sound.write_aac(request.path, sound.exactly(levelled, samples), request.bitrate)
+    heard = sound.exactly(sound.read(request.path), samples)
+
+    def listening(share: float) -> None:
+        progress(0.8 + 0.2 * share, "listening to what was encoded")
+
     return Soundtrack(
         path=request.path,
         samples=samples,
         bitrate=round(size * 8 * RATE / samples),
         gain=setting.gain,
-        loudness=loudness.measure(sound.exactly(sound.read(request.path), samples)),
+        loudness=loudness.measure(sound.told(heard, samples, listening)),
     )
 
 
-def _measured(request: FinishAudio) -> Loudness:
+def _measured(request: FinishAudio, progress: Progress) -> Loudness:
     """The source's loudness; `BadInput` unless it lasts as long as the film to within one frame."""
     found, due = 0, length(request)
 
@@ -95,6 +99,7 @@ def _measured(request: FinishAudio) -> Loudness:
         nonlocal found
         for block in sound.read(request.source):
             found += block.shape[1]
+            progress(0.2 * min(1.0, found / due), "measuring loudness")
             yield block
 
     heard = loudness.measure(counted())

@@ -44,7 +44,7 @@ def _findings(request: CheckFilm, container: Container, progress: Progress) -> I
         yield from _picture(request, _watched(request, progress))
     if request.has_audio and container.audio:
         yield from _sound_format(request, container.audio)
-        yield from _sound(request)
+        yield from _sound(request, progress)
 
 
 def _finding(name: str, wanted: str, got: str, passed: bool) -> Finding:
@@ -161,12 +161,14 @@ def _sound_format(request: CheckFilm, audio: AudioTrack) -> Iterator[Finding]:
     yield _finding("sound length", f"{film:.3f} s, to one frame", got, abs(off) <= 1 / request.fps + 1e-9)
 
 
-def _sound(request: CheckFilm) -> Iterator[Finding]:
+def _sound(request: CheckFilm, progress: Progress) -> Iterator[Finding]:
     """What is heard, up to the last frame: what a decoder adds behind it is not part of the film."""
     samples = round(request.frames * RATE / request.fps)
     listener = Listener()
+    film = sound.exactly(sound.read(request.path), samples)
+    film = sound.told(film, samples, lambda share: progress(0.8 + 0.2 * share, "listening to the film"))
     try:
-        level = loudness.measure(listener.hear(sound.exactly(sound.read(request.path), samples)))
+        level = loudness.measure(listener.hear(film))
     except RenderRefused as error:
         yield _finding("sound decoding", "all of it", str(error), False)
         return

@@ -52,23 +52,26 @@ class Album:
 
     def __init__(self, portraits: Sequence[Portrait], progress: Progress) -> None:
         self._portraits = portraits
+        self._progress = progress
         self._kin: dict[Edge, Kinship] = {}
-        edges = relatives(portraits, range(len(portraits)))
-        for done, edge in enumerate(edges):
-            progress(0.6 + 0.4 * done / len(edges), "comparing pictures")
+        self._expected = 1
+        edges = self._relatives(range(len(portraits)))
+        self._expected = len(edges)
+        for edge in edges:
             self.kinship(*edge)
 
     def kinship(self, one: int, other: int) -> Kinship:
         """How two pictures are related, whichever is named first; the geometry maps the lower number."""
         edge = (one, other) if one < other else (other, one)
         if edge not in self._kin:
+            self._progress(0.6 + 0.4 * min(1.0, len(self._kin) / self._expected), "comparing pictures")
             self._kin[edge] = compare(self._portraits[edge[0]], self._portraits[edge[1]])
         return self._kin[edge]
 
     def choose(self, wanted: int, seed: int) -> list[Step]:
         """The pairs of the film, in its order and direction: fewer than `wanted` if no more can be made."""
         wanted = min(wanted, math.comb(len(self._portraits), 2))
-        self._befriend_lonely()
+        self._befriend_lonely(wanted)
         chosen = self._matched(wanted, seed)
         if len(chosen) < wanted:
             for edge in combinations(range(len(self._portraits)), 2):
@@ -87,16 +90,31 @@ class Album:
         scores = {edge: kinship.score for edge, kinship in sorted(self._kin.items())}
         return matching.choose(matching.seeded(scores, hashes, seed), len(hashes), wanted)
 
-    def _befriend_lonely(self) -> None:
+    def _befriend_lonely(self, wanted: int) -> None:
         """Compare with each other the pictures whose likely relatives all go better with somebody else."""
         count = len(self._portraits)
+        disjoint = min(wanted, count // 2)
         for _ in range(_ROUNDS):
-            matched = {number for edge in self._matched(count // 2, 0) for number in edge}
-            lonely = [number for number in range(count) if number not in matched]
-            if len(lonely) < 2:
+            matched = {number for edge in self._matched(disjoint, 0) for number in edge}
+            if len(matched) == 2 * disjoint:
                 return
-            for edge in relatives(self._portraits, lonely):
+            for edge in self._relatives([number for number in range(count) if number not in matched]):
                 self.kinship(*edge)
+
+    def _relatives(self, among: Sequence[int]) -> list[Edge]:
+        """Which pairs to look at closely: all of a few pictures, the most promising of many."""
+        if len(among) <= _ALL_COMPARED:
+            return list(combinations(among, 2))
+        numbers = np.array(among)
+        digests = np.stack([self._portraits[number].digest for number in among])
+        edges: set[Edge] = set()
+        for place, number in enumerate(among):
+            self._progress(0.6, "looking for relatives")
+            likeness = digests @ digests[place]
+            likeness[place] = -np.inf
+            nearest = numbers[np.argpartition(-likeness, _RELATIVES)[:_RELATIVES]]
+            edges.update((min(number, int(other)), max(number, int(other))) for other in nearest)
+        return sorted(edges)
 
     def _ordered(self, pairs: Sequence[Edge]) -> list[Step]:
         """The pairs in the order and direction of the film."""
@@ -127,21 +145,6 @@ class Album:
             return 0.0
         scale = geometry.scale if step[0] < step[1] else 1 / geometry.scale
         return 0.0 if scale >= 1 else _AWAY
-
-
-def relatives(portraits: Sequence[Portrait], among: Sequence[int]) -> list[Edge]:
-    """Which pairs to look at closely: all of a few pictures, the most promising of many."""
-    if len(among) <= _ALL_COMPARED:
-        return list(combinations(among, 2))
-    numbers = np.array(among)
-    digests = np.stack([portraits[number].digest for number in among])
-    edges: set[Edge] = set()
-    for place, number in enumerate(among):
-        likeness = digests @ digests[place]
-        likeness[place] = -np.inf
-        nearest = numbers[np.argpartition(-likeness, _RELATIVES)[:_RELATIVES]]
-        edges.update((min(number, int(other)), max(number, int(other))) for other in nearest)
-    return sorted(edges)
 
 
 def _portraits(candidates: Sequence[Candidate], progress: Progress) -> Iterator[Portrait]:

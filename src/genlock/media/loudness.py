@@ -21,8 +21,8 @@ _OVERSAMPLED = 4 * RATE
 @operation("measure_loudness")
 def measure_file(request: MeasureLoudness, progress: Progress) -> Loudness:
     """The loudness of a local file's first audio track; `RenderRefused` if it has none."""
-    progress(0.0, "listening")
-    return measure(sound.read(request.path))
+    blocks = sound.read(request.path)
+    return measure(sound.told(blocks, 1, lambda _: progress(0.5, "listening")))
 
 
 def measure(blocks: Iterable[Samples]) -> Loudness:

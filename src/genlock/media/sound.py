@@ -6,7 +6,7 @@ comes out is what a player plays.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
@@ -84,6 +84,15 @@ def exactly(blocks: Iterable[Samples], samples: int) -> Iterator[Samples]:
         left -= min(left, whole.shape[1])
     if left > 0:
         yield np.zeros((2, left), dtype=np.float32)
+
+
+def told(blocks: Iterable[Samples], samples: int, say: Callable[[float], None]) -> Iterator[Samples]:
+    """The blocks, unchanged; `say` hears how much of `samples` has passed, 0..1."""
+    done = 0
+    for whole in blocks:
+        yield whole
+        done += whole.shape[1]
+        say(min(1.0, done / max(samples, 1)))
 
 
 def write_aac(path: Path, blocks: Iterable[Samples], bitrate: int) -> int:
