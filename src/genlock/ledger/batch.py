@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
 from json.encoder import encode_basestring
 from math import isfinite
 from operator import attrgetter, ne
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, delete, func, select
 from sqlalchemy.sql.expression import Executable
 
 from genlock.errors import LedgerError, NotFound
@@ -29,6 +29,8 @@ from genlock.ledger.statement import Statements
 _encode_any = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _task_values = attrgetter(*TASK_FIELDS)
 _job_values = attrgetter(*JOB_FIELDS)
+_T = TypeVar("_T")
+_PAGE = 256
 _EVENT_FIELDS = ("job", "seq", "at", "kind", "task", "data")
 
 
@@ -80,10 +82,10 @@ class Batch:
     def job(self, id: str) -> JobDraft:
         found = self._jobs.get(id)
         if found is None:
-            rows = self.statements.read_job.rows(self.connection, id=id)
-            if not rows:
-                raise NotFound(f"there is no job {id!r}")
-            found = self._jobs[id] = JobDraft.of(rows[0])
+            self.fetch_jobs([id])
+            found = self._jobs.get(id)
+        if found is None:
+            raise NotFound(f"there is no job {id!r}")
         self._met_jobs[id] = found
         return found
 
@@ -110,14 +112,33 @@ class Batch:
         """The map's own row."""
         return self.task(TaskRef(child.job, child.node))
 
+    def fetch_jobs(self, ids: Iterable[str]) -> None:
+        """Read these jobs in few statements; those that do not exist are left out."""
+        wanted = sorted(set(ids) - self._jobs.keys())
+        for page, size in _pages(wanted):
+            values = {f"id_{place}": page[min(place, len(page) - 1)] for place in range(size)}
+            for row in self.statements.read_jobs(size).rows(self.connection, **values):
+                self._jobs[row[0]] = JobDraft.of(row)
+
+    def look_ahead(self, refs: Sequence[TaskRef]) -> None:
+        """Read what the verbs of a whole batch are about: their jobs, their tasks, and what these free."""
+        self.fetch_jobs(ref.job for ref in refs)
+        names = [(ref.job, ref.key) for ref in refs]
+        graphs = self.statements.graphs
+        names += [
+            (ref.job, down)
+            for ref in refs
+            if ref.job in graphs
+            for down, _ in graphs[ref.job].downs.get(ref.key, ())
+        ]
+        self.fetch(names)
+
     def fetch(self, names: Iterable[tuple[str, str]]) -> None:
         """Read these tasks (job, key) in few statements; those that do not exist are left out."""
         wanted = [
             name for name in dict.fromkeys(names) if name not in self._tasks and name not in self._absent
         ]
-        for start in range(0, len(wanted), 256):
-            page = wanted[start : start + 256]
-            size = 1 << (len(page) - 1).bit_length()
+        for page, size in _pages(wanted):
             values: dict[str, str] = {}
             for place in range(size):
                 values[f"job_{place}"], values[f"key_{place}"] = page[min(place, len(page) - 1)]
@@ -192,6 +213,22 @@ class Batch:
                     setattr(draft, TASK_FIELDS[place], value)
                 draft.was = fresh.was
                 self._tasks[name] = self._met[draft.id] = draft
+
+    def drop(self, jobs: Collection[str]) -> None:
+        """Delete jobs with all their rows."""
+        self.flush()
+        gone = set(jobs)
+        nested_first = sorted(gone, reverse=True)  # a nested job's id is its parent's and more
+        for start in range(0, len(nested_first), 500):
+            page = nested_first[start : start + 500]
+            self.connection.execute(delete(schema.job).where(schema.job.c.id.in_(page)))
+        for job in gone:
+            self._jobs.pop(job, None)
+            self._met_jobs.pop(job, None)
+            self.statements.graphs.pop(job, None)
+        self._tasks = {name: task for name, task in self._tasks.items() if name[0] not in gone}
+        self._met = {key: task for key, task in self._met.items() if task.job not in gone}
+        self.missed()
 
     def missed(self) -> None:
         """Rows were added: what was not there may be there now."""
@@ -269,6 +306,13 @@ class Batch:
         parent.lost = counts.get("failed", 0)
         finished = sum(counts.get(state, 0) for state in ("done", "failed", "skipped", "cancelled"))
         parent.unfinished = sum(counts.values()) - finished
+
+
+def _pages(wanted: Sequence[_T]) -> Iterator[tuple[Sequence[_T], int]]:
+    """Pages and the size of the statement for each: a power of two, so that there are few statements."""
+    for start in range(0, len(wanted), _PAGE):
+        page = wanted[start : start + _PAGE]
+        yield page, 1 << (len(page) - 1).bit_length()
 
 
 _STATE = TASK_FIELDS.index("state")

@@ -56,4 +56,5 @@ def _open(url: str, begin: str, **pool: int) -> Engine:
 
 def worth_retrying(error: BaseException) -> bool:
     """Whether the database asks for the same transaction once more."""
-    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in _RETRIED
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return getattr(cause, "sqlstate", None) in _RETRIED

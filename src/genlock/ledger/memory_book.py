@@ -129,6 +129,7 @@ class Book:
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self.jobs: dict[str, Job] = {}
+        self.shared: dict[str, tuple[str, str]] = {}  # job and output by input hash
         self._waiting: set[asyncio.Future[None]] = set()
 
     async def stirred(self) -> None:
@@ -139,6 +140,22 @@ class Book:
             await waiting
         finally:
             self._waiting.discard(waiting)
+
+    def doomed(self, before: datetime) -> list[str]:
+        """Jobs of people that finished before a moment, and all that is nested in them."""
+        found: list[str] = []
+        for id, job in self.jobs.items():  # a nested job is younger than its parent
+            old = job.finished_at is not None and job.finished_at < before
+            if job.parent.job in found if job.parent else old:
+                found.append(id)
+        return found
+
+    def forget(self, before: datetime) -> list[str]:
+        gone = self.doomed(before)
+        for id in gone:
+            del self.jobs[id]
+        self.shared = {name: kept for name, kept in self.shared.items() if kept[0] not in gone}
+        return gone
 
     def job(self, id: str) -> Job:
         if id not in self.jobs:

@@ -126,9 +126,14 @@ class MemoryReader:
     async def plan_redo(self, job: str, keys: Sequence[str]) -> RedoPlan:
         return plan(self._book, self._book.job(job), keys).plan
 
-    async def texts(self, states: Collection[JobState] | None = None) -> AsyncIterator[str]:
-        for job in list(self._book.jobs.values()):
-            if states is not None and job.state not in states:
+    async def shared(self, input_hash: str) -> str | None:
+        found = self._book.shared.get(input_hash)
+        return found[1] if found else None
+
+    async def texts(self, *, unless_finished_before: datetime | None = None) -> AsyncIterator[str]:
+        left_out = self._book.doomed(unless_finished_before) if unless_finished_before else []
+        for id, job in list(self._book.jobs.items()):
+            if id in left_out:
                 continue
             for text in [job.spec.input, *(text for task in job.tasks() for text in _texts(task))]:
                 yield text

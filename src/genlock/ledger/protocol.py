@@ -21,7 +21,6 @@ from genlock.ledger.records import (
     JobFilter,
     JobRow,
     JobSpec,
-    JobState,
     NodeCount,
     RedoPlan,
     TaskRef,
@@ -79,12 +78,13 @@ class Ledger(Protocol):
         *,
         input_hash: str | None = None,
         kept: bool = False,
+        share: bool = False,
         claim_next: int = 0,
         resources: Collection[str] | None = None,
     ) -> Advance:
         """running -> done. Frees what waited for it, gathers a map whose last child this is, and
         completes the job whose last task this is. `kept` marks an output taken over from the
-        revision before. Up to `claim_next` of the tasks *this* made ready are claimed by the same holder
+        revision before, `share` lets other jobs have it for the same `input_hash`. Up to `claim_next` of the tasks *this* made ready are claimed by the same holder
         in the same commit (only those whose `resources` value is listed, when given).
         """
         ...
@@ -193,6 +193,13 @@ class Ledger(Protocol):
         """Give an unfinished job this long from now."""
         ...
 
+    async def forget(self, finished_before: datetime) -> Sequence[str]:
+        """Delete jobs that finished before this time, with those nested in them and all their rows.
+
+        Answers with their ids. What they shared is shared no more.
+        """
+        ...
+
     async def close(self) -> None:
         """Commit what is queued and let go of the database."""
         ...
@@ -271,8 +278,12 @@ class LedgerReader(Protocol):
         """What `Ledger.redo` would do, with the same errors, without doing it."""
         ...
 
-    def texts(self, states: Collection[JobState] | None = None) -> AsyncIterator[str]:
-        """Every JSON text that jobs in these states (None: any) hold: inputs, outputs, notes, revisions.
-        `genlock clean` looks through them for the artifacts that are still reached.
+    async def shared(self, input_hash: str) -> str | None:
+        """A result that a job shared for these inputs."""
+        ...
+
+    def texts(self, *, unless_finished_before: datetime | None = None) -> AsyncIterator[str]:
+        """Every JSON text that jobs hold: inputs, outputs, notes, revisions; without those that `forget`
+        would delete for this time. `genlock clean` looks through them for the artifacts still reached.
         """
         ...

@@ -174,6 +174,16 @@ event = Table(
     sqlite_with_rowid=False,
 )
 
+# Results of stages that jobs share: what one job has, another need not make. The first one stays.
+shared = Table(
+    "shared",
+    metadata,
+    Column("input_hash", Text, primary_key=True),
+    Column("job", Text, _owned("id", "job"), nullable=False),
+    Column("output", Text, nullable=False),
+    Index("shared_job", "job"),
+)
+
 holder = Table(
     "holder",
     metadata,

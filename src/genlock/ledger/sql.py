@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TypeVar, cast
 
 from genlock.clock import Clock
-from genlock.ledger import attempt, birth, claiming, reopening, steering
+from genlock.ledger import attempt, birth, claiming, keeping, reopening, steering
 from genlock.ledger.batch import Batch
 from genlock.ledger.claiming import Wish
 from genlock.ledger.database import open_reader, open_writer, url_of
 from genlock.ledger.migration import bring_up
+from genlock.ledger.moment import to_micros
 from genlock.ledger.records import (
     Advance,
     Claim,
@@ -112,11 +113,15 @@ class SqlLedger:
         *,
         input_hash: str | None = None,
         kept: bool = False,
+        share: bool = False,
         claim_next: int = 0,
         resources: Collection[str] | None = None,
     ) -> Advance:
         def act(batch: Batch) -> Advance:
-            return attempt.succeed(batch, claim, output, input_hash, kept, claim_next, resources)
+            advance = attempt.succeed(batch, claim, output, input_hash, kept, claim_next, resources)
+            if share and input_hash is not None:
+                keeping.share(batch, input_hash, claim.task.job, output)
+            return advance
 
         return await self._show(claim, act)
 
@@ -172,6 +177,9 @@ class SqlLedger:
     async def set_deadline(self, job: str, deadline: timedelta | None) -> None:
         micros = None if deadline is None else int(deadline.total_seconds() * 1_000_000)
         await self._do(lambda batch: steering.set_deadline(batch, job, micros))
+
+    async def forget(self, finished_before: datetime) -> Sequence[str]:
+        return await self._do(lambda batch: keeping.forget(batch, to_micros(finished_before)))
 
 
 def _around(claim: Claim) -> tuple[TaskRef, ...]:

@@ -12,7 +12,7 @@ from sqlalchemy.sql.expression import Executable
 from genlock.ledger import schema
 from genlock.ledger.draft import JOB_FIELDS, TASK_FIELDS, Graph, Prepared
 
-_KEPT_GRAPHS = 1000
+_KEPT_GRAPHS = 4096
 
 
 class Statements:
@@ -22,10 +22,6 @@ class Statements:
         self._dialect = dialect
         self._prepared: dict[Hashable, Prepared] = {}
         self.graphs: OrderedDict[str, Graph] = OrderedDict()
-        columns = [schema.job.c[name] for name in JOB_FIELDS]
-        self.read_job = self.prepare(
-            select(*columns).where(schema.job.c.id == bindparam("id")).with_for_update()
-        )
         self.add_event = self.prepare(insert(schema.event))
         self.add_task = self.prepare(insert(schema.task).values(_all_but(schema.task, "id")))
         self.add_job = self.prepare(insert(schema.job))
@@ -40,6 +36,9 @@ class Statements:
         if name not in self._prepared:
             self._prepared[name] = self.prepare(make())
         return self._prepared[name]
+
+    def read_jobs(self, count: int) -> Prepared:
+        return self.named(("jobs", count), lambda: _read_jobs(count))
 
     def read_tasks(self, count: int) -> Prepared:
         return self.named(("read", count), lambda: _read_tasks(count))
@@ -58,6 +57,13 @@ class Statements:
 
 def _all_but(table: Table, *left_out: str) -> dict[str, Any]:
     return {column.name: bindparam(column.name) for column in table.columns if column.name not in left_out}
+
+
+def _read_jobs(count: int) -> Executable:
+    """Locked in the order of their ids, so that two writers cannot wait for each other."""
+    columns = [schema.job.c[name] for name in JOB_FIELDS]
+    wanted = schema.job.c.id.in_([bindparam(f"id_{place}") for place in range(count)])
+    return select(*columns).where(wanted).order_by(schema.job.c.id).with_for_update()
 
 
 def _read_tasks(count: int) -> Executable:

@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from genlock.clock import Clock
 from genlock.errors import LedgerError, NotFound
 from genlock.ledger import schema
+from genlock.ledger.keeping import doomed, sources
 from genlock.ledger.moment import from_micros, from_micros_or_none, to_micros
 from genlock.ledger.records import (
     Event,
@@ -246,21 +247,20 @@ class SqlReader:
         """The whole of what a redo would do, for the writer."""
         return await self._read(lambda connection: look_ahead(connection, job, keys))
 
-    async def texts(self, states: Collection[JobState] | None = None) -> AsyncIterator[str]:
-        wanted = None if states is None else [state.value for state in states]
-        for statement, key in _texts():
+    async def shared(self, input_hash: str) -> str | None:
+        shared = schema.shared.c
+        rows = await self._rows(select(shared.output).where(shared.input_hash == input_hash))
+        return str(rows[0].output) if rows else None
+
+    async def texts(self, *, unless_finished_before: datetime | None = None) -> AsyncIterator[str]:
+        left_out = None if unless_finished_before is None else doomed(to_micros(unless_finished_before))
+        for source in sources():
             last: Any = None
-            while True:
-                page = statement if wanted is None else statement.where(_job.state.in_(wanted))
-                page = page if last is None else page.where(key > last)
-                rows = await self._rows(page.order_by(*_parts(key)).limit(_PAGE))
-                if not rows:
-                    break
+            while rows := await self._rows(source.page(last, left_out, _PAGE)):
                 for row in rows:
-                    for text in row[: -len(_parts(key))]:
-                        if text is not None:
-                            yield text
-                last = rows[-1][-1] if len(_parts(key)) == 1 else tuple_(*rows[-1][-len(_parts(key)) :])
+                    for text in source.texts(row):
+                        yield text
+                last = source.place(rows[-1])
 
 
 def _lanes(connection: Connection) -> Iterator[tuple[str, str]]:
@@ -283,33 +283,6 @@ def _first_due(connection: Connection, queue: str, resources: str, now: int) -> 
 
 def _parts(key: Any) -> list[Any]:
     return list(getattr(key, "clauses", [key]))
-
-
-def _texts() -> list[tuple[Select[Any], Any]]:
-    """Where JSON is kept: statements that give texts and, last, the key to page by."""
-    note, old = schema.note.c, schema.revision.c
-    of_task = _task.job == _job.id
-    return [
-        (select(_job.input, _job.id), _job.id),
-        (
-            select(_task.item, _task.output, _task.kept_output, _task.id)
-            .join(schema.job, of_task)
-            .where(or_(_task.item.is_not(None), _task.output.is_not(None), _task.kept_output.is_not(None))),
-            _task.id,
-        ),
-        (
-            select(note.value, note.task, note.name)
-            .join(schema.task, and_(_task.id == note.task, _task.revision == note.revision))
-            .join(schema.job, of_task),
-            tuple_(note.task, note.name),
-        ),
-        (
-            select(old.output, old.task, old.revision)
-            .join(schema.task, _task.id == old.task)
-            .join(schema.job, of_task),
-            tuple_(old.task, old.revision),
-        ),
-    ]
 
 
 async def _heard(event: asyncio.Event) -> None:

@@ -164,7 +164,7 @@ class Writer:
                 with self._engine.begin() as connection:
                     batch = self._batch(connection)
                     self._run(batch, verbs)
-            except SQLAlchemyError as error:
+            except Exception as error:
                 self._statements.graphs.clear()
                 if attempt == _ATTEMPTS or not worth_retrying(error):
                     raise
@@ -173,7 +173,7 @@ class Writer:
         raise AssertionError("the loop returns or raises")
 
     def _run(self, batch: Batch, verbs: list[Verb]) -> None:
-        batch.fetch((ref.job, ref.key) for verb in verbs for ref in verb.refs)
+        batch.look_ahead([ref for verb in verbs for ref in verb.refs])
         wishes: list[Verb] = []
         for verb in verbs:
             batch.turn()

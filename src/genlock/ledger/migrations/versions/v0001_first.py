@@ -1,4 +1,4 @@
-"""The first tables: jobs, tasks, edges, notes, revisions, events and holders."""
+"""The first tables: jobs, tasks, edges, notes, revisions, events, shared results and holders."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -20,6 +20,7 @@ def upgrade() -> None:
     _create_task()
     _create_note()
     _create_revision()
+    _create_shared()
 
 
 def _create_holder() -> None:
@@ -218,3 +219,15 @@ def _create_revision() -> None:
         sa.ForeignKeyConstraint(["task"], ["task.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("task", "revision"),
     )
+
+
+def _create_shared() -> None:
+    op.create_table(
+        "shared",
+        sa.Column("input_hash", sa.Text(), nullable=False),
+        sa.Column("job", sa.Text(), nullable=False),
+        sa.Column("output", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["job"], ["job.id"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("input_hash"),
+    )
+    op.create_index("shared_job", "shared", ["job"], unique=False)

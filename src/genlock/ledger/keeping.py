@@ -1,0 +1,88 @@
+"""What jobs keep: the texts they hold, the results they share, and forgetting them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import CTE, ColumnElement, Select, and_, literal, or_, select, tuple_
+
+from genlock.ledger import schema
+from genlock.ledger.batch import Batch
+
+_job, _task, _shared = schema.job.c, schema.task.c, schema.shared.c
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A statement that gives texts of jobs, and the columns to page by, which it gives last."""
+
+    statement: Select[Any]
+    key: tuple[ColumnElement[Any], ...]
+
+    def page(self, last: tuple[Any, ...] | None, left_out: CTE | None, limit: int) -> Select[Any]:
+        found = self.statement
+        if left_out is not None:
+            found = found.where(_job.id.not_in(select(left_out.c.id)))
+        if last is not None:
+            found = found.where(tuple_(*self.key) > tuple_(*last))
+        return found.order_by(*self.key).limit(limit)
+
+    def texts(self, row: Any) -> Iterator[str]:
+        return (text for text in row[: -len(self.key)] if text is not None)
+
+    def place(self, row: Any) -> tuple[Any, ...]:
+        return tuple(row[-len(self.key) :])
+
+
+def sources() -> list[Source]:
+    """Everywhere that JSON is kept which may name artifacts."""
+    note, old = schema.note.c, schema.revision.c
+    in_task = or_(_task.item.is_not(None), _task.output.is_not(None), _task.kept_output.is_not(None))
+    of_task = _task.job == _job.id
+    return [
+        Source(select(_job.input, _job.id), (_job.id,)),
+        Source(
+            select(_task.item, _task.output, _task.kept_output, _task.id)
+            .join(schema.job, of_task)
+            .where(in_task),
+            (_task.id,),
+        ),
+        Source(
+            select(note.value, note.task, note.name)
+            .join(schema.task, and_(_task.id == note.task, _task.revision == note.revision))
+            .join(schema.job, of_task),
+            (note.task, note.name),
+        ),
+        Source(
+            select(old.output, old.task, old.revision)
+            .join(schema.task, _task.id == old.task)
+            .join(schema.job, of_task),
+            (old.task, old.revision),
+        ),
+    ]
+
+
+def doomed(before: int) -> CTE:
+    """Jobs of people that finished before a moment, and all that is nested in them."""
+    top = select(_job.id.label("id")).where(_job.parent_job.is_(None), _job.finished_at < before)
+    found = top.cte("doomed", recursive=True)
+    nested = schema.job.alias("nested")
+    return found.union_all(select(nested.c.id).join(found, nested.c.parent_job == found.c.id))
+
+
+def forget(batch: Batch, before: int) -> list[str]:
+    """Delete those jobs with all their rows; their ids."""
+    gone = [row[0] for row in batch.select(select(doomed(before).c.id))]
+    batch.drop(gone)
+    return gone
+
+
+def share(batch: Batch, input_hash: str, job: str, output: str) -> None:
+    """Let other jobs have a result, unless they have one of these inputs already."""
+    values = select(literal(input_hash), literal(job), literal(output))
+    known = select(_shared.input_hash).where(_shared.input_hash == input_hash).exists()
+    add = schema.shared.insert().from_select(["input_hash", "job", "output"], values.where(~known))
+    batch.flush()
+    batch.connection.execute(add)
