@@ -239,13 +239,13 @@ async def test_tables_are_whole_where_no_terminal_cuts_them(
 ) -> None:
     long = "x" * 150
     job = service.add("abc", JobState.FAILED, pipeline=long, error=ErrorView(kind="K", message="m", task="t"))
-    jobs_table([job])
-    job_page(job, list(await service.tasks("abc")))
+    jobs_table([job], job.created_at)
+    job_page(job, list(await service.tasks("abc")), job.created_at)
     text = capsys.readouterr().out
     assert text.count(long) == 2
     assert "RenderCrashed: the process died" in text
     assert "\x1b" not in text
-    jobs_table([])
+    jobs_table([], job.created_at)
     assert capsys.readouterr().out == "No jobs.\n"
 
 

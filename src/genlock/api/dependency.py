@@ -11,11 +11,13 @@ from genlock.engine.service import JobService
 
 
 async def service_of(request: Request) -> JobService:
+    """The service that this application was made around."""
     service: JobService = request.app.state.service
     return service
 
 
 async def stopping_of(request: Request) -> asyncio.Event:
+    """Set when the server stops: streams then end, and their readers come again elsewhere."""
     stopping: asyncio.Event = request.app.state.stopping
     return stopping
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from genlock.cli.film import film_lines
 from genlock.cli.pace import Pace, Times
 from genlock.cli.word import briefly, length, next_steps
+from genlock.clock import Clock, SystemClock
 from genlock.ledger.records import TaskState
 
 if TYPE_CHECKING:
@@ -145,10 +146,11 @@ class JsonScreen(QuietScreen):
 class LiveScreen(QuietScreen):
     """The stages as they go, redrawn in place."""
 
-    def __init__(self, console: Console | None = None) -> None:
+    def __init__(self, console: Console | None = None, *, clock: Clock | None = None) -> None:
         from rich.console import Console
 
         super().__init__()
+        self._clock = clock or SystemClock()
         self.console = console or Console(highlight=False)
         self._pace = Pace()
         self._live: Live | None = None
@@ -183,7 +185,7 @@ class LiveScreen(QuietScreen):
             self.console.print(f"[yellow]{escape(briefly(text, 2 * self.console.width - 2))}[/]")
 
     def update(self, job: JobView) -> None:
-        now = datetime.now(UTC)
+        now = self._clock.now()
         left = self._pace.left(job, now)
         if self._live is not None:
             self._live.update(picture(job, self.times, now, left, self.console.width), refresh=True)

@@ -47,8 +47,9 @@ def list_jobs(
             _print_json([_plain(job) for job in found])
             return
         from genlock.cli.table import jobs_table
+        from genlock.clock import SystemClock
 
-        jobs_table(found)
+        jobs_table(found, SystemClock().now())
         _idle(session, found)
 
     _ask("genlock jobs list", act)
@@ -66,8 +67,9 @@ def show(job: Id, json: Json = False) -> None:
             return
         from genlock.cli.film import keep_place
         from genlock.cli.table import job_page
+        from genlock.clock import SystemClock
 
-        job_page(found, tasks, await keep_place(session.settings, found.result))
+        job_page(found, tasks, SystemClock().now(), await keep_place(session.settings, found.result))
         _idle(session, [found])
 
     _ask("genlock jobs show", act)

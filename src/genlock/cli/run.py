@@ -19,11 +19,13 @@ class PipelineGroup(TyperGroup):
     """A command for each pipeline, made when it is asked for."""
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - typer's signature
+        """The pipelines by name."""
         from genlock.bootstrap import pipelines
 
         return sorted(pipelines())
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - typer's signature
+        """The command of one pipeline, None if there is no such pipeline."""
         from genlock.bootstrap import pipelines
 
         found = pipelines().get(cmd_name)

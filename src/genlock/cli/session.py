@@ -104,6 +104,7 @@ class Interrupt:
         return 128 + (self.signal or 0)
 
     def listen(self) -> None:
+        """Take SIGINT, SIGTERM and SIGHUP of this process's event loop."""
         loop = asyncio.get_running_loop()
         for each in STOPPING:
             loop.add_signal_handler(each, self._hit, each)

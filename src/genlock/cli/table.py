@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -33,12 +33,11 @@ COLOUR = {
 }
 
 
-def jobs_table(jobs: Sequence[JobView]) -> None:
+def jobs_table(jobs: Sequence[JobView], now: datetime) -> None:
     """One line a job."""
     if not jobs:
         print("No jobs.")
         return
-    now = datetime.now(UTC)
     table = _table("ID", "PIPELINE", "STATE", "STAGE", "DONE", "STARTED", "TOOK")
     for job in jobs:
         stage = "" if job.state is JobState.COMPLETED else job.stage or ""
@@ -54,10 +53,9 @@ def jobs_table(jobs: Sequence[JobView]) -> None:
     _console().print(table)
 
 
-def job_page(job: JobView, tasks: Sequence[TaskView], place: str | None = None) -> None:
+def job_page(job: JobView, tasks: Sequence[TaskView], now: datetime, place: str | None = None) -> None:
     """Everything about one job."""
     console = _console()
-    now = datetime.now(UTC)
     console.print(Text.assemble((job.pipeline, "bold"), " ", job.id, "  ", _coloured(job.state)))
     for name, value in _facts(job, now, place):
         console.print(Text(f"  {name:<9} {value}"), no_wrap=True, overflow="ellipsis")
