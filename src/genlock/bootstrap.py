@@ -17,11 +17,12 @@ from genlock.clock import Clock, SystemClock
 from genlock.engine.attempt import Limits
 from genlock.engine.engine import Engine
 from genlock.engine.retry import RetryDefault
+from genlock.errors import HomeTaken
 from genlock.executors.embedded import Embedded, Recovery
 from genlock.executors.resource import Resources
 from genlock.media.pool import RenderPool
 from genlock.pipelines.studio import Studio
-from genlock.settings import Settings
+from genlock.settings import Settings, load_settings
 from genlock.store.artifact import Freed, Store
 from genlock.store.local import LocalStore
 
@@ -51,11 +52,13 @@ class Home:
     recovery: Recovery
 
     async def clean(self, *, older_than: timedelta | None = None, dry_run: bool = False) -> Freed:
-        """Remove what no kept job reaches. Finished jobs older than `older_than` no longer keep anything."""
+        """Remove what no kept job reaches. Jobs finished longer than `older_than` ago are kept no more."""
+        before = None if older_than is None else self.engine.clock.now() - older_than
+        if before is not None and not dry_run:
+            await self.engine.ledger.forget(before)
         keep: set[str] = set()
-        async for text in self.engine.reader.texts():
+        async for text in self.engine.reader.texts(unless_finished_before=before):
             keep.update(HASH.findall(text))
-        del older_than
         return await self.store.clean(keep, dry_run=dry_run)
 
 
@@ -100,6 +103,29 @@ async def open_home(
             if executor is not None:
                 await executor.stop()
             await ledger.close()
+
+
+@asynccontextmanager
+async def open_engine(
+    pipelines: Iterable[Pipeline[..., Any]] = (),
+    *,
+    tools: Mapping[Any, object] | None = None,
+    **settings: Any,
+) -> AsyncIterator[Engine]:
+    """An engine of your own that runs these pipelines, beside those that come with genlock.
+
+    `tools` are what `provided()` hands out, by annotation. Settings come from the environment unless named
+    here (`home=…`). `HomeTaken` if another process owns the home: ask that one, or use another home.
+    """
+    from genlock.owner import Ownership, owner_of
+
+    loaded = load_settings(**settings)
+    ownership = Ownership.take(loaded, command="python")
+    if ownership is None:
+        raise HomeTaken(f"{owner_of(loaded) or 'another process'} owns {loaded.home}")
+    with ownership:
+        async with open_home(loaded, more=pipelines, tools=tools) as home:
+            yield home.engine
 
 
 def _tell(opening: datetime, executor: Embedded | None, recovery: Recovery) -> None:

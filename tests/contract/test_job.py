@@ -190,13 +190,13 @@ async def test_texts_are_all_json_a_job_holds(bench):
 
 async def test_what_finished_long_ago_can_be_forgotten_with_all_that_is_nested_in_it(bench):
     await bench.start("n", "a")
-    await bench.ledger.nest(await bench.claim("n"), bench.spec("a", id="job-1.n"))
-    await bench.do("a", job="job-1.n")
+    await bench.nest("n", "kid", "a")
+    await bench.do("kid:a")
     await bench.do("a", "1", input_hash="h", share=True)
     await bench.start("a", id="job-2")
     later = bench.clock.now() + timedelta(seconds=1)
     assert await bench.ledger.forget(bench.clock.now() - timedelta(days=1)) == []
-    assert sorted(await bench.ledger.forget(later)) == ["job-1", "job-1.n"]
+    assert sorted(await bench.ledger.forget(later)) == ["job-1", "kid"]
     with pytest.raises(NotFound):
         await bench.reader.job("job-1")
     assert [row.id for row in await bench.reader.jobs(JobFilter(children=True))] == ["job-2"]

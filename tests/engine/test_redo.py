@@ -42,12 +42,6 @@ async def report(text: str, count: int, *, log: Log = provided()) -> str:
     return f"{count}: {text}"
 
 
-@stage
-async def stamp(count: int, *, log: Log = provided()) -> str:
-    log.append("stamp")
-    return f"[{count}]"
-
-
 @pipeline
 def reel(n: int) -> str:
     takes = take.map(listing(n))
@@ -100,3 +94,26 @@ async def test_what_is_not_there_or_not_done_cannot_be_done_again(world):
         await engine.redo(view.id, "retake")
     with pytest.raises(Conflict):
         await engine.redo(view.id, "listing")
+
+
+@stage(reuse=True)
+async def buy(what: str, *, log: Log = provided(), task: Task = provided()) -> str:
+    log.append(f"bought {what}")
+    return f"{what} {task.revision}"
+
+
+@pipeline
+def shop(what: str) -> str:
+    return buy(what)
+
+
+async def test_what_one_job_has_made_another_one_reuses_unless_it_is_asked_for_again(world):
+    log = Log()
+    engine = await world.start(shop, tools={Log: log})
+    assert await engine.run(shop, "clip") == await engine.run(shop, "clip") == "clip 1"
+    assert await engine.run(shop, "song") == "song 1"
+    assert log == ["bought clip", "bought song"]
+    newest = (await engine.list())[0]
+    await engine.redo(newest.id, "buy")
+    assert await engine.result(shop, newest.id) == "song 2"
+    assert await engine.run(shop, "song") == "song 1"

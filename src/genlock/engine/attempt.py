@@ -96,8 +96,14 @@ class Attempts:
             return await self._succeed(claim, claim.kept.output, hashed, after, kept=True)
         if isinstance(stage, Pipeline):
             return await self._ledger.nest(claim, child_spec(stage, claim, arguments))
+        share = (
+            stage.reuse and claim.revision == 1
+        )  # another take is asked for because this one did not please
+        shared = await self._reader.shared(hashed) if share else None
+        if shared is not None:
+            return await self._succeed(claim, shared, hashed, after, kept=True)
         output = await self._body(stage, claim, arguments)
-        return await self._succeed(claim, output, hashed, after)
+        return await self._succeed(claim, output, hashed, after, share=share)
 
     async def _body(self, stage: Stage[..., Any], claim: Claim, arguments: dict[str, Any]) -> str:
         values = {
@@ -120,10 +126,23 @@ class Attempts:
         return encode(dump(stage.output, result, f"what {stage.name} returned"))
 
     async def _succeed(
-        self, claim: Claim, output: str, hashed: str, after: Next, *, kept: bool = False
+        self,
+        claim: Claim,
+        output: str,
+        hashed: str,
+        after: Next,
+        *,
+        kept: bool = False,
+        share: bool = False,
     ) -> Advance:
         return await self._ledger.succeed(
-            claim, output, input_hash=hashed, kept=kept, claim_next=after.limit, resources=after.resources
+            claim,
+            output,
+            input_hash=hashed,
+            kept=kept,
+            share=share,
+            claim_next=after.limit,
+            resources=after.resources,
         )
 
     async def _spread(self, claim: Claim, items: list[Any] | None) -> Advance:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
 from json.encoder import encode_basestring
@@ -214,11 +214,10 @@ class Batch:
                 draft.was = fresh.was
                 self._tasks[name] = self._met[draft.id] = draft
 
-    def drop(self, jobs: Collection[str]) -> None:
-        """Delete jobs with all their rows."""
+    def drop(self, jobs: Sequence[str]) -> None:
+        """Delete jobs with all their rows; nested ones stand after those they are nested in."""
         self.flush()
-        gone = set(jobs)
-        nested_first = sorted(gone, reverse=True)  # a nested job's id is its parent's and more
+        gone, nested_first = set(jobs), list(reversed(jobs))
         for start in range(0, len(nested_first), 500):
             page = nested_first[start : start + 500]
             self.connection.execute(delete(schema.job).where(schema.job.c.id.in_(page)))

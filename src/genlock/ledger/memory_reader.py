@@ -13,7 +13,6 @@ from genlock.ledger.records import (
     Event,
     JobFilter,
     JobRow,
-    JobState,
     NodeCount,
     RedoPlan,
     TaskRef,
@@ -132,8 +131,8 @@ class MemoryReader:
 
     async def texts(self, *, unless_finished_before: datetime | None = None) -> AsyncIterator[str]:
         left_out = self._book.doomed(unless_finished_before) if unless_finished_before else []
-        for id, job in list(self._book.jobs.items()):
-            if id in left_out:
+        for name, job in list(self._book.jobs.items()):
+            if name in left_out:
                 continue
             for text in [job.spec.input, *(text for task in job.tasks() for text in _texts(task))]:
                 yield text

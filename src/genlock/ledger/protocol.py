@@ -83,9 +83,10 @@ class Ledger(Protocol):
         resources: Collection[str] | None = None,
     ) -> Advance:
         """running -> done. Frees what waited for it, gathers a map whose last child this is, and
-        completes the job whose last task this is. `kept` marks an output taken over from the
-        revision before, `share` lets other jobs have it for the same `input_hash`. Up to `claim_next` of the tasks *this* made ready are claimed by the same holder
-        in the same commit (only those whose `resources` value is listed, when given).
+        completes the job whose last task this is. `kept` marks an output taken over instead of made;
+        `share` lets other jobs have it for the same `input_hash`. Up to `claim_next` of the tasks *this*
+        made ready are claimed by the same holder in the same commit (only those whose `resources` value
+        is listed, when given).
         """
         ...
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Select, and_, case, func, or_, select, tuple_
+from sqlalchemy import Connection, Engine, Select, case, func, select, tuple_
 from sqlalchemy.exc import SQLAlchemyError
 
 from genlock.clock import Clock
@@ -22,7 +22,6 @@ from genlock.ledger.records import (
     Event,
     JobFilter,
     JobRow,
-    JobState,
     NodeCount,
     RedoPlan,
     TaskRef,
