@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from random import Random
 from typing import Literal, Self
@@ -35,6 +36,7 @@ __all__ = ["FilmPlan", "Move", "Picture", "Shot", "Size", "Transition", "View", 
 BEATS_IN_BAR = 4
 _BEND = 0.08
 _LEAST_SHARE = 0.75
+_SHORTEST_BODY = 4
 _TRANSITION = (0.3, 0.6)
 _BLEND = (0.5, 1.0)
 
@@ -171,42 +173,14 @@ def plan_shots(
     """
     if not pairs:
         raise BadInput("a film needs at least one pair of pictures")
-    longest = round(seconds_per_clip * fps)
     joints = _joints(pairs, transition, _even(seconds_per_clip * 0.08, _TRANSITION, fps))
-    if longest - 2 * max((joint.frames for joint in joints), default=0) < 4:
-        raise BadInput(
-            f"clips of {seconds_per_clip:g} s are too short to have transitions; at least 1 s is needed"
-        )
-    cuts, fitted = _cuts(len(pairs), longest, joints, tempo, fps)
-    shared = [0, *(joint.frames for joint in joints), 0]
-    shots = []
-    for index, pair in enumerate(pairs):
-        lead, tail = shared[index], shared[index + 1]
-        begin, end = cuts[index] - lead // 2, cuts[index + 1] + tail // 2
-        shots.append(
-            _shot(
-                index,
-                pair,
-                size=size,
-                fps=fps,
-                frames=end - begin,
-                lead=lead,
-                tail=tail,
-                seed=seed,
-                pace=pace,
-                meets=(_same(joints, index - 1), _same(joints, index)),
-            )
-        )
-    return FilmPlan(
-        fps=fps,
-        width=size[0],
-        height=size[1],
-        shots=shots,
-        transitions=joints,
-        tempo=fitted,
-        mood=mood,
-        seed=seed,
-    )
+    cuts, fitted = _cuts(len(pairs), round(seconds_per_clip * fps), joints, tempo, fps)
+    shots = [
+        _shot(pair, slot, size=size, fps=fps, seed=seed, pace=pace)
+        for pair, slot in zip(pairs, _slots(cuts, joints), strict=True)
+    ]
+    size_and_rate = {"width": size[0], "height": size[1], "fps": fps}
+    return FilmPlan(**size_and_rate, shots=shots, transitions=joints, tempo=fitted, mood=mood, seed=seed)
 
 
 def retake(shot: Shot, take: int) -> Shot:
@@ -228,14 +202,14 @@ def _joints(pairs: Sequence[tuple[Picture, Picture]], transition: str, frames: i
     return joints
 
 
-def _same(joints: Sequence[Transition], index: int) -> bool:
-    return 0 <= index < len(joints) and joints[index].kind == "continue"
-
-
 def _cuts(
     clips: int, longest: int, joints: Sequence[Transition], tempo: float | None, fps: int
 ) -> tuple[list[int], float | None]:
     """The frames at which clips take over from each other, from 0 to the film's end, and the tempo."""
+    if longest - 2 * max((joint.frames for joint in joints), default=0) < _SHORTEST_BODY:
+        raise BadInput(
+            f"clips of {longest / fps:g} s are too short to have transitions; at least 1 s is needed"
+        )
     if tempo is None:
         halves = [0, *(joint.frames // 2 for joint in joints), 0]
         cuts = [0]
@@ -258,34 +232,44 @@ def _on_beat(frames: int, tempo: float, fps: int) -> tuple[float, float]:
     return (spacing if spacing >= _LEAST_SHARE * frames else float(frames)), tempo
 
 
+@dataclass(frozen=True, slots=True)
+class _Slot:
+    """A clip's place in the film: how long it is, and what it shares with its neighbours."""
+
+    index: int
+    frames: int
+    lead: int
+    tail: int
+    meets: tuple[bool, bool]
+
+
+def _slots(cuts: Sequence[int], joints: Sequence[Transition]) -> list[_Slot]:
+    shared = [0, *(joint.frames for joint in joints), 0]
+    meeting = [False, *(joint.kind == "continue" for joint in joints), False]
+    slots = []
+    for index, (begin, end) in enumerate(pairwise(cuts)):
+        lead, tail = shared[index], shared[index + 1]
+        frames = end + tail // 2 - begin + lead // 2
+        slots.append(_Slot(index, frames, lead, tail, (meeting[index], meeting[index + 1])))
+    return slots
+
+
 def _shot(
-    index: int,
-    pair: tuple[Picture, Picture],
-    *,
-    size: Size,
-    fps: int,
-    frames: int,
-    lead: int,
-    tail: int,
-    seed: int,
-    pace: float,
-    meets: tuple[bool, bool],
+    pair: tuple[Picture, Picture], slot: _Slot, *, size: Size, fps: int, seed: int, pace: float
 ) -> Shot:
     """A clip with its dissolve in the middle between its cuts and its moves chosen by the seed."""
     first, last = pair
+    frames, lead, tail = slot.frames, slot.lead, slot.tail
     blend = 0
     if first != last:
         blend = min(_even(frames / fps * 0.14, _BLEND, fps), (frames - lead - tail) // 2 * 2)
     middle = (lead // 2 + frames - tail // 2) // 2
     start = min(max(middle - blend // 2, lead), frames - tail - blend)
     draft = Shot(
-        index=index,
+        **asdict(slot),
         width=size[0],
         height=size[1],
         fps=fps,
-        frames=frames,
-        lead=lead,
-        tail=tail,
         first=first,
         last=last,
         first_move=_rest(first, size),
@@ -294,7 +278,6 @@ def _shot(
         blend_frames=blend,
         seed=seed,
         pace=pace,
-        meets=meets,
     )
     return retake(draft, 0)
 
