@@ -2,7 +2,7 @@
 
 Verbs look at drafts and change drafts. They refuse before they change anything, so a refusal costs
 its neighbours nothing; any other error ends the whole batch. Statements that change rows by the
-thousand go round the drafts: `sweep` writes what is pending first and forgets the job's drafts after.
+thousand go round the drafts: `sweep` writes what is pending first and reads the drafts anew after.
 """
 
 from __future__ import annotations
