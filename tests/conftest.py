@@ -1,0 +1,45 @@
+"""For tests of the `genlock` command itself: real processes on real homes (`benchmarks/command.py`)."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PHOTOS = ROOT / "examples" / "photos"
+
+sys.path.insert(0, str(ROOT / "benchmarks"))
+
+
+@pytest.fixture(scope="session")
+def bytecode(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Compiled modules, shared by all commands of a test run."""
+    return tmp_path_factory.mktemp("bytecode")
+
+
+@pytest.fixture(scope="session")
+def photo() -> Callable[..., list[Path]]:
+    """Photographs that come with genlock, by their names without the ending."""
+
+    def find(*names: str) -> list[Path]:
+        found = [PHOTOS / f"{name}.jpg" for name in names]
+        assert [path for path in found if not path.is_file()] == []
+        return found
+
+    return find
+
+
+@pytest.fixture
+def genlock(tmp_path: Path, bytecode: Path) -> Iterator[Any]:
+    """`genlock` on a new home; no process of it is alive when the test has ended."""
+    from command import Command
+
+    command = Command(tmp_path, bytecode=bytecode)
+    yield command
+    command.end()
+    shutil.rmtree(command.home, ignore_errors=True)
