@@ -71,6 +71,7 @@ def test_no_function_is_longer_than_40_lines() -> None:
     lengths = {
         f"{name(path)}:{node.lineno} {node.name}": (node.end_lineno or 0) - node.lineno + 1
         for path in MODULES
+        if "migrations/versions" not in name(path)  # a table, column by column, as it was once and for all
         for node in functions(syntax(path))
     }
     assert {where: lines for where, lines in lengths.items() if lines > FUNCTION_LINES} == {}

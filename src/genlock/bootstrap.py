@@ -101,7 +101,7 @@ async def open_home(
             yield Home(settings, engine, store, executor, recovery)
         finally:
             if executor is not None:
-                await executor.stop()
+                await executor.stop(settings.grace)
             await ledger.close()
 
 

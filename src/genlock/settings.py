@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from platformdirs import user_data_path
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from genlock.errors import BadInput
@@ -21,7 +21,15 @@ def _positive(value: timedelta) -> timedelta:
     return value
 
 
-Span = Annotated[timedelta, AfterValidator(_positive)]
+def _seconds(value: Any) -> Any:
+    """The environment only has text: a bare number in it means seconds."""
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
+Span = Annotated[timedelta, BeforeValidator(_seconds), AfterValidator(_positive)]
 
 
 def _cores() -> int:

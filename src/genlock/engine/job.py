@@ -45,11 +45,13 @@ class Jobs:
         self._kept: OrderedDict[str, Job] = OrderedDict()
 
     def pipeline(self, name: str) -> Pipeline[..., Any]:
+        """The pipeline of this name; `NotFound` lists those there are."""
         if name not in self.pipelines:
             raise NotFound(f"there is no pipeline {name!r}; there are: {', '.join(sorted(self.pipelines))}")
         return self.pipelines[name]
 
     async def get(self, id: str) -> Job:
+        """The job of this id; `NotFound` if there is none."""
         if id in self._kept:
             self._kept.move_to_end(id)
             return self._kept[id]

@@ -74,6 +74,7 @@ def present_stage(node: TaskRow, counts: Mapping[TaskState, int], running: Seque
 
 
 def present_task(row: TaskRow, *, output: bool = True) -> TaskView:
+    """A task with its output, if wanted, as JSON."""
     return TaskView(
         key=row.ref.key,
         stage=row.ref.node,
@@ -97,6 +98,7 @@ def present_task(row: TaskRow, *, output: bool = True) -> TaskView:
 
 
 def present_event(event: Event) -> EventView:
+    """An event with its data as JSON."""
     return EventView(
         job=event.job,
         seq=event.seq,

@@ -35,10 +35,12 @@ def move(batch: Batch, task: TaskDraft, state: str) -> None:
 
 
 def weigh(task: TaskDraft) -> str | None:
+    """Which counter of its job this task stands in."""
     return weight(task.state, task.idx < 0, task.child_job is not None, bool(task.asleep))
 
 
 def shift(job: JobDraft, before: str | None, after: str | None) -> None:
+    """Move one task from a counter of its job to another."""
     if before != after:
         for counter, by in ((before, -1), (after, 1)):
             if counter is not None:
@@ -56,10 +58,12 @@ def make_ready(batch: Batch, task: TaskDraft, change: Change, due_at: int | None
 
 
 def set_error(task: TaskDraft, failure: Failure) -> None:
+    """Write down why a task failed."""
     task.error_kind, task.error_message, task.error_trace = failure.kind, failure.message, failure.trace
 
 
 def log_failed(batch: Batch, task: TaskDraft, retry_at: int | None = None) -> None:
+    """Add the event of a failure, final unless it is tried again."""
     batch.log(
         batch.job(task.job),
         "task.failed",

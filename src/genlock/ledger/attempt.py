@@ -29,6 +29,7 @@ def held(batch: Batch, claim: Claim) -> TaskDraft:
 
 
 def extend(batch: Batch, claim: Claim, progress: float | None, note: str | None) -> None:
+    """Record progress of a running task."""
     task = held(batch, claim)
     if progress is None and note is None:
         return
@@ -38,6 +39,7 @@ def extend(batch: Batch, claim: Claim, progress: float | None, note: str | None)
 
 
 def save(batch: Batch, claim: Claim, name: str, value: str) -> str:
+    """Keep a note; the answer is the first value of its name."""
     task = held(batch, claim)
     known = read_note(batch, task, name)
     if known is not None:
@@ -63,6 +65,7 @@ def read_note(batch: Batch, task: TaskDraft, name: str) -> str | None:
 
 
 def add_note(batch: Batch, task: TaskDraft, name: str, value: str) -> None:
+    """Insert a note of the present revision."""
     values = {"task": task.id, "revision": task.revision, "name": name, "value": value}
     batch.statements.add_note.run(batch.connection, **values)
 
@@ -76,6 +79,7 @@ def succeed(
     claim_next: int,
     resources: Collection[str] | None,
 ) -> Advance:
+    """running -> done, and what follows from it."""
     task, change = held(batch, claim), Change()
     job = batch.job(task.job)
     seconds = (batch.now - (task.started_at or batch.now)) / 1e6
@@ -94,6 +98,7 @@ def succeed(
 
 
 def park(batch: Batch, claim: Claim, reason: str, signal: str | None, until: datetime | None) -> Advance:
+    """running -> parked, or ready at once if the signal is there already."""
     task, change = held(batch, claim), Change()
     job = batch.job(task.job)
     at = until.isoformat() if until else None
@@ -111,12 +116,14 @@ def park(batch: Batch, claim: Claim, reason: str, signal: str | None, until: dat
 
 
 def snooze(batch: Batch, claim: Claim, until: datetime) -> None:
+    """running -> ready, due later."""
     task = held(batch, claim)
     batch.log(batch.job(task.job), "task.snoozed", task.key, until=until.isoformat())
     make_ready(batch, task, Change(), to_micros(until))
 
 
 def fail(batch: Batch, claim: Claim, failure: Failure, retry_at: datetime | None) -> Advance:
+    """running -> ready for another try, or failed."""
     task, change = held(batch, claim), Change()
     set_error(task, failure)
     task.tries += 1
@@ -130,6 +137,7 @@ def fail(batch: Batch, claim: Claim, failure: Failure, retry_at: datetime | None
 
 
 def skip(batch: Batch, claim: Claim, reason: str) -> Advance:
+    """running -> skipped, and what cannot do without it."""
     task, change = held(batch, claim), Change()
     task.reason = reason
     batch.log(batch.job(task.job), "task.skipped", task.key, reason=reason)

@@ -46,6 +46,7 @@ _BLANK: dict[str, Any] = dict.fromkeys(_INSERTED) | dict.fromkeys(
 
 
 def create_job(batch: Batch, spec: JobSpec) -> JobCreated:
+    """Insert a job with its tasks, or answer with the one that is there."""
     known = _known(batch, spec)
     if known is not None:
         return JobCreated(known, created=False)
@@ -148,6 +149,7 @@ def _begin(batch: Batch, job: JobDraft, change: Change) -> None:
 
 
 def nest(batch: Batch, claim: Claim, spec: JobSpec) -> Advance:
+    """Create a child job and let the task wait for it: running -> spread."""
     task, change = held(batch, claim), Change()
     if task.is_map:
         raise Conflict(f"{task.ref} is mapped: spread it, its children may nest")
@@ -169,6 +171,7 @@ def nest(batch: Batch, claim: Claim, spec: JobSpec) -> Advance:
 
 
 def spread(batch: Batch, claim: Claim, page: Sequence[str], offset: int, last: bool) -> Advance:
+    """Write a page of a map's children; with the last page they are let go."""
     task, change = held(batch, claim), Change()
     if not task.is_map:
         raise Conflict(f"{task.ref} is not mapped and cannot be spread")

@@ -151,6 +151,7 @@ def enlist(batch: Batch, holder: str, expires_at: int) -> None:
 
 
 def retire(batch: Batch, holder: str) -> list[TaskRef]:
+    """A holder stops: running -> ready for all it holds."""
     change = Change()
     batch.connection.execute(delete(schema.holder).where(schema.holder.c.id == holder))
     for task in _running(batch, _task.holder == holder):
@@ -170,6 +171,7 @@ def _running(batch: Batch, condition: ColumnElement[bool]) -> list[TaskDraft]:
 
 
 def reclaim(batch: Batch, survivor: str | None, limit: int) -> list[TaskRef]:
+    """running -> ready for what dead holders hold, or failed for a poison task."""
     holder, change = schema.holder.c, Change()
     condition: ColumnElement[bool]
     if survivor is None:
@@ -204,6 +206,7 @@ def wake_due(batch: Batch, change: Change) -> None:
 
 
 def wake(batch: Batch, task: TaskDraft, change: Change) -> None:
+    """parked -> ready."""
     job = batch.job(task.job)
     batch.log(job, "task.woken", task.key)
     make_ready(batch, task, change)

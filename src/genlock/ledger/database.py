@@ -31,6 +31,7 @@ def open_writer(url: str) -> Engine:
 
 
 def open_reader(url: str, connections: int) -> Engine:
+    """A pool of connections that only look."""
     return _open(url, "BEGIN", pool_size=connections, max_overflow=0)
 
 

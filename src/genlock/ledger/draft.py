@@ -84,6 +84,7 @@ class TaskDraft:
 
     @classmethod
     def of(cls, row: Sequence[Any]) -> TaskDraft:
+        """From what the database gave."""
         draft = cls(*row)
         draft.was = tuple(row)
         return draft
@@ -155,6 +156,7 @@ class JobDraft:
 
     @classmethod
     def of(cls, row: Sequence[Any]) -> JobDraft:
+        """From what the database gave."""
         draft = cls(*row)
         draft.was = tuple(row)
         return draft
@@ -186,6 +188,7 @@ class Graph:
 
     @classmethod
     def of(cls, nodes: Iterable[str], edges: Iterable[tuple[str, str, int]]) -> Graph:
+        """From what the database gave."""
         ups: dict[str, tuple[tuple[str, bool], ...]] = {}
         downs: dict[str, tuple[tuple[str, bool], ...]] = {}
         for upstream, downstream, optional in edges:

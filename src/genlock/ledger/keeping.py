@@ -22,6 +22,7 @@ class Source:
     key: tuple[ColumnElement[Any], ...]
 
     def page(self, last: tuple[Any, ...] | None, left_out: CTE | None, limit: int) -> Select[Any]:
+        """The next rows behind `last`, without jobs that are left out."""
         found = self.statement
         if left_out is not None:
             found = found.where(_job.id.not_in(select(left_out.c.id)))
@@ -30,9 +31,11 @@ class Source:
         return found.order_by(*self.key).limit(limit)
 
     def texts(self, row: Any) -> Iterator[str]:
+        """The texts of a row."""
         return (text for text in row[: -len(self.key)] if text is not None)
 
     def place(self, row: Any) -> tuple[Any, ...]:
+        """Where a row stands, to go on from."""
         return tuple(row[-len(self.key) :])
 
 

@@ -144,17 +144,17 @@ class Book:
     def doomed(self, before: datetime) -> list[str]:
         """Jobs of people that finished before a moment, and all that is nested in them."""
         found: list[str] = []
-        for id, job in self.jobs.items():  # a nested job is younger than its parent
+        for name, job in self.jobs.items():  # a nested job is younger than its parent
             old = job.finished_at is not None and job.finished_at < before
             if job.parent.job in found if job.parent else old:
-                found.append(id)
+                found.append(name)
         return found
 
     def forget(self, before: datetime) -> list[str]:
         gone = self.doomed(before)
-        for id in gone:
-            del self.jobs[id]
-        self.shared = {name: kept for name, kept in self.shared.items() if kept[0] not in gone}
+        for name in gone:
+            del self.jobs[name]
+        self.shared = {key: kept for key, kept in self.shared.items() if kept[0] not in gone}
         return gone
 
     def job(self, id: str) -> Job:
@@ -244,6 +244,7 @@ class Book:
     def log_failed(
         self, job: Job, task: Task, retry_at: datetime | None = None, *, final: bool = True
     ) -> None:
+        """Add the event of a failure."""
         error = task.error or Failure("Unknown", "")
         self.log(
             job,

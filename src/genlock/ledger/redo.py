@@ -64,6 +64,7 @@ class Layout:
         return row.idx < 0 and row.node in self._parents
 
     def targets(self, key: str) -> list[Row]:
+        """The rows that a key names: a task, or all children of a map. `Conflict` if one is not finished."""
         row = self.by_key.get(key)
         if row is None:
             raise NotFound(f"job {self.job!r} has no task {key!r}")

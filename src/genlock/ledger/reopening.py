@@ -216,6 +216,7 @@ def _open_again(batch: Batch, job: JobDraft) -> None:
 
 
 def retry(batch: Batch, job_id: str) -> list[TaskRef]:
+    """Failed tasks of a tree of jobs -> ready, with fresh tries."""
     job, change = batch.job(job_id), Change()
     if job.state in (CANCELLED_JOB, COMPLETED_JOB):
         raise Conflict(f"job {job_id} is {job.state}: there is nothing to retry")

@@ -16,6 +16,7 @@ def _failure(row: Any) -> Failure | None:
 
 
 def job_row(row: Any) -> JobRow:
+    """A row of the job table as a record."""
     return JobRow(
         id=row.id,
         pipeline=row.pipeline,
@@ -39,6 +40,7 @@ def job_row(row: Any) -> JobRow:
 
 
 def task_row(row: Any) -> TaskRow:
+    """A row of the task table as a record."""
     return TaskRow(
         ref=TaskRef(row.job, row.key),
         state=TaskState(row.state),

@@ -65,6 +65,7 @@ def _refuse_finished(job: JobDraft, verb: str) -> None:
 
 
 def cancel(batch: Batch, job_id: str, reason: str) -> list[TaskRef]:
+    """Everything unfinished in the tree -> cancelled."""
     job = batch.job(job_id)
     if job.state == CANCELLED_JOB:
         return []
@@ -108,6 +109,7 @@ def _hold(batch: Batch, job: JobDraft) -> None:
 
 
 def pause(batch: Batch, job_id: str, reason: str) -> None:
+    """Hold everything in the tree that could be claimed."""
     job = batch.job(job_id)
     _refuse_finished(job, "paused")
     for one in tree(batch, job):
@@ -119,6 +121,7 @@ def pause(batch: Batch, job_id: str, reason: str) -> None:
 
 
 def resume(batch: Batch, job_id: str) -> list[TaskRef]:
+    """Let go of what `pause` held."""
     job = batch.job(job_id)
     if job.state != PAUSED_JOB:
         raise Conflict(f"job {job_id} is {job.state}, not paused")
@@ -143,6 +146,7 @@ def claimable(batch: Batch, job: str) -> list[TaskRef]:
 
 
 def signal(batch: Batch, ref: TaskRef, name: str, value: str) -> bool:
+    """Keep a signal, and wake the task if it waits for it."""
     task = batch.task(ref)
     if task.finished:
         raise Conflict(f"{ref} is {task.state}: nothing waits for {name!r} there any more")
@@ -156,6 +160,7 @@ def signal(batch: Batch, ref: TaskRef, name: str, value: str) -> bool:
 
 
 def expire(batch: Batch) -> list[TaskRef]:
+    """Wake what is due and fail what is late."""
     change, job, freed = Change(), schema.job.c, list[TaskRef]()
     late = select(job.id).where(schema.HAS_DEADLINE, job.deadline_at <= batch.now)
     for row in batch.select(late.order_by(job.deadline_at, job.id)):
@@ -191,6 +196,7 @@ def _pass_deadline(batch: Batch, job: JobDraft, change: Change) -> list[TaskRef]
 
 
 def set_deadline(batch: Batch, job_id: str, deadline: int | None) -> None:
+    """Give an unfinished job this long from now, or for ever."""
     job = batch.job(job_id)
     _refuse_finished(job, "given a deadline")
     job.deadline = deadline

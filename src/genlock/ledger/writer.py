@@ -53,6 +53,7 @@ class Verb:
     error: BaseException | None = None
 
     def deliver(self) -> None:
+        """Tell the caller, who may have gone."""
         if self.future.done():
             return
         if self.error is not None:

@@ -7,7 +7,6 @@ nor softens as the camera moves, and integer crops, which tremble, are never nee
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -47,7 +46,6 @@ class Source:
 @operation("render_segment")
 def render_segment(request: RenderSegment, progress: Progress) -> RenderedSegment:
     """Draw every frame of a segment and encode it."""
-    started = time.monotonic()
     segment = request.segment
     sources = [load_source(layer, segment, _path(layer, request.sources)) for layer in segment.layers]
     easel = Easel(segment, sources)
@@ -63,7 +61,6 @@ def render_segment(request: RenderSegment, progress: Progress) -> RenderedSegmen
         name=segment.name,
         frames=encoder.frames,
         bytes=request.to.stat().st_size,
-        seconds=time.monotonic() - started,
     )
 
 

@@ -66,13 +66,12 @@ class ImportPicture(Request[ImportedPicture]):
 
 
 class RenderedSegment(Value):
-    """A segment's file. `seconds` is how long rendering took."""
+    """A segment's file."""
 
     path: Path
     name: str
     frames: int
     bytes: int
-    seconds: float
 
 
 class RenderSegment(Request[RenderedSegment]):

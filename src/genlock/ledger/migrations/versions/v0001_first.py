@@ -13,6 +13,7 @@ def _serial() -> sa.types.TypeEngine[int]:
 
 
 def upgrade() -> None:
+    """Create everything."""
     _create_holder()
     _create_job()
     _create_edge()
