@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import secrets
+import shutil
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -96,8 +98,7 @@ async def open_home(
     executor = _executor(engine, settings) if execute else None
     async with pool:
         try:
-            recovery = await executor.start() if executor else Recovery((), (), 0.0)
-            _tell(opening, executor, recovery)
+            recovery = await _begin(settings, executor, opening)
             yield Home(settings, engine, store, executor, recovery)
         finally:
             if executor is not None:
@@ -128,16 +129,23 @@ async def open_engine(
             yield home.engine
 
 
-def _tell(opening: datetime, executor: Embedded | None, recovery: Recovery) -> None:
-    """How soon a home goes on is read from its log: this line, and the first claim behind it."""
-    if executor is not None:
-        log.info(
-            "home opened",
-            action="open",
-            opening_at=opening.isoformat(),
-            orphans=len(recovery.tasks),
-            freed_in=round(recovery.seconds, 4),
-        )
+async def _begin(settings: Settings, executor: Embedded | None, opening: datetime) -> Recovery:
+    """Begin to run tasks. What a killed owner's bodies had in their work folders is of no use to anybody.
+
+    How soon a home goes on is read from its log: the line written here, and the first claim behind it.
+    """
+    if executor is None:
+        return Recovery((), (), 0.0)
+    await asyncio.to_thread(shutil.rmtree, settings.work, ignore_errors=True)
+    recovery = await executor.start()
+    log.info(
+        "home opened",
+        action="open",
+        opening_at=opening.isoformat(),
+        orphans=len(recovery.tasks),
+        freed_in=round(recovery.seconds, 4),
+    )
+    return recovery
 
 
 def _pool(settings: Settings) -> RenderPool:
