@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 GENLOCK = Path(sys.executable).with_name("genlock")
 PATIENCE = 120.0  # seconds any of these processes may take
@@ -172,8 +172,15 @@ class Command:
         return [json.loads(line) for line in lines if line.endswith("}")]
 
     def end(self) -> None:
+        """End what is left of every process it started."""
         for process in self.begun:
             process.end()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
 
 
 def _session(leader: int) -> Iterator[str]:

@@ -15,6 +15,7 @@ from command import Command, Process
 
 JOB = "ordeal"
 Event = dict[str, Any]
+Files = dict[str, tuple[int, int]]
 
 
 @dataclass(frozen=True)
@@ -119,39 +120,36 @@ class Ordeal:
 
     def in_peace(self) -> tuple[Outcome, list[tuple[str | None, float]], float]:
         """The same order undisturbed, in a home of its own: outcome, when each task began, and the length."""
-        command = Command(self._folder / "peace", **self._settings)
-        film = command.folder / "film.mp4"
-        process = command.start(*self._words(film))
-        began, code = process.began, process.wait()
-        length = time.time() - began
-        assert code == 0, process.err
-        starts: list[tuple[str | None, float]] = [(None, 0.0)]
-        starts += [(e["task"], _at(e) - began) for e in process.events() if e["kind"] == "task.claimed"]
-        return Outcome.of(command, film), starts, length
+        with Command(self._folder / "peace", **self._settings) as command:
+            command("doctor")  # whatever is compiled at the first start of all is compiled now
+            film = command.folder / "film.mp4"
+            process = command.start(*self._words(film))
+            began, code = process.began, process.wait()
+            assert code == 0, process.err
+            starts: list[tuple[str | None, float]] = [(None, 0.0)]
+            starts += [(e["task"], _at(e) - began) for e in process.events() if e["kind"] == "task.claimed"]
+            return Outcome.of(command, film), starts, _at(process.events()[-1]) - began
 
     def under_fire(
         self, moments: Sequence[Moment], told: Callable[[str], None] = lambda _: None
     ) -> Suffering:
         """Run it, kill it at each moment in turn, go on with it each time, and let it finish at last."""
-        command = Command(self._folder / "fire", **self._settings)
-        film = command.folder / "film.mp4"
-        resumptions: list[Resumption] = []
-        again: list[str] = []
-        started = False
-        for moment in [*moments, None]:
-            before = _segments(command.home)
-            process = command.start(*(("resume", JOB, "--json") if started else self._words(film)))
-            resumptions.append(_live_and_die(command, process, moment))
-            again += [
-                name for name, file in _segments(command.home).items() if before.get(name, file) != file
-            ]
-            started = started or bool(process.objects())
-            told(f"{len(resumptions):>3}  {moment or 'to the end'}  {_told(resumptions[-1])}")
-            if process.code == 0:
-                break
-        assert resumptions[-1].moment is None or process.code == 0, process.err
-        assert process.code == 0, process.err
-        return Suffering(Outcome.of(command, film), resumptions, command.events(JOB), again)
+        with Command(self._folder / "fire", **self._settings) as command:
+            film = command.folder / "film.mp4"
+            resumptions: list[Resumption] = []
+            again: list[str] = []
+            started = False
+            for moment in [*moments, None]:
+                before = _segments(command.home)
+                process = command.start(*(("resume", JOB, "--json") if started else self._words(film)))
+                resumptions.append(_live_and_die(command, process, moment))
+                again += _rewritten(before, _segments(command.home))
+                started = started or bool(process.objects())
+                told(f"{len(resumptions):>3}  {moment or 'to the end'}  {_told(resumptions[-1])}")
+                if process.code == 0:
+                    break
+            assert process.code == 0, process.err
+            return Suffering(Outcome.of(command, film), resumptions, command.events(JOB), again)
 
     def _words(self, film: Path) -> tuple[object, ...]:
         return ("run", "campaign", *self._order, "-o", film, "--job-id", JOB, "--json")
@@ -221,10 +219,14 @@ def _recovered_ms(log: Sequence[dict[str, Any]], events: Sequence[Event], pid: i
     return 1000 * (min(claims) - datetime.fromisoformat(opened[0]).timestamp())
 
 
-def _segments(home: Path) -> dict[str, tuple[int, int]]:
+def _segments(home: Path) -> Files:
     """The files of all segments in the store by name: a file that was written again is another file."""
     names = home / "store" / "names"
     return {path.name: (path.stat().st_ino, path.stat().st_mtime_ns) for path in _files(names)}
+
+
+def _rewritten(before: Files, after: Files) -> list[str]:
+    return [f"segment {name}" for name, file in after.items() if before.get(name, file) != file]
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -39,7 +39,6 @@ def genlock(tmp_path: Path, bytecode: Path) -> Iterator[Any]:
     """`genlock` on a new home; no process of it is alive when the test has ended."""
     from command import Command
 
-    command = Command(tmp_path, bytecode=bytecode)
-    yield command
-    command.end()
+    with Command(tmp_path, bytecode=bytecode) as command:
+        yield command
     shutil.rmtree(command.home, ignore_errors=True)
