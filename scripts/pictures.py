@@ -1,6 +1,6 @@
 """Make the README's pictures: a strip of frames from a film, and the campaign's graph.
 
-    .venv/bin/python scripts/pictures.py out/campaign.mp4
+.venv/bin/python scripts/pictures.py out/campaign.mp4
 """
 
 from __future__ import annotations

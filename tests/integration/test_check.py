@@ -14,10 +14,10 @@ import cv2
 import numpy as np
 import pytest
 
-from genlock.media import wav
-from genlock.media.check import check
-from genlock.media.container import boxes
-from genlock.media.report import CheckFilm, CheckReport, Span
+from genlock.media.check.container import boxes
+from genlock.media.check.film import check
+from genlock.media.check.report import CheckFilm, CheckReport, Span
+from genlock.media.music import wav
 
 PHOTO = Path(__file__).resolve().parents[2] / "examples" / "photos" / "forest-stream.jpg"
 SIZE, FPS, FRAMES, RATE = (320, 180), 30, 150, 48_000

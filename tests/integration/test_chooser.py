@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 
 from genlock.errors import BadInput, BadPicture
-from genlock.media.choice import Candidate, Choice, ChoosePairs
-from genlock.media.chooser import choose_pairs
-from genlock.media.kinship import compare
-from genlock.media.portrait import Portrait, portray
+from genlock.media.pairing.choice import Candidate, Choice, ChoosePairs
+from genlock.media.pairing.chooser import choose_pairs
+from genlock.media.pairing.kinship import compare
+from genlock.media.pairing.portrait import Portrait, portray
 
 PHOTOS = Path(__file__).resolve().parents[2] / "examples" / "photos"
 SCENES = (

@@ -10,12 +10,14 @@ import pytest
 from numpy.typing import NDArray
 
 from genlock.errors import BadInput, RenderRefused
-from genlock.media import loudness, sound, wav
-from genlock.media.audio import finish
-from genlock.media.music import compose
-from genlock.media.soundtrack import FinishAudio, MeasureLoudness, Soundtrack
-from genlock.media.synth import RATE
-from genlock.media.tune import ComposeMusic
+from genlock.media.music import wav
+from genlock.media.music.compose import compose
+from genlock.media.music.synth import RATE
+from genlock.media.music.tune import ComposeMusic
+from genlock.media.sound import loudness
+from genlock.media.sound import stream as sound
+from genlock.media.sound.finish import finish
+from genlock.media.sound.soundtrack import FinishAudio, MeasureLoudness, Soundtrack
 
 Signal = NDArray[np.float32]
 

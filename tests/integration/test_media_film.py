@@ -13,7 +13,8 @@ import pytest
 from PIL import Image
 
 from genlock.errors import BadPicture, CheckFailed, RenderRefused
-from genlock.media.plan import FilmPlan, plan_shots
+from genlock.media.film.plan import FilmPlan, plan_shots
+from genlock.media.film.segment import Encoding, segments
 from genlock.media.pool import RenderPool
 from genlock.media.request import (
     ImportPicture,
@@ -25,7 +26,6 @@ from genlock.media.request import (
     ProbeMedia,
     RenderSegment,
 )
-from genlock.media.segment import Encoding, segments
 
 SIZE = (320, 180)
 GIB = 1024**3

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from genlock.errors import RenderRefused
-from genlock.media.frames import Easel, load_source, opacity, render_segment
-from genlock.media.motion import Move, Picture, View, cover, view_at
-from genlock.media.plan import plan_shots
+from genlock.media.film.frames import Easel, load_source, opacity, render_segment
+from genlock.media.film.motion import Move, Picture, View, cover, view_at
+from genlock.media.film.plan import plan_shots
+from genlock.media.film.segment import Encoding, Layer, Segment, segments
 from genlock.media.request import RenderedSegment, RenderSegment
-from genlock.media.segment import Encoding, Layer, Segment, segments
 
 SIZE = (320, 180)
 

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from genlock.errors import BadPicture
-from genlock.media.picture import import_picture, look, working_size
+from genlock.media.photo.picture import import_picture, look, working_size
 from genlock.media.request import ImportedPicture, ImportPicture, LookAtPicture, PictureReport
 
 RED, GREEN, BLUE = (200, 30, 40), (30, 160, 60), (30, 60, 190)

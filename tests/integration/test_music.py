@@ -10,14 +10,14 @@ import pytest
 from numpy.typing import NDArray
 
 from genlock.errors import BadInput
-from genlock.media import sound
-from genlock.media.harmony import SCALES
-from genlock.media.mood import MOODS, MoodName
-from genlock.media.music import compose, length
-from genlock.media.score import Note
-from genlock.media.synth import RATE, Synth
-from genlock.media.timbre import BOWED, DRUMS, STRUCK
-from genlock.media.tune import ComposeMusic, Tune
+from genlock.media.music.compose import compose, length
+from genlock.media.music.harmony import SCALES
+from genlock.media.music.mood import MOODS, MoodName
+from genlock.media.music.score import Note
+from genlock.media.music.synth import RATE, Synth
+from genlock.media.music.timbre import BOWED, DRUMS, STRUCK
+from genlock.media.music.tune import ComposeMusic, Tune
+from genlock.media.sound import stream as sound
 
 FRAMES = 1080
 MOOD_NAMES: list[MoodName] = sorted(MOODS)

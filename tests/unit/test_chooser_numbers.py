@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genlock.media import matching, sequence
-from genlock.media.matching import Edge
+from genlock.media.pairing import matching, sequence
+from genlock.media.pairing.matching import Edge
 
 
 def random_scores(pictures: int, seed: int) -> dict[Edge, float]:

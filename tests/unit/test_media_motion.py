@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genlock.media.motion import (
+from genlock.media.film.motion import (
     MOVES,
     Move,
     Picture,

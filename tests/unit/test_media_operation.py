@@ -10,7 +10,10 @@ from genlock.media import message
 from genlock.media.operation import MODULES, Progress, Request, Value, find, operation
 from genlock.media.request import ProbeMedia
 
-LIGHT = ["operation", "pool", "message", "motion", "plan", "segment", "request"]
+LIGHT = [
+    *("operation", "pool", "message", "request", "film.motion", "film.plan", "film.segment"),
+    *("music.mood", "music.tune", "sound.soundtrack", "pairing.choice", "check.report"),
+]
 
 
 class Answer(Value):
@@ -58,7 +61,7 @@ def test_an_unknown_operation_is_refused_with_the_list() -> None:
     with pytest.raises(RenderRefused, match=r"no media operation 'juggle'.*render_segment"):
         find("juggle")
     with pytest.raises(RenderRefused, match="registers no such operation"):
-        find("juggle", {"juggle": "genlock.media.motion"})
+        find("juggle", {"juggle": "genlock.media.film.motion"})
 
 
 @pytest.mark.parametrize("name", sorted(MODULES))

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from genlock.errors import BadInput, CheckFailed
-from genlock.media.motion import Picture, View, fits, view_at
-from genlock.media.plan import FilmPlan, Shot, plan_shots, retake
-from genlock.media.segment import Layer, Segment, body, check_frames, segments, transition
+from genlock.media.film.motion import Picture, View, fits, view_at
+from genlock.media.film.plan import FilmPlan, Shot, plan_shots, retake
+from genlock.media.film.segment import Layer, Segment, body, check_frames, segments, transition
 
 
 def picture(number: int, width: int = 3840, height: int = 2160) -> Picture:

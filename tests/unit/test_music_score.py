@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genlock.media.harmony import SCALES, Key, chord_on, closing_chord, progression, voicings
-from genlock.media.mood import MOODS, MoodName
-from genlock.media.score import Score, arrange, form, strokes
-from genlock.media.timbre import BOWED, DRUMS, STRUCK
+from genlock.media.music.harmony import SCALES, Key, chord_on, closing_chord, progression, voicings
+from genlock.media.music.mood import MOODS, MoodName
+from genlock.media.music.score import Score, arrange, form, strokes
+from genlock.media.music.timbre import BOWED, DRUMS, STRUCK
 
 MOOD_NAMES = sorted(MOODS)
 

@@ -31,19 +31,19 @@ Function = TypeVar("Function", bound=Callable[..., BaseModel])
 
 MODULES: Mapping[str, str] = MappingProxyType(
     {
-        "look_at_picture": "genlock.media.picture",
-        "import_picture": "genlock.media.picture",
-        "render_segment": "genlock.media.frames",
-        "join": "genlock.media.mux",
-        "mux": "genlock.media.mux",
-        "poster": "genlock.media.sheet",
-        "contact_sheet": "genlock.media.sheet",
-        "probe": "genlock.media.probe",
-        "compose_music": "genlock.media.music",
-        "finish_audio": "genlock.media.audio",
-        "measure_loudness": "genlock.media.loudness",
-        "check_film": "genlock.media.check",
-        "choose_pairs": "genlock.media.chooser",
+        "look_at_picture": "genlock.media.photo.picture",
+        "import_picture": "genlock.media.photo.picture",
+        "render_segment": "genlock.media.film.frames",
+        "join": "genlock.media.film.mux",
+        "mux": "genlock.media.film.mux",
+        "poster": "genlock.media.film.sheet",
+        "contact_sheet": "genlock.media.film.sheet",
+        "probe": "genlock.media.check.probe",
+        "compose_music": "genlock.media.music.compose",
+        "finish_audio": "genlock.media.sound.finish",
+        "measure_loudness": "genlock.media.sound.loudness",
+        "check_film": "genlock.media.check.film",
+        "choose_pairs": "genlock.media.pairing.chooser",
     }
 )
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from pydantic import Field
 
-from genlock.media.motion import Picture
+from genlock.media.film.motion import Picture
+from genlock.media.film.segment import Segment
 from genlock.media.operation import Request, Value
-from genlock.media.segment import Segment
 
 
 class PictureReport(Value):

@@ -8,10 +8,12 @@ from pathlib import Path
 from genlock.engine.declare import pipeline, provided, stage
 from genlock.engine.task import Task
 from genlock.errors import BadPicture, CheckFailed
-from genlock.media.choice import Candidate, ChoosePairs
-from genlock.media.mood import MOODS
-from genlock.media.plan import FilmPlan, plan_shots, retake
-from genlock.media.report import CheckFilm
+from genlock.media.check.report import CheckFilm
+from genlock.media.film.plan import FilmPlan, plan_shots, retake
+from genlock.media.film.segment import body, segments
+from genlock.media.music.mood import MOODS
+from genlock.media.music.tune import ComposeMusic
+from genlock.media.pairing.choice import Candidate, ChoosePairs
 from genlock.media.request import (
     ImportPicture,
     JoinSegments,
@@ -20,9 +22,7 @@ from genlock.media.request import (
     MuxFilm,
     Part,
 )
-from genlock.media.segment import body, segments
-from genlock.media.soundtrack import FinishAudio
-from genlock.media.tune import ComposeMusic
+from genlock.media.sound.soundtrack import FinishAudio
 from genlock.pipelines.models import (
     Asset,
     Brief,

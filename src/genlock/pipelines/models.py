@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from genlock.media.plan import FilmPlan, Picture, Shot
+from genlock.media.film.plan import FilmPlan, Picture, Shot
 from genlock.store.artifact import Artifact
 
 

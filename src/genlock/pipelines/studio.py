@@ -13,10 +13,10 @@ from pydantic import BaseModel
 from genlock.clock import Clock
 from genlock.engine.task import Task
 from genlock.errors import Parked
+from genlock.media.film.segment import Segment
 from genlock.media.operation import Request
 from genlock.media.pool import RenderPool
 from genlock.media.request import RenderSegment
-from genlock.media.segment import Segment
 from genlock.store.artifact import Artifact, Store
 
 R = TypeVar("R", bound=BaseModel)

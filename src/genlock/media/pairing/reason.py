@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from genlock.media.kinship import Geometry, Kinship
-from genlock.media.portrait import Portrait
+from genlock.media.pairing.kinship import Geometry, Kinship
+from genlock.media.pairing.portrait import Portrait
 
 
 def explain(kinship: Kinship, first: Portrait, last: Portrait, *, forward: bool) -> str:

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from genlock.errors import BadInput, RenderRefused
-from genlock.media import loudness, sound
+from genlock.media.music.synth import RATE, Samples
 from genlock.media.operation import Progress, operation
-from genlock.media.soundtrack import FinishAudio, Loudness, Soundtrack
-from genlock.media.synth import RATE, Samples
+from genlock.media.sound import loudness
+from genlock.media.sound import stream as sound
+from genlock.media.sound.soundtrack import FinishAudio, Loudness, Soundtrack
 
 _NEAR = 0.2  # LU: nearer than this to the target is not worth another pass
 _FAR = 0.5  # LU: what may be left after the last pass

@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genlock.errors import BadInput
-from genlock.media import matching, sequence
-from genlock.media.choice import Candidate, Choice, ChoosePairs, ChosenPair
-from genlock.media.kinship import Kinship, compare
-from genlock.media.matching import Edge
 from genlock.media.operation import Progress, operation
-from genlock.media.portrait import Portrait, portray
-from genlock.media.reason import explain
+from genlock.media.pairing import matching, sequence
+from genlock.media.pairing.choice import Candidate, Choice, ChoosePairs, ChosenPair
+from genlock.media.pairing.kinship import Kinship, compare
+from genlock.media.pairing.matching import Edge
+from genlock.media.pairing.portrait import Portrait, portray
+from genlock.media.pairing.reason import explain
 
 Step = tuple[int, int]  # a pair in the direction in which it is shown
 

@@ -17,7 +17,7 @@ import numpy as np
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 from numpy.typing import NDArray
 
-from genlock.media.segment import Encoding
+from genlock.media.film.segment import Encoding
 
 Plane = NDArray[np.uint8]
 TICKS_PER_FRAME = 512

@@ -20,12 +20,12 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from genlock.errors import BadPicture
-from genlock.media.draft import draft
-from genlock.media.focus import find_focus
-from genlock.media.motion import Picture
+from genlock.media.film.draft import draft
+from genlock.media.film.motion import Picture
 from genlock.media.operation import Progress, operation
+from genlock.media.photo.focus import find_focus
+from genlock.media.photo.srgb import as_srgb, describe, has_transparency, plain
 from genlock.media.request import ImportedPicture, ImportPicture, LookAtPicture, PictureReport
-from genlock.media.srgb import as_srgb, describe, has_transparency, plain
 
 # The file endings each format is commonly kept under; formats not listed here are not read.
 _ENDINGS = {

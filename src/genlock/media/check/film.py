@@ -12,12 +12,14 @@ from itertools import pairwise
 import av
 
 from genlock.errors import RenderRefused
-from genlock.media import loudness, sound, watch
-from genlock.media.container import AudioTrack, Container, VideoTrack, inspect
+from genlock.media.check import watch
+from genlock.media.check.container import AudioTrack, Container, VideoTrack, inspect
+from genlock.media.check.report import CheckFilm, CheckReport, Finding, Span
+from genlock.media.check.watch import Listener, Watched
+from genlock.media.music.synth import RATE
 from genlock.media.operation import Progress, operation
-from genlock.media.report import CheckFilm, CheckReport, Finding, Span
-from genlock.media.synth import RATE
-from genlock.media.watch import Listener, Watched
+from genlock.media.sound import loudness
+from genlock.media.sound import stream as sound
 
 _BT709 = 1
 _GOP_SECONDS = 2.0

@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genlock.errors import RenderRefused
-from genlock.media.draft import draft
-from genlock.media.encode import Encoder, Frame, Plane
-from genlock.media.motion import Picture, Size, View, cover, enlargement, view_at
+from genlock.media.film.draft import draft
+from genlock.media.film.encode import Encoder, Frame, Plane
+from genlock.media.film.motion import Picture, Size, View, cover, enlargement, view_at
+from genlock.media.film.segment import Layer, Segment
 from genlock.media.operation import Progress, operation
 from genlock.media.request import RenderedSegment, RenderSegment
-from genlock.media.segment import Layer, Segment
 
 # BT.709, limited range, from B, G, R of 0..255; the last column is the offset.
 _LUMA = np.array([[0.0722 * 219 / 255, 0.7152 * 219 / 255, 0.2126 * 219 / 255, 16.0]])

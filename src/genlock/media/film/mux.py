@@ -20,11 +20,11 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 
 from genlock.errors import CheckFailed, RenderRefused
-from genlock.media.draft import draft
-from genlock.media.encode import TICKS_PER_FRAME, Encoder, open_film
+from genlock.media.film.draft import draft
+from genlock.media.film.encode import TICKS_PER_FRAME, Encoder, open_film
+from genlock.media.film.segment import Encoding
 from genlock.media.operation import Progress, operation
 from genlock.media.request import JoinedFilm, JoinSegments, MuxedFilm, MuxFilm, Part
-from genlock.media.segment import Encoding
 
 _RATE = 48_000
 

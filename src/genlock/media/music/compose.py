@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from genlock.errors import BadInput
-from genlock.media import mix, wav
-from genlock.media.mood import MOODS
+from genlock.media.music import mix, wav
+from genlock.media.music.mood import MOODS
+from genlock.media.music.score import Score, arrange
+from genlock.media.music.synth import RATE, Samples
+from genlock.media.music.tune import ComposeMusic, Passage, Tune
 from genlock.media.operation import Progress, operation
-from genlock.media.score import Score, arrange
-from genlock.media.synth import RATE, Samples
-from genlock.media.tune import ComposeMusic, Passage, Tune
 
 _LONGEST = 3600.0
 

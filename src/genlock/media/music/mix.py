@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from genlock.media.mood import Mood
-from genlock.media.score import Note, Score
-from genlock.media.synth import RATE, Samples, Synth
-from genlock.media.timbre import SEND, SENDS
+from genlock.media.music.mood import Mood
+from genlock.media.music.score import Note, Score
+from genlock.media.music.synth import RATE, Samples, Synth
+from genlock.media.music.timbre import SEND, SENDS
 
 _BLOCK = 1 << 19
 _TAIL = 16 * RATE

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from genlock.media.choice import Criteria
-from genlock.media.portrait import Floats, Halves, Portrait
+from genlock.media.pairing.choice import Criteria
+from genlock.media.pairing.portrait import Floats, Halves, Portrait
 
 _RATIO = 0.86  # between distances of best and second best match, on square-rooted descriptors
 _FEWEST = 10  # points that agree by chance in unrelated pictures stay below this

@@ -15,8 +15,8 @@ from av.video.stream import VideoStream
 from PIL import Image, ImageDraw, ImageFont
 
 from genlock.errors import RenderRefused
-from genlock.media.draft import draft
-from genlock.media.mux import only_video, open_file
+from genlock.media.film.draft import draft
+from genlock.media.film.mux import only_video, open_file
 from genlock.media.operation import Progress, operation
 from genlock.media.request import MakeContactSheet, MakePoster, StillImage
 

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from genlock.media import sound
+from genlock.media.music.synth import RATE, Samples
 from genlock.media.operation import Progress, operation
-from genlock.media.soundtrack import Loudness, MeasureLoudness
-from genlock.media.synth import RATE, Samples
+from genlock.media.sound import stream as sound
+from genlock.media.sound.soundtrack import Loudness, MeasureLoudness
 
 SILENCE, NO_PEAK = -70.0, -120.0
 SHORTEST = 0.4  # seconds: one block of the standard's gating

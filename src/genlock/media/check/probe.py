@@ -10,7 +10,7 @@ from pathlib import Path
 import av
 
 from genlock.errors import RenderRefused
-from genlock.media.container import AudioTrack, VideoTrack, inspect
+from genlock.media.check.container import AudioTrack, VideoTrack, inspect
 from genlock.media.operation import Progress, operation
 from genlock.media.request import AudioReport, MediaReport, ProbeMedia, VideoReport
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import Field
 
 from genlock.media.operation import Request, Value
-from genlock.media.soundtrack import CEILING, TARGET
+from genlock.media.sound.soundtrack import CEILING, TARGET
 
 
 class Span(Value):

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from random import Random
 
-from genlock.media.harmony import Chord, Key, closing_chord, progression, voicings
-from genlock.media.melody import Melody
-from genlock.media.mood import Mood
+from genlock.media.music.harmony import Chord, Key, closing_chord, progression, voicings
+from genlock.media.music.melody import Melody
+from genlock.media.music.mood import Mood
 
 STEPS = 16
 _SHAPE = (("intro", 0.13, 1), ("verse", 0.24, 2), ("build", 0.10, 2), ("main", 0.21, 3), ("break", 0.10, 1))

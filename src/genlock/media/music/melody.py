@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from random import Random
 
-from genlock.media.harmony import Chord, Key
+from genlock.media.music.harmony import Chord, Key
 
 _LOWEST, _HIGHEST = 67, 86
 _FORM = (0, 1, 0, 2)  # which motif a bar of four plays: statement, answer, statement, turn

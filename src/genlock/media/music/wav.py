@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from genlock.media.synth import RATE, Samples
+from genlock.media.music.synth import RATE, Samples
 
 _CHANNELS, _BYTES, _IEEE_FLOAT = 2, 4, 3
 

@@ -18,7 +18,7 @@ from av.audio.resampler import AudioResampler
 from av.filter import Graph
 
 from genlock.errors import RenderRefused
-from genlock.media.synth import RATE, Samples
+from genlock.media.music.synth import RATE, Samples
 
 _CHUNK = RATE // 10
 _TICK = Fraction(1, RATE)

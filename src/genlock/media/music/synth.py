@@ -10,8 +10,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from genlock.media.score import Note
-from genlock.media.timbre import BOWED, DRUMS, STRUCK, Bowed, Struck
+from genlock.media.music.score import Note
+from genlock.media.music.timbre import BOWED, DRUMS, STRUCK, Bowed, Struck
 
 Samples = NDArray[np.float32]
 

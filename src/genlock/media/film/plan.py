@@ -17,7 +17,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from genlock.errors import BadInput
-from genlock.media.motion import (
+from genlock.media.film.motion import (
     MOVES,
     Move,
     Picture,

@@ -16,9 +16,9 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from genlock.errors import CheckFailed
-from genlock.media.motion import Move, Picture, Size
+from genlock.media.film.motion import Move, Picture, Size
+from genlock.media.film.plan import FilmPlan, Shot, Transition
 from genlock.media.operation import Value
-from genlock.media.plan import FilmPlan, Shot, Transition
 
 RENDERER = 1  # raised when the same description comes out as other frames
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from genlock.media.mood import MoodName
+from genlock.media.music.mood import MoodName
 from genlock.media.operation import Request, Value
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
-from genlock.media.synth import RATE, Samples
+from genlock.media.music.synth import RATE, Samples
 
 Luma = NDArray[np.uint8]
 

@@ -1,0 +1,1 @@
+"""Whether a film is what was planned and can be published."""

@@ -1,0 +1,1 @@
+"""The film itself: planned in frames, drawn, encoded once, joined."""

@@ -1,0 +1,1 @@
+"""Which two pictures make a clip, and why."""

@@ -1,0 +1,1 @@
+"""Opening any photograph safely."""

@@ -1,0 +1,1 @@
+"""Sound on its way into a film: read, levelled, encoded."""
