@@ -272,6 +272,29 @@ async def test_stopping_gives_back_what_runs_and_costs_nothing(world):
     assert log == ["begun", "ended"]
 
 
+@stage
+async def linger(n: int, *, log: Log = provided()) -> int:
+    log.append(n)
+    await asyncio.sleep(0.1)
+    return n + 1
+
+
+@pipeline
+def walk(n: int) -> int:
+    return linger(linger(n))
+
+
+async def test_a_stopping_executor_lets_what_runs_finish_and_begins_nothing_more(world, until):
+    log = Log()
+    engine = await world.start(walk, tools={Log: log})
+    view = await engine.start("walk", {"n": 1})
+    await until(lambda: log, "the first task")
+    await world.executors[0].stop(timedelta(seconds=5))
+    states = [(task.state, task.attempt) for task in await engine.tasks(view.id)]
+    assert states == [(TaskState.DONE, 1), (TaskState.READY, 0)]
+    assert log == [1]
+
+
 async def test_events_can_be_watched_to_the_end_without_gaps(world):
     engine = await world.start(stairs, tools={Log: Log()})
     view = await engine.start("stairs", {"n": 1})

@@ -6,7 +6,7 @@ import asyncio
 import random
 import shutil
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -64,14 +64,17 @@ class Attempts:
         self._work = work
         self.values = Values(reader, jobs)
 
-    async def run(self, claim: Claim, after: Next = Next()) -> Advance:
-        """Run a claimed task and write what came of it. A claim lost on the way ends quietly."""
+    async def run(self, claim: Claim, after: Callable[[], Next] = Next) -> Advance:
+        """Run a claimed task and write what came of it. A claim lost on the way ends quietly.
+
+        `after` is asked when the task has succeeded: until then the caller may have begun to stop.
+        """
         try:
             return await self._outcome(claim, after)
         except ClaimLost:
             return Advance()
 
-    async def _outcome(self, claim: Claim, after: Next) -> Advance:
+    async def _outcome(self, claim: Claim, after: Callable[[], Next]) -> Advance:
         try:
             job = await self._jobs.get(claim.task.job)
             return await self._advance(job, job.graph.nodes[claim.task.node], claim, after)
@@ -84,7 +87,7 @@ class Attempts:
         except Exception as error:  # noqa: BLE001 - whatever a body raises is an outcome, and is recorded
             return await self._fail(claim, error)
 
-    async def _advance(self, job: Job, node: Node, claim: Claim, after: Next) -> Advance:
+    async def _advance(self, job: Job, node: Node, claim: Claim, after: Callable[[], Next]) -> Advance:
         if node.when is not None and not await self.values.resolve(job, node.when):
             return await self._ledger.skip(claim, "its condition is false")
         arguments = await self.values.arguments(job, node, claim)
@@ -130,19 +133,20 @@ class Attempts:
         claim: Claim,
         output: str,
         hashed: str,
-        after: Next,
+        after: Callable[[], Next],
         *,
         kept: bool = False,
         share: bool = False,
     ) -> Advance:
+        then = after()
         return await self._ledger.succeed(
             claim,
             output,
             input_hash=hashed,
             kept=kept,
             share=share,
-            claim_next=after.limit,
-            resources=after.resources,
+            claim_next=then.limit,
+            resources=then.resources,
         )
 
     async def _spread(self, claim: Claim, items: list[Any] | None) -> Advance:

@@ -152,7 +152,7 @@ class Embedded:
         try:
             row_kind = await self._engine.resources_of(claim.task)
             async with self._resources.hold(row_kind):
-                advance = await self._engine.attempts.run(claim, Next(1, self._fitting(row_kind)))
+                advance = await self._engine.attempts.run(claim, lambda: self._next(row_kind))
             self._follow(advance)
         except asyncio.CancelledError:
             log.info("attempt ended", action="cancelled", task=str(claim.task))
@@ -177,9 +177,11 @@ class Embedded:
             else:
                 return
 
-    def _fitting(self, mine: str) -> frozenset[str]:
-        """Kinds that could start when this task ends and gives back what it holds."""
-        return frozenset(k for k in self._kinds if k == mine or self._fits(k) > 0)
+    def _next(self, mine: str) -> Next:
+        """What could start when a task of this kind gives back what it holds; nothing while stopping."""
+        if self._loop is None:
+            return Next()
+        return Next(1, frozenset(k for k in self._kinds if k == mine or self._fits(k) > 0))
 
     def _follow(self, advance: Advance) -> None:
         self._begin(advance.claimed)
