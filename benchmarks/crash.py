@@ -36,9 +36,9 @@ def main() -> int:
     order += ["--resolution", given.resolution, "--seed", given.seed]
     with tempfile.TemporaryDirectory(prefix="genlock-crash-") as folder:
         ordeal = Ordeal(Path(folder), order, kills=given.kills)
-        peace, starts, length = ordeal.in_peace()
+        peace, pace, length = ordeal.in_peace()
         print(f"undisturbed: {length:.1f} s, {peace.frames} frames, {len(peace.pieces)} segments", file=table)
-        chosen = moments(starts, length, given.kills, Random(given.seed))
+        chosen = moments(pace, length, given.kills, Random(given.seed))
         fire = ordeal.under_fire(chosen, lambda line: print(line, file=table, flush=True))
     figures = count(peace, fire)
     report = {**figures, "order": order_of(given), "undisturbed_seconds": round(length, 2), **surroundings()}

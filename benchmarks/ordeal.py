@@ -20,13 +20,17 @@ Files = dict[str, tuple[int, int]]
 
 @dataclass(frozen=True)
 class Moment:
-    """When to kill: `after` seconds into this task, or after the start of the process if it names none."""
+    """When to kill: `after` seconds into the work that follows so many finished tasks.
 
-    task: str | None
+    None: so many seconds after the start of the process.
+    """
+
+    done: int | None
     after: float
 
     def __str__(self) -> str:
-        return f"{self.after:.2f} s into {self.task or 'the start of the process'}"
+        what = "the start" if self.done is None else f"{self.done} finished tasks"
+        return f"{self.after:.2f} s after {what}"
 
 
 @dataclass(frozen=True)
@@ -118,17 +122,21 @@ class Ordeal:
         self._folder, self._order, self._kills = folder, order, kills
         self._settings: dict[str, Any] = {"bytecode": bytecode, "reclaims": kills + 1}
 
-    def in_peace(self) -> tuple[Outcome, list[tuple[str | None, float]], float]:
-        """The same order undisturbed, in a home of its own: outcome, when each task began, and the length."""
+    def in_peace(self) -> tuple[Outcome, list[tuple[int | None, float]], float]:
+        """The same order undisturbed, in a home of its own: outcome, pace and length.
+
+        The pace says from when on how many tasks were done, in seconds from the start of the process.
+        """
         with Command(self._folder / "peace", **self._settings) as command:
             command("doctor")  # whatever is compiled at the first start of all is compiled now
             film = command.folder / "film.mp4"
             process = command.start(*self._words(film))
             began, code = process.began, process.wait()
             assert code == 0, process.err
-            starts: list[tuple[str | None, float]] = [(None, 0.0)]
-            starts += [(e["task"], _at(e) - began) for e in process.events() if e["kind"] == "task.claimed"]
-            return Outcome.of(command, film), starts, _at(process.events()[-1]) - began
+            events = process.events()
+            pace: list[tuple[int | None, float]] = [(None, 0.0), (0, _at(_claims(events)[0]) - began)]
+            pace += [(n, _at(event) - began) for n, event in enumerate(_done(events), 1)]
+            return Outcome.of(command, film), pace, _at(events[-1]) - began
 
     def under_fire(
         self, moments: Sequence[Moment], told: Callable[[str], None] = lambda _: None
@@ -156,18 +164,18 @@ class Ordeal:
 
 
 def moments(
-    starts: Sequence[tuple[str | None, float]], length: float, kills: int, random: Random
+    pace: Sequence[tuple[int | None, float]], length: float, kills: int, random: Random
 ) -> list[Moment]:
     """Random moments, one in each of `kills` equal parts of the job's real length.
 
-    Each is said relative to what began last before it, so that it is the same place in the job when that
-    runs faster or slower; those before the first task strike while the process starts.
+    They are counted in finished tasks, so that each is the same place in the job when that runs faster or
+    slower; those before the first task strike while the process starts.
     """
     chosen = []
     for part in range(kills):
         at = (part + random.random()) * length / kills
-        task, began = [each for each in starts if each[1] <= at][-1]
-        chosen.append(Moment(task, at - began))
+        done, since = [each for each in pace if each[1] <= at][-1]
+        chosen.append(Moment(done, at - since))
     return chosen
 
 
@@ -189,34 +197,40 @@ def _live_and_die(command: Command, process: Process, moment: Moment | None) -> 
 
 def _await_moment(process: Process, moment: Moment) -> bool:
     """Wait until it is time; False if the process ended by itself before."""
-    if moment.task is None:
-        time.sleep(max(0.0, process.began + moment.after - time.time()))
-        return process.code is None
-    mine = f"{process.pid}-"
-
-    def begun() -> Event | None:
-        """The task was begun by this process; or, when it was done before, any task was."""
-        events = process.events()
-        done = any((e["kind"], e["task"]) == ("task.done", moment.task) for e in events)
-        claims = [e for e in events if e["kind"] == "task.claimed" and e["data"]["holder"].startswith(mine)]
-        return next((e for e in claims if done or e["task"] == moment.task), None)
-
-    if not process.until(begun):
-        return False
-    event = begun()
-    assert event is not None
-    time.sleep(max(0.0, _at(event) + moment.after - time.time()))
+    since, done = process.began, moment.done
+    if done is not None:
+        if not process.until(lambda: _reached(process, done)):
+            return False
+        since = _reached(process, done)
+    time.sleep(max(0.0, since + moment.after - time.time()))
     return process.code is None
+
+
+def _reached(process: Process, done: int) -> float:
+    """When so many tasks were done and this process was at work; 0 if that is still to come."""
+    events = process.events()
+    mine, finished = _claims(events, process.pid), _done(events)
+    if not mine or len(finished) < done:
+        return 0.0
+    return max(_at(mine[0]), _at(finished[done - 1]) if done else 0.0)
+
+
+def _claims(events: Sequence[Event], pid: int | None = None) -> list[Event]:
+    """The claims, of all processes or of one."""
+    claims = [event for event in events if event["kind"] == "task.claimed"]
+    return [event for event in claims if pid is None or event["data"]["holder"].startswith(f"{pid}-")]
+
+
+def _done(events: Sequence[Event]) -> list[Event]:
+    return [event for event in events if event["kind"] == "task.done"]
 
 
 def _recovered_ms(log: Sequence[dict[str, Any]], events: Sequence[Event], pid: int) -> float | None:
     opened = [line["opening_at"] for line in log if line["event"] == "home opened"]
-    claims = [
-        _at(e) for e in events if e["kind"] == "task.claimed" and e["data"]["holder"].startswith(f"{pid}-")
-    ]
+    claims = _claims(events, pid)
     if not opened or not claims:
         return None
-    return 1000 * (min(claims) - datetime.fromisoformat(opened[0]).timestamp())
+    return 1000 * (_at(claims[0]) - datetime.fromisoformat(opened[0]).timestamp())
 
 
 def _segments(home: Path) -> Files:
@@ -238,6 +252,6 @@ def _at(event: Event) -> float:
 
 
 def _told(one: Resumption) -> str:
-    done = sum(e["kind"] == "task.done" for e in one.seen)
+    done = len(_done(one.seen))
     first = "" if one.recovered_ms is None else f", first task after {one.recovered_ms:.0f} ms"
     return f"{done} tasks done{first}"

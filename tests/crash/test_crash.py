@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -25,8 +26,8 @@ def ordeal(tmp_path_factory: pytest.TempPathFactory, bytecode: Path, photo: Any)
     ordeal = Ordeal(
         tmp_path_factory.mktemp("ordeal"), [*photo(*SCENES), *ORDER], kills=KILLS, bytecode=bytecode
     )
-    peace, starts, length = ordeal.in_peace()
-    fire = ordeal.under_fire(moments(starts, length, KILLS, Random(SEED)), print)
+    peace, pace, length = ordeal.in_peace()
+    fire = ordeal.under_fire(moments(pace, length, KILLS, Random(SEED)), print)
     return peace, fire
 
 
@@ -59,6 +60,18 @@ def test_a_resumed_campaign_starts_its_first_task_within_half_a_second(ordeal: A
 def test_no_process_of_a_killed_campaign_is_left(ordeal: Any) -> None:
     _, fire = ordeal
     assert fire.survivors == []
+
+
+def test_what_is_lost_or_done_again_would_be_noticed(ordeal: Any) -> None:
+    """The counting itself: a history with a hole, and one in which a finished task is claimed again."""
+    _, fire = ordeal
+    done = next(event for event in fire.events if event["kind"] == "task.done")
+    holed = replace(fire, events=[event for event in fire.events if event is not done])
+    assert holed.lost == [f"task.done {done['task']} ({done['seq']})"]
+    again = replace(
+        fire, events=[*fire.events, {**done, "kind": "task.claimed"}], rendered_again=["segment x"]
+    )
+    assert again.repeated == [f"task.claimed {done['task']}", "segment x"]
 
 
 @pytest.fixture
