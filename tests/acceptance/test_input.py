@@ -75,9 +75,10 @@ def test_an_order_that_cannot_be_carried_out_is_refused_before_anything_begins(
 
 
 def test_one_photo_makes_no_pair(genlock: Any, photo: Any) -> None:
-    said = complaint(genlock("run", "campaign", *photo("two-dogs"), "-o", "film.mp4", *TINY, code=FAILED))
-    assert "a pair needs two pictures, and 1 was given" in said
+    said = complaint(genlock("run", "campaign", *photo("two-dogs"), "-o", "film.mp4", *TINY, code=REFUSED))
+    assert "needs from two to 10000 photos, and one was given" in said
     assert not (genlock.folder / "film.mp4").exists()
+    assert genlock.answer("jobs", "list") == []
 
 
 def test_pictures_that_are_none_are_all_named_at_once_and_nothing_is_rendered(

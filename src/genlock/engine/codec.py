@@ -105,4 +105,5 @@ def _sentence(what: str, error: ErrorDetails) -> str:
     place = what
     for part in error["loc"]:
         place += f"[{part}]" if isinstance(part, int) else f".{part}"
-    return f"{place}: {error['msg'][:1].lower()}{error['msg'][1:]}"
+    said = error["msg"].removeprefix("Value error, ")  # our own sentence, which needs no such heading
+    return f"{place}: {said[:1].lower()}{said[1:]}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from genlock.media.film.plan import FilmPlan, Picture, Shot
 from genlock.store.artifact import Artifact
@@ -26,6 +26,9 @@ Aspect = Literal["16:9", "9:16", "1:1"]
 Resolution = Literal["1080p", "720p", "540p", "360p", "180p"]
 
 
+MOST_PHOTOS = 10_000
+
+
 class Order(BaseModel):
     """What is common to every order: unknown fields are refused, so a misspelt option is not lost."""
 
@@ -35,7 +38,7 @@ class Order(BaseModel):
 class CampaignOrder(Order):
     """A campaign film from photos: pairs are chosen, each pair is a clip, the clips a film with music."""
 
-    photos: list[AbsolutePath] = Field(min_length=1, max_length=10_000, description="picture files")
+    photos: list[AbsolutePath] = Field(default=[], validate_default=True, description="picture files")
     num_pairs: int = Field(default=10, ge=1, le=500, description="how many pairs, so how many clips")
     clip_duration: float = Field(default=6.0, ge=1, le=60, description="seconds of one clip")
     aspect: Aspect = Field(default="16:9", description="shape of the frame")
@@ -50,6 +53,15 @@ class CampaignOrder(Order):
     with_audio: bool = Field(default=True, description="compose music for the film")
     seed: int = Field(default=1, ge=0, lt=2**31, description="the same seed makes the same film")
     output: AbsolutePath | None = Field(default=None, description="where a copy of the film is written")
+
+    @field_validator("photos")
+    @classmethod
+    def _enough(cls, photos: list[str]) -> list[str]:
+        if not 2 <= len(photos) <= MOST_PHOTOS:
+            given = {0: "none was", 1: "one was"}.get(len(photos), f"{len(photos)} were")
+            msg = f"a campaign film needs from two to {MOST_PHOTOS} photos, and {given} given"
+            raise ValueError(msg)
+        return photos
 
     @model_validator(mode="before")
     @classmethod
