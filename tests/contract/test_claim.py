@@ -130,3 +130,37 @@ async def test_a_reclaimed_task_of_a_paused_job_waits(bench):
     assert await bench.state("a") == "ready"
     assert not await bench.can_claim("a")
     assert bench.keys(await bench.ledger.resume("job-1")) == ["a"]
+
+
+async def test_what_waits_to_be_claimed_says_what_it_asks_for(bench):
+    await bench.start(
+        NodeSpec("a", resources="cpu=1"),
+        NodeSpec("b", resources="cpu=1"),
+        "c",
+        NodeSpec("d", resources="gpu=1"),
+    )
+    assert await bench.reader.kinds() == ["", "cpu=1", "gpu=1"]
+    assert (await bench.claim("a")).resources == "cpu=1"
+    assert (await bench.claim("d")).resources == "gpu=1"
+    assert await bench.reader.kinds() == ["", "cpu=1"]
+    await bench.ledger.pause("job-1")
+    assert await bench.reader.kinds() == []
+
+
+async def test_the_epoch_of_a_claim_changes_when_what_is_upstream_may_have_changed(bench):
+    await bench.start("up", "m*", edges="up>m")
+    await bench.do("up")
+    assert (await bench.claim("m")).epoch == 1
+    await bench.ledger.retire("ann")
+    await bench.spread("m", "0", "1", "2")
+    await bench.do("m/0")
+    assert (await bench.claim("m/1")).epoch == 1
+    await bench.ledger.redo("job-1", ["m/0"])
+    claim = await bench.claim("m/0")
+    assert (claim.revision, claim.epoch) == (2, 1)
+    await bench.ledger.redo("job-1", ["up"])
+    await bench.do("up")
+    await bench.spread("m", "0", "1", "2")
+    claims = [await bench.claim(f"m/{n}") for n in range(3)]
+    assert [claim.revision for claim in claims] == [3, 2, 1]
+    assert [claim.epoch for claim in claims] == [2, 2, 2]

@@ -49,7 +49,7 @@ def take(batch: Batch, task: TaskDraft, holder: str) -> Claim:
     batch.log(job, "task.claimed", task.key, attempt=task.attempt, holder=holder)
     if job.state != RUNNING_JOB:
         settle(batch, job, Change())
-    return task.claim()
+    return task.claim(batch.parent(task).revision if task.idx >= 0 else task.revision)
 
 
 def grant(batch: Batch, wishes: Sequence[Wish]) -> list[list[Claim]]:

@@ -113,7 +113,7 @@ class TaskDraft:
     def clear_error(self) -> None:
         self.error_kind = self.error_message = self.error_trace = None
 
-    def claim(self) -> Claim:
+    def claim(self, epoch: int) -> Claim:
         assert self.token is not None
         assert self.holder is not None
         kept = None if self.kept_hash is None else Kept(self.kept_hash, self.kept_output or "null")
@@ -128,6 +128,8 @@ class TaskDraft:
             self.item,
             kept,
             self.written,
+            self.resources,
+            epoch,
         )
 
 

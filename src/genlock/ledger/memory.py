@@ -116,20 +116,7 @@ class MemoryLedger(MemoryReader):
         task.due_at, task.attempt, task.started_at = None, task.attempt + 1, book.clock.now()
         task.progress = task.progress_note = None
         book.log(job, "task.claimed", task, attempt=task.attempt, holder=holder)
-        change.claimed.append(
-            Claim(
-                task=task.ref,
-                token=task.token,
-                holder=holder,
-                attempt=task.attempt,
-                tries=task.tries,
-                reclaims=task.reclaims,
-                revision=task.revision,
-                item=task.item,
-                kept=task.kept,
-                children=task.written,
-            )
-        )
+        change.claimed.append(task.claim(epoch=job.nodes[task.ref.node].revision))
         book.settle(job, change)
 
     async def extend(self, claim: Claim, *, progress: float | None = None, note: str | None = None) -> None:

@@ -70,6 +70,23 @@ class Task:
         """A map's own row stands for nothing once there are children."""
         return self.is_map and bool(job.maps[self.ref.node])
 
+    def claim(self, epoch: int) -> Claim:
+        """The claim that its holder has on it."""
+        return Claim(
+            self.ref,
+            self.token or "",
+            self.holder or "",
+            self.attempt,
+            self.tries,
+            self.reclaims,
+            self.revision,
+            self.item,
+            self.kept,
+            self.written,
+            self.spec.resources,
+            epoch,
+        )
+
 
 @dataclass
 class Job:

@@ -106,6 +106,11 @@ class MemoryReader:
             for task in job.tasks()
         )
 
+    async def kinds(self) -> Sequence[str]:
+        jobs = (job for job in self._book.jobs.values() if job.state.claimable)
+        ready = (task for job in jobs for task in job.tasks() if task.state is TaskState.READY)
+        return sorted({task.spec.resources for task in ready})
+
     async def next_due(self) -> datetime | None:
         now, due = self._book.clock.now(), []
         for job in self._book.jobs.values():

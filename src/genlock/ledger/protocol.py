@@ -267,6 +267,10 @@ class LedgerReader(Protocol):
         """How many tasks could be claimed this instant."""
         ...
 
+    async def kinds(self) -> Sequence[str]:
+        """The `resources` that tasks waiting to be claimed ask for, each text once."""
+        ...
+
     async def next_due(self) -> datetime | None:
         """When a task that is not due yet, a parked task or a deadline comes due next."""
         ...

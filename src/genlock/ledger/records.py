@@ -137,7 +137,9 @@ class Claim:
     `attempt` counts claims of this revision from 1; `tries` counts failures so far, which alone
     use up Retry.attempts; `revision` is 1 and one more for each redo; `item` is the JSON of a mapped
     child's own item; `kept` is there after a redo; `children` counts the rows that an interrupted
-    spread has written already.
+    spread has written already; `resources` is what the task asks of its process, as in its `NodeSpec`;
+    `epoch` is the revision of the node (of the map, for a child): what is upstream of tasks of one
+    node does not change while its epoch stays, for a redo there blocks the node under a new revision.
     """
 
     task: TaskRef
@@ -150,6 +152,8 @@ class Claim:
     item: str | None = None
     kept: Kept | None = None
     children: int = 0
+    resources: str = ""
+    epoch: int = 1
 
 
 @dataclass(frozen=True, slots=True)

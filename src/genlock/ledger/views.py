@@ -224,6 +224,9 @@ class SqlReader:
         rows = await self._rows(select(func.count()).where(schema.IS_READY, _task.due_at <= now))
         return int(rows[0][0])
 
+    async def kinds(self) -> Sequence[str]:
+        return await self._read(lambda connection: sorted({lane[1] for lane in _lanes(connection)}))
+
     async def next_due(self) -> datetime | None:
         now = to_micros(self._clock.now())
 
