@@ -8,7 +8,7 @@ from pathlib import Path
 from genlock.engine.declare import pipeline, provided, stage
 from genlock.engine.task import Task
 from genlock.errors import BadPicture, CheckFailed
-from genlock.media.check.report import CheckFilm
+from genlock.media.check.planned import planned
 from genlock.media.film.plan import FilmPlan, plan_shots, retake
 from genlock.media.film.segment import body, segments
 from genlock.media.music.mood import MOODS
@@ -168,12 +168,12 @@ async def combine_clips(
     bodies = iter(clips)
     sources = {artifact.sha256: artifact for clip in clips for artifact in _sources(clip.brief)}
     pieces = []
-    planned = segments(plan)
-    for number, segment in enumerate(planned):
+    wanted = segments(plan)
+    for number, segment in enumerate(wanted):
         if segment.kind == "body":
             artifact = next(bodies).artifact
         else:
-            share = (0.8 * number / len(planned), 0.8 * (number + 1) / len(planned))
+            share = (0.8 * number / len(wanted), 0.8 * (number + 1) / len(wanted))
             artifact = await studio.segment(
                 segment, [sources[name] for name in segment.sources], task, share=share
             )
@@ -201,17 +201,17 @@ async def merge_audio(
 
 @stage(name="film_check", resources={"cpu": 1})
 async def check_film(
-    film: Print, plan: FilmPlan, with_audio: bool, *, studio: Studio = provided(), task: Task = provided()
+    film: Print,
+    plan: FilmPlan,
+    clips: list[Clip],
+    with_audio: bool,
+    *,
+    studio: Studio = provided(),
+    task: Task = provided(),
 ) -> Checked:
     """Decode the film and hold it against the plan and the delivery rules. `CheckFailed` has the numbers."""
-    request = CheckFilm(
-        path=await studio.store.path(film.artifact),
-        width=plan.width,
-        height=plan.height,
-        frames=plan.total_frames,
-        fps=plan.fps,
-        has_audio=with_audio,
-    )
+    made = plan.model_copy(update={"shots": [clip.brief.shot for clip in clips]})
+    request = planned(await studio.store.path(film.artifact), made, has_audio=with_audio)
     report = await studio.run("check_film", request, task)
     if not report.passed:
         raise CheckFailed(report.sentence())
@@ -260,5 +260,5 @@ def campaign(order: CampaignOrder) -> Film:
     music = compose_music.when(order.with_audio)(board.plan, order.seed)
     cut = combine_clips(board, clips)
     film = merge_audio(cut, music)
-    checked = check_film(film, board.plan, order.with_audio)
+    checked = check_film(film, board.plan, clips, order.with_audio)
     return store_film(checked, board, order.output)

@@ -1,6 +1,7 @@
 """The film check: is this file what was planned, and fit to be published? Numbers, never a guess.
 
-Stillness is judged on frames averaged down to 120 pixels: a run of frames that hardly differ from its first.
+Stillness is judged on frames averaged down to 40 blocks: a run of frames in which nothing moved since its
+first.
 """
 
 from __future__ import annotations

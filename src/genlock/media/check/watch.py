@@ -12,17 +12,15 @@ import numpy as np
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
+from genlock.media.check.planned import unmoved
 from genlock.media.music.synth import RATE, Samples
+from genlock.media.photo.tone import STRONG, blocks, contrasts_of
 
 Luma = NDArray[np.uint8]
+Blocks = NDArray[np.float32]
 
-_SMALL = 120  # pixels of the longer side in which frames are compared: coding noise averages out
 _BLACK = 30  # luma in video range, where 16 is black
 _BLACK_SHARE = 0.98
-# Levels of luma, for the pixel that 99 of 100 change less than. Within a second a slow move (a zoom of 2 % in
-# six seconds) changes it by 4 and more, coding noise on a frozen picture by 2 at most, at crf 28.
-_STILL = 2.0
-_STILL_SHARE = 99.0
 _QUIET = 10 ** (-55 / 20)
 _WINDOW = RATE // 50
 
@@ -48,15 +46,15 @@ def watch(path: Path) -> Iterator[Watched]:
     record, reference = Watched(), None
     try:
         for frame in _decoded(path):
-            luma, index = _small(frame), record.frames
+            small, index = blocks(_luma(frame)), record.frames
             record.frames += 1
             record.damaged += frame.is_corrupt
-            if np.mean(luma < _BLACK) >= _BLACK_SHARE:
+            if np.mean(small < _BLACK) >= _BLACK_SHARE:
                 _extend(record.black, index, index)
-            if reference is not None and _same(reference[1], luma):
-                _extend(record.still, index, reference[0])
+            if reference is not None and reference.like(small):
+                _extend(record.still, index, reference.index)
             else:
-                reference = (index, luma)
+                reference = _Reference(index, small)
             yield record
     except av.FFmpegError as error:
         record.error = str(error)
@@ -114,23 +112,27 @@ def _decoded(path: Path) -> Iterator[VideoFrame]:
         yield from container.decode(stream)
 
 
-def _small(frame: VideoFrame) -> Luma:
-    """The frame's luma, averaged down: coding noise goes, what moves stays."""
+def _luma(frame: VideoFrame) -> Luma:
     if frame.format.name != "yuv420p":
         frame = frame.reformat(format="gray")
     plane = frame.planes[0]
-    full = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]
-    scale = max(1, round(max(plane.width, plane.height) / _SMALL))
-    width, height = max(1, plane.width // scale), max(1, plane.height // scale)
-    # Whole blocks only: OpenCV averages them seven times as fast as broken ones.
-    whole = full[: height * scale, : width * scale]
-    return np.asarray(cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    lines: Luma = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)
+    return lines[:, : plane.width]
 
 
-def _same(one: Luma, other: Luma) -> bool:
-    if one.shape != other.shape:
-        return False
-    return bool(np.percentile(cv2.absdiff(one, other), _STILL_SHARE) <= _STILL)
+class _Reference:
+    """The frame that a run of still ones began with."""
+
+    def __init__(self, index: int, small: Blocks) -> None:
+        self.index = index
+        self._small = small
+        self._unmoved = unmoved(max(contrasts_of(small)))
+
+    def like(self, small: Blocks) -> bool:
+        """Whether nothing has moved since."""
+        if small.shape != self._small.shape:
+            return False
+        return float(np.percentile(cv2.absdiff(self._small, small), STRONG)) <= self._unmoved
 
 
 def _extend(runs: list[Run], index: int, first: int) -> None:

@@ -29,13 +29,29 @@ _PUSH_RANGE = (0.02, 0.35)
 _ROOM = (0.12, 0.35)
 
 
+class Tone(Value):
+    """The least that a frame has to show of a picture, in levels of 0..255.
+
+    `across` and `down`: how far neighbouring fortieths of the frame differ, where they do most. All but
+    one in fifty pixels are darker than `light`.
+    """
+
+    across: float = Field(ge=0)
+    down: float = Field(ge=0)
+    light: float = Field(ge=0)
+
+
 class Picture(Value):
-    """A picture in the store: upright size in pixels, and the point that should stay in view."""
+    """A picture in the store: upright size in pixels, and the point that should stay in view.
+
+    `tone` None: not known, taken as rich in detail.
+    """
 
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
     width: int = Field(ge=1)
     height: int = Field(ge=1)
     focus: tuple[Share, Share] = (0.5, 0.5)
+    tone: Tone | None = None
 
 
 class View(Value):

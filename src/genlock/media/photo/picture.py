@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from genlock.errors import BadPicture
@@ -25,6 +26,7 @@ from genlock.media.film.motion import Picture
 from genlock.media.operation import Progress, operation
 from genlock.media.photo.focus import find_focus
 from genlock.media.photo.srgb import as_srgb, describe, has_transparency, plain
+from genlock.media.photo.tone import find_tone
 from genlock.media.request import ImportedPicture, ImportPicture, LookAtPicture, PictureReport
 
 # The file endings each format is commonly kept under; formats not listed here are not read.
@@ -65,7 +67,9 @@ _DECODING = (
     zlib.error,
 )
 _ORIENTATION = 0x0112
-_SMALLEST = 16
+_SMALLEST = 64  # an icon or a tracking pixel, never meant for a film
+_SOFT = 480
+_PLAIN = 1.5
 _QUALITY = 95
 
 # Our own limit on pixels is checked before anything is decoded, and can be set.
@@ -133,13 +137,27 @@ def import_picture(request: ImportPicture, progress: Progress) -> ImportedPictur
     with draft(request.to) as path:
         image.save(path, "JPEG", quality=_QUALITY, subsampling=0)
         sha256 = _sha256(path)
+    picture = _seen(np.asarray(image), sha256)
+    opened.notes += _reservations(picture)
     return ImportedPicture(
-        report=report.model_copy(update={"notes": tuple(opened.notes)}),
-        path=request.to,
-        picture=Picture(
-            sha256=sha256, width=image.width, height=image.height, focus=find_focus(np.asarray(image))
-        ),
+        report=report.model_copy(update={"notes": tuple(opened.notes)}), path=request.to, picture=picture
     )
+
+
+def _seen(image: NDArray[np.uint8], sha256: str) -> Picture:
+    """The picture with what plans need to know of it."""
+    height, width = image.shape[:2]
+    picture = Picture(sha256=sha256, width=width, height=height, focus=find_focus(image))
+    return picture.model_copy(update={"tone": find_tone(image, picture)})
+
+
+def _reservations(picture: Picture) -> Iterator[str]:
+    """What a film made of this picture will suffer from."""
+    if min(picture.width, picture.height) < _SOFT:
+        yield f"it has only {picture.width}x{picture.height} pixels and will look soft"
+    tone = picture.tone
+    if tone is not None and max(tone.across, tone.down) < _PLAIN:
+        yield "there is hardly anything to see in it: its clip will look still"
 
 
 def working_size(size: tuple[int, int], short: int, long: int) -> tuple[int, int]:
@@ -180,7 +198,10 @@ def _refuse(opened: _Opened, pixels: int) -> None:
             f"at most {pixels / 1e6:.0f} million are decoded. Scale it down first"
         )
     if min(width, height) < _SMALLEST:
-        raise BadPicture(f"{name} has only {width}x{height} pixels")
+        raise BadPicture(
+            f"{name} has only {width}x{height} pixels; a picture for a film needs {_SMALLEST} at least on "
+            "its shorter side"
+        )
     try:
         frames = getattr(image, "n_frames", 1)
     except _DECODING as error:
