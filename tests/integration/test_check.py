@@ -14,10 +14,12 @@ import cv2
 import numpy as np
 import pytest
 
+from genlock.errors import RenderRefused
 from genlock.media.check.container import boxes
 from genlock.media.check.film import check
 from genlock.media.check.report import CheckFilm, CheckReport, Span
 from genlock.media.music import wav
+from genlock.media.sound import stream as sound
 
 PHOTO = Path(__file__).resolve().parents[2] / "examples" / "photos" / "forest-stream.jpg"
 SIZE, FPS, FRAMES, RATE = (320, 180), 30, 150, 48_000
@@ -254,10 +256,22 @@ def test_sound_alone_is_no_film(tmp_path: Path) -> None:
     assert {"faststart", "tracks"} <= faults(examine(path))
 
 
-def test_a_playlist_opens_no_other_file(good: Path, tmp_path: Path) -> None:
+PLAYLISTS = {
+    "concat": "ffconcat version 1.0\nfile '{film}'\n",
+    "hls": "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:5,\n{film}\n#EXT-X-ENDLIST\n",
+    "dash": '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static"><Period>'
+    "<AdaptationSet><Representation><BaseURL>{film}</BaseURL></Representation></AdaptationSet></Period></MPD>",
+}
+
+
+@pytest.mark.parametrize("kind", PLAYLISTS)
+def test_a_playlist_opens_no_other_file(good: Path, tmp_path: Path, kind: str) -> None:
+    shutil.copy(good, tmp_path / "other.mp4")
     playlist = tmp_path / "film.mp4"
-    playlist.write_text(f"ffconcat version 1.0\nfile '{good}'\n")
+    playlist.write_text(PLAYLISTS[kind].format(film="other.mp4"))
     assert faults(examine(playlist)) == {"file"}
+    with pytest.raises(RenderRefused, match=r"film\.mp4 cannot be decoded as sound"):
+        list(sound.read(playlist))
 
 
 def test_boxes_stop_at_the_end_of_a_cut_file(tmp_path: Path) -> None:

@@ -9,10 +9,11 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import av
 from av.audio.stream import AudioStream
 from av.packet import Packet
 from av.video.stream import VideoStream
+
+from genlock.media.foreign import open_foreign
 
 _IDR = 5
 _SILENT_PACKET = 64  # bytes: an AAC packet of digital silence is far smaller than one with sound
@@ -59,8 +60,12 @@ class AudioTrack:
 
 @dataclass(slots=True)
 class Container:
-    """A film file, read once from end to end. More tracks than one of a kind are counted."""
+    """A film file, read once from end to end. More tracks than one of a kind are counted.
 
+    `form` is the name of the format it was read as.
+    """
+
+    form: str
     boxes: list[str]
     video: VideoTrack | None
     audio: AudioTrack | None
@@ -69,7 +74,7 @@ class Container:
 
 def inspect(path: Path) -> Container:
     """Read headers and packets; raises `av.FFmpegError` if libav cannot open or read the file."""
-    with av.open(str(path), options={"protocol_whitelist": "file"}) as opened:
+    with open_foreign(path) as opened:
         video = opened.streams.video[0] if opened.streams.video else None
         audio = opened.streams.audio[0] if opened.streams.audio else None
         wanted = [stream for stream in (video, audio) if stream is not None]
@@ -78,6 +83,7 @@ def inspect(path: Path) -> Container:
             if packet.pts is not None and packet.size:
                 packets[packet.stream.index].append(_seen(packet))
         return Container(
+            form=opened.format.name,
             boxes=[name for name, _ in boxes(path)],
             video=_video(video, packets[video.index]) if video else None,
             audio=_audio(audio, packets[audio.index]) if audio else None,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
-from pathlib import Path
 
 import av
 
@@ -14,8 +13,6 @@ from genlock.media.check.container import AudioTrack, VideoTrack, inspect
 from genlock.media.operation import Progress, operation
 from genlock.media.request import AudioReport, MediaReport, ProbeMedia, VideoReport
 
-# Formats that hold all they play. Playlists and the like, which name other files, are not read.
-_FORMATS = "mov,matroska,avi,mpegts,wav,mp3,flac,ogg,aac,h264"
 _TICK = Fraction(1, 1000)
 
 
@@ -23,18 +20,21 @@ _TICK = Fraction(1, 1000)
 def probe(request: ProbeMedia, progress: Progress) -> MediaReport:
     """Count and measure a file's first video and audio track."""
     path = request.path
-    form = _format(path)
+    if not path.is_file():
+        raise RenderRefused(f"{path.name}: there is no such file")
     progress(0.1, f"reading {path.name}")
     try:
         found = inspect(path)
     except av.FFmpegError as error:
-        raise RenderRefused(f"{path.name} is damaged: {error.strerror}") from error
+        raise RenderRefused(
+            f"{path.name} is no film or sound file that is read here, or is damaged: {error.strerror}"
+        ) from error
     video = _video(found.video) if found.video else None
     audio = _audio(found.audio) if found.audio else None
     return MediaReport(
         path=path,
         bytes=path.stat().st_size,
-        format=form,
+        format=found.form,
         seconds=max(track.start + track.seconds for track in (video, audio) if track)
         if video or audio
         else 0.0,
@@ -43,20 +43,6 @@ def probe(request: ProbeMedia, progress: Progress) -> MediaReport:
         video=video,
         audio=audio,
     )
-
-
-def _format(path: Path) -> str:
-    """The container's name, by content; refuses formats that make a reader open other files."""
-    if not path.is_file():
-        raise RenderRefused(f"{path.name}: there is no such file")
-    options = {"protocol_whitelist": "file", "format_whitelist": _FORMATS}
-    try:
-        with av.open(f"file:{path.resolve()}", options=options) as opened:
-            return opened.format.name
-    except av.FFmpegError as error:
-        raise RenderRefused(
-            f"{path.name} is no film or sound file that is read here: {error.strerror}"
-        ) from error
 
 
 def _video(track: VideoTrack) -> VideoReport:

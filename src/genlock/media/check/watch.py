@@ -13,6 +13,7 @@ from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from genlock.media.check.planned import unmoved
+from genlock.media.foreign import open_foreign
 from genlock.media.music.synth import RATE, Samples
 from genlock.media.photo.tone import STRONG, blocks, contrasts_of
 
@@ -106,7 +107,7 @@ def _length(run: tuple[float, float]) -> float:
 
 
 def _decoded(path: Path) -> Iterator[VideoFrame]:
-    with av.open(str(path), options={"protocol_whitelist": "file"}) as container:
+    with open_foreign(path) as container:
         stream = container.streams.video[0]
         stream.thread_type = "AUTO"
         yield from container.decode(stream)

@@ -18,6 +18,7 @@ from av.audio.resampler import AudioResampler
 from av.filter import Graph
 
 from genlock.errors import RenderRefused
+from genlock.media.foreign import open_foreign
 from genlock.media.music.synth import RATE, Samples
 
 _CHUNK = RATE // 10
@@ -30,7 +31,7 @@ _AAC = {"aac_coder": "fast", "aac_pns": "0", "aac_is": "0"}
 def read(path: Path) -> Iterator[Samples]:
     """The first audio track of a local file, block by block; `RenderRefused` if there is none to decode."""
     try:
-        with av.open(str(path), options={"protocol_whitelist": "file"}) as container:
+        with open_foreign(path) as container:
             if not container.streams.audio:
                 raise RenderRefused(f"{path.name} has no audio track")
             resampler = AudioResampler(format="fltp", layout="stereo", rate=RATE)
