@@ -54,7 +54,7 @@ class ImportPicture(Request[ImportedPicture]):
     """`import_picture`: write a working copy to `to`. Raises `BadPicture`.
 
     It is scaled down until its sides are within `short` and `long` pixels: enough for a 1080p frame of
-    any shape with room to zoom, and quick to decode.
+    any shape with room to zoom, even from a panorama, and quick to decode.
     """
 
     path: Path
@@ -62,7 +62,7 @@ class ImportPicture(Request[ImportedPicture]):
     name: str | None = None
     pixels: int = 100_000_000
     short: int = 2160
-    long: int = 7680
+    long: int = 12_288
 
 
 class RenderedSegment(Value):
