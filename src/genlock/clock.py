@@ -15,6 +15,12 @@ class Clock(Protocol):
         """The time of day, aware, in UTC; may jump when the machine's clock is set."""
         ...
 
+    def adjust(self, at: datetime) -> datetime:
+        """What this clock shows when another machine's, which is right, shows `at`: that, unless this clock
+        is set apart from the time of day on purpose, in a test.
+        """
+        ...
+
     def monotonic(self) -> float:
         """Seconds that never go backwards, for measuring how long something took."""
         ...
@@ -29,6 +35,9 @@ class SystemClock:
 
     def now(self) -> datetime:
         return datetime.now(UTC)
+
+    def adjust(self, at: datetime) -> datetime:
+        return at
 
     def monotonic(self) -> float:
         return time.monotonic()

@@ -36,6 +36,9 @@ class TurnedClock:
     def now(self) -> datetime:
         return self._now
 
+    def adjust(self, at: datetime) -> datetime:
+        return self._now
+
     def monotonic(self) -> float:
         return self._now.timestamp()
 
@@ -152,37 +155,49 @@ def clock() -> TurnedClock:
     return TurnedClock()
 
 
-DATABASES = ["sqlite"]  # a database joins here and in `_open`
+DATABASES = ["sqlite", "postgres"]  # a database joins here and in `place`
 
 
-@pytest.fixture(params=["memory", *DATABASES])
-async def bench(request: pytest.FixtureRequest, clock: TurnedClock, tmp_path: Path) -> AsyncIterator[Bench]:
-    """A bench for each kind of ledger."""
-    async for bench in _lend(request.param, clock, tmp_path):
-        yield bench
+def _place(request: pytest.FixtureRequest, kind: str) -> str | Path:
+    """Where a database of this kind is opened."""
+    if kind == "sqlite":
+        return Path(request.getfixturevalue("tmp_path"), "ledger.db")
+    return str(request.getfixturevalue("postgres_url"))
 
 
 @pytest.fixture(params=DATABASES)
-async def database(
-    request: pytest.FixtureRequest, clock: TurnedClock, tmp_path: Path
-) -> AsyncIterator[Bench]:
-    """A bench for each kind of ledger that is a database."""
-    async for bench in _lend(request.param, clock, tmp_path):
+def place(request: pytest.FixtureRequest) -> str | Path:
+    """A path or URL for each kind of database, with nobody's jobs in it."""
+    return _place(request, request.param)
+
+
+@pytest.fixture(params=["memory", *DATABASES])
+async def bench(request: pytest.FixtureRequest, clock: TurnedClock) -> AsyncIterator[Bench]:
+    """A bench for each kind of ledger."""
+    if request.param == "memory":
+        memory = MemoryLedger(clock)
+        bench = Bench(memory, memory, clock)
+        yield bench
+        await bench.check()
+        return
+    async for bench in _lend(_place(request, request.param), clock):
         yield bench
 
 
-async def _lend(kind: str, clock: TurnedClock, tmp_path: Path) -> AsyncIterator[Bench]:
-    bench = await _open(kind, clock, tmp_path)
-    yield bench
-    await bench.check()
-    await bench.ledger.close()
+@pytest.fixture
+async def database(place: str | Path, clock: TurnedClock) -> AsyncIterator[Bench]:
+    """A bench for each kind of ledger that is a database."""
+    async for bench in _lend(place, clock):
+        yield bench
 
 
-async def _open(kind: str, clock: TurnedClock, tmp_path: Path) -> Bench:
-    if kind == "memory":
-        memory = MemoryLedger(clock)
-        return Bench(memory, memory, clock)
+async def _lend(place: str | Path, clock: TurnedClock) -> AsyncIterator[Bench]:
     from genlock.ledger.sql import SqlLedger
 
-    ledger = await SqlLedger.open(tmp_path / "ledger.db", clock)
-    return Bench(ledger, ledger.reader, clock)
+    ledger = await SqlLedger.open(place, clock)
+    bench = Bench(ledger, ledger.reader, clock)
+    try:
+        yield bench
+        await bench.check()
+    finally:
+        await ledger.close()

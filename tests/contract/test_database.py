@@ -232,7 +232,7 @@ async def test_no_verb_scans_a_table(ledger):
     _trace(ledger, None)
     looking = [sql for sql in asked if sql.startswith(("SELECT", "UPDATE", "DELETE", "WITH"))]
     plans = []
-    with ledger._writer._engine.connect() as connection:
+    with ledger._writer._transactions._engine.connect() as connection:
         for sql in looking:
             rows = connection.connection.cursor().execute(f"EXPLAIN QUERY PLAN {sql}").fetchall()
             plans += [(row[3], sql) for row in rows]
@@ -246,7 +246,7 @@ async def test_no_verb_scans_a_table(ledger):
 
 def _trace(ledger: SqlLedger, hear: Callable[[str], None] | None) -> None:
     """Hear every statement of the writer with its values."""
-    with ledger._writer._engine.connect() as connection:
+    with ledger._writer._transactions._engine.connect() as connection:
         connection.connection.driver_connection.set_trace_callback(hear)
 
 

@@ -9,7 +9,11 @@ from __future__ import annotations
 
 import json
 
-from genlock.ledger.batch import Batch, Change, weight
+from sqlalchemy import bindparam, select, text
+
+from genlock.ledger import schema
+from genlock.ledger.batch import Batch, Change
+from genlock.ledger.count import weight
 from genlock.ledger.draft import BLOCKED, DONE, FAILED, READY, SKIPPED, SPREAD, JobDraft, TaskDraft
 from genlock.ledger.moment import from_micros
 from genlock.ledger.records import Failure, JobState, TaskRef
@@ -158,6 +162,8 @@ def restate(batch: Batch, job: JobDraft) -> None:
 
 def _tell_waiting(batch: Batch, job: JobDraft, change: Change) -> None:
     """A nested job that waits parks its task in the eyes of the job around it."""
+    if job.parent and not batch.holds(job.parent.job) and _knows(batch, job):
+        return
     owner = owning(batch, job)
     if owner is None or owner.state != SPREAD:
         return
@@ -168,6 +174,23 @@ def _tell_waiting(batch: Batch, job: JobDraft, change: Change) -> None:
         parent = batch.job(owner.job)
         shift(parent, before, weigh(owner))
         settle(batch, parent, change)
+
+
+def _knows(batch: Batch, job: JobDraft) -> bool:
+    """Whether the task around a job is in step with it already, seen without locking its job.
+
+    Only verbs of the nested job change that, and none else while this one is at work; so the job around
+    it, which all its nested jobs share, is locked when there is something to tell.
+    """
+    task = schema.task.c
+    statement = batch.statements.named(
+        "asleep",
+        lambda: select(task.asleep).where(
+            task.job == bindparam("job_id"), task.key == bindparam("key_is"), task.state == text("'spread'")
+        ),
+    )
+    rows = statement.rows(batch.connection, job_id=job.parent_job, key_is=job.parent_key)
+    return not rows or rows[0][0] == int(job.state == WAITING_JOB)
 
 
 def close(batch: Batch, job: JobDraft, state: str, change: Change, **data: object) -> None:

@@ -1,5 +1,11 @@
 """One transaction of the writer: drafts of the rows it touches, and the events it adds.
 
+A job's row is the lock of the job: of its state, its tasks and the numbers of its events. On SQLite the
+transaction has locked everything. Where others write too, a batch waits only at its beginning, for all
+jobs it is known to need, in the order of their ids; any other job it must get without waiting, or it
+starts anew with that one among the known (`JobsBusy`). Nobody waits while holding what comes
+later in the order, so batches cannot wait for each other in a ring.
+
 Verbs look at drafts and change drafts. They refuse before they change anything, so a refusal costs
 its neighbours nothing; any other error ends the whole batch. Statements that change rows by the
 thousand go round the drafts: `sweep` writes what is pending first and reads the drafts anew after.
@@ -7,45 +13,29 @@ thousand go round the drafts: `sweep` writes what is pending first and reads the
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
-from json.encoder import encode_basestring
-from math import isfinite
 from operator import attrgetter, ne
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, delete, select
 from sqlalchemy.sql.expression import Executable
 
 from genlock.errors import LedgerError, NotFound
 from genlock.ledger import schema
-from genlock.ledger.draft import JOB_FIELDS, READY, TASK_FIELDS, Graph, JobDraft, TaskDraft
+from genlock.ledger.database import is_locked
+from genlock.ledger.draft import JOB_FIELDS, TASK_FIELDS, Graph, JobDraft, TaskDraft
+from genlock.ledger.encoding import encode
 from genlock.ledger.records import Advance, Claim, TaskRef
-from genlock.ledger.statement import Statements
+from genlock.ledger.statement import Statements, Wait
 
-_encode_any = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _task_values = attrgetter(*TASK_FIELDS)
 _job_values = attrgetter(*JOB_FIELDS)
 _T = TypeVar("_T")
 _PAGE = 256
 _EVENT_FIELDS = ("job", "seq", "at", "kind", "task", "data")
-
-
-def _encode(data: Mapping[str, Any]) -> str:
-    """A flat object as JSON: events are small and many, and the general encoder takes its time to start."""
-    return "{" + ",".join([f'"{name}":{_encode_value(value)}' for name, value in data.items()]) + "}"
-
-
-def _encode_value(value: Any) -> str:
-    kind = type(value)
-    if kind is str:
-        return encode_basestring(value)
-    if kind is int or (kind is float and isfinite(value)):
-        return repr(value)
-    return "null" if value is None else _encode_any(value)
 
 
 @dataclass
@@ -60,13 +50,22 @@ class Change:
         return Advance(tuple(self.ready), tuple(self.claimed), tuple(self.finished))
 
 
+class JobsBusy(Exception):
+    """Another process is at work on these jobs: roll back, and begin by waiting for them."""
+
+    def __init__(self, jobs: Collection[str]) -> None:
+        super().__init__(f"busy: {', '.join(sorted(jobs))}")
+        self.jobs = frozenset(jobs)
+
+
 class Batch:
     """The rows that verbs of one transaction have met. `now` is one moment for all of them."""
 
-    def __init__(self, connection: Connection, statements: Statements, now: int) -> None:
+    now: int
+
+    def __init__(self, connection: Connection, statements: Statements) -> None:
         self.connection = connection
         self.statements = statements
-        self.now = now
         self._jobs: dict[str, JobDraft] = {}
         self._tasks: dict[tuple[str, str], TaskDraft] = {}
         self._absent: set[tuple[str, str]] = set()
@@ -112,17 +111,33 @@ class Batch:
         """The map's own row."""
         return self.task(TaskRef(child.job, child.node))
 
-    def fetch_jobs(self, ids: Iterable[str]) -> None:
-        """Read these jobs in few statements; those that do not exist are left out."""
+    def fetch_jobs(self, ids: Iterable[str], wait: Wait = Wait.NOT) -> bool:
+        """Read and lock these jobs in few statements; those that do not exist are left out.
+
+        Answers whether others could change any of them until now, so that what was read of it
+        before has to be read again. `JobsBusy` if one is not to be had without waiting.
+        """
         wanted = sorted(set(ids) - self._jobs.keys())
         for page, size in _pages(wanted):
             values = {f"id_{place}": page[min(place, len(page) - 1)] for place in range(size)}
-            for row in self.statements.read_jobs(size).rows(self.connection, **values):
+            try:
+                rows = self.statements.read_jobs(size, wait).rows(self.connection, **values)
+            except Exception as error:
+                if is_locked(error):
+                    raise JobsBusy(wanted) from None
+                raise
+            for row in rows:
                 self._jobs[row[0]] = JobDraft.of(row)
+        return bool(wanted) and self.statements.shared
 
-    def look_ahead(self, refs: Sequence[TaskRef]) -> None:
+    def holds(self, job: str) -> bool:
+        """Whether the job is locked, so that what is read of it stays true."""
+        return job in self._jobs or not self.statements.shared
+
+    def look_ahead(self, refs: Sequence[TaskRef], jobs: Collection[str] = ()) -> None:
         """Read what the verbs of a whole batch are about: their jobs, their tasks, and what these free."""
-        self.fetch_jobs(ref.job for ref in refs)
+        self.fetch_jobs([*(ref.job for ref in refs), *jobs], Wait.LONG)
+        self.now = self.statements.tell_time(self.connection)  # later than whoever had the jobs before
         names = [(ref.job, ref.key) for ref in refs]
         graphs = self.statements.graphs
         names += [
@@ -138,6 +153,7 @@ class Batch:
         wanted = [
             name for name in dict.fromkeys(names) if name not in self._tasks and name not in self._absent
         ]
+        self.fetch_jobs({job for job, _ in wanted})
         for page, size in _pages(wanted):
             values: dict[str, str] = {}
             for place in range(size):
@@ -155,6 +171,13 @@ class Batch:
             self._met[known.id] = known
             drafts.append(known)
         return drafts
+
+    def search(self, statement: Executable) -> list[TaskDraft]:
+        """The tasks that a statement finds; looked for again until the jobs of all were locked before."""
+        rows = self.select(statement)
+        while self.fetch_jobs({row.job for row in rows}):
+            rows = self.select(statement)
+        return self.take_in(rows)
 
     def graph(self, job: str) -> Graph:
         found = self.statements.graphs.get(job)
@@ -186,7 +209,7 @@ class Batch:
         job.last_event += 1
         self.stirred.add(job.id)
         job.updated_at = self.now
-        self._events.append((job.id, job.last_event, self.now, kind, task, _encode(data)))
+        self._events.append((job.id, job.last_event, self.now, kind, task, encode(data)))
 
     def adopt(self, job: JobDraft) -> None:
         """A job that was inserted just now."""
@@ -276,36 +299,6 @@ class Batch:
             raise LedgerError(f"job {job.id} was changed by another writer meanwhile")
         job.was = now
 
-    # Counting anew, for verbs that change many rows at once
-
-    def recount(self, job: JobDraft) -> None:
-        """live, parked and failed of a job from its rows."""
-        task = schema.task.c
-        grouped = select(task.state, task.idx < 0, task.asleep, task.child_job.is_not(None), func.count())
-        rows = self.select(
-            grouped.where(task.job == job.id).group_by(
-                task.state, task.idx < 0, task.asleep, task.child_job.is_not(None)
-            )
-        )
-        job.live = job.parked = job.failed = 0
-        for state, is_node, asleep, nested, count in rows:
-            kind = weight(state, bool(is_node), bool(nested), bool(asleep))
-            if kind is not None:
-                setattr(job, kind, getattr(job, kind) + count)
-
-    def recount_map(self, parent: TaskDraft) -> None:
-        """Unfinished and lost children of a map from their rows."""
-        task = schema.task.c
-        rows = self.select(
-            select(task.state, func.count())
-            .where(task.job == parent.job, task.position == parent.position, task.idx >= 0)
-            .group_by(task.state)
-        )
-        counts = {state: count for state, count in rows}  # noqa: C416 - rows are no pairs to mypy
-        parent.lost = counts.get("failed", 0)
-        finished = sum(counts.get(state, 0) for state in ("done", "failed", "skipped", "cancelled"))
-        parent.unfinished = sum(counts.values()) - finished
-
 
 def _pages(wanted: Sequence[_T]) -> Iterator[tuple[Sequence[_T], int]]:
     """Pages and the size of the statement for each: a power of two, so that there are few statements."""
@@ -317,14 +310,3 @@ def _pages(wanted: Sequence[_T]) -> Iterator[tuple[Sequence[_T], int]]:
 _STATE = TASK_FIELDS.index("state")
 _TOKEN = TASK_FIELDS.index("token")
 _LAST_EVENT = JOB_FIELDS.index("last_event")
-
-
-def weight(state: str, is_node: bool, nested: bool, asleep: bool) -> str | None:
-    """Which counter of its job a task stands in."""
-    if state in (READY, "running"):
-        return "live"
-    if state == "parked":
-        return "parked"
-    if state == "spread" and nested:
-        return "parked" if asleep else "live"
-    return "failed" if state == "failed" and is_node else None

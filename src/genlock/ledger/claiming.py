@@ -7,16 +7,19 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from heapq import merge
 from itertools import islice
+from typing import Any
 
 from sqlalchemy import ColumnElement, bindparam, delete, insert, select, tuple_, update
 
 from genlock.ledger import schema
 from genlock.ledger.advance import RUNNING_JOB, finish, log_failed, make_ready, move, set_error, settle
-from genlock.ledger.batch import Batch, Change
-from genlock.ledger.draft import FAILED, READY, RUNNING, Prepared, TaskDraft
+from genlock.ledger.batch import Batch, Change, JobsBusy
+from genlock.ledger.draft import FAILED, READY, RUNNING, TASK_FIELDS, Prepared, TaskDraft
 from genlock.ledger.records import Claim, Failure, TaskRef
+from genlock.ledger.statement import Wait
 
 _task = schema.task.c
+_ID, _JOB, _DUE_AT = (TASK_FIELDS.index(name) for name in ("id", "job", "due_at"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,16 +95,28 @@ def _claimable(batch: Batch, task: TaskDraft) -> bool:
 def _longest_ready(
     batch: Batch, resources: Collection[str] | None, queues: Collection[str] | None, count: int
 ) -> Iterator[TaskDraft]:
-    """The tasks longest ready, merged from one short range of the index for each fitting lane."""
+    """The tasks longest ready of jobs that no other process is at work on, unless there are no such tasks."""
     batch.flush()
-    ranges = []
-    for queue, resource in _lanes(batch):
-        if (queues is None or queue in queues) and (resources is None or resource in resources):
-            rows = _lane_statement(batch).rows(
-                batch.connection, queue=queue, resources=resource, now=batch.now, count=count
-            )
-            ranges.append(batch.take_in(rows))
-    return iter(list(merge(*ranges, key=lambda task: (task.due_at or 0, task.id))))
+    rows = _candidates(batch, resources, queues, count)
+    if batch.fetch_jobs({row[_JOB] for row in rows}, Wait.LEAVE_OUT):
+        rows = _candidates(batch, resources, queues, count)
+    free = [row for row in rows if batch.holds(row[_JOB])]
+    if rows and not free:
+        raise JobsBusy({row[_JOB] for row in rows})
+    return iter(batch.take_in(free))
+
+
+def _candidates(
+    batch: Batch, resources: Collection[str] | None, queues: Collection[str] | None, count: int
+) -> list[Sequence[Any]]:
+    """Merged from one short range of the index for each fitting lane."""
+    statement = _lane_statement(batch)
+    ranges = [
+        statement.rows(batch.connection, queue=queue, resources=resource, now=batch.now, count=count)
+        for queue, resource in _lanes(batch)
+        if (queues is None or queue in queues) and (resources is None or resource in resources)
+    ]
+    return list(islice(merge(*ranges, key=lambda row: (row[_DUE_AT], row[_ID])), count))
 
 
 def _lane_statement(batch: Batch) -> Prepared:
@@ -117,7 +132,6 @@ def _lane_statement(batch: Batch) -> Prepared:
             )
             .order_by(_task.due_at, _task.id)
             .limit(bindparam("count"))
-            .with_for_update(skip_locked=True)
         ),
     )
 
@@ -166,8 +180,8 @@ def release(batch: Batch, task: TaskDraft, change: Change) -> None:
 
 
 def _running(batch: Batch, condition: ColumnElement[bool]) -> list[TaskDraft]:
-    found = select(schema.task).where(schema.IS_RUNNING, condition).with_for_update()
-    return sorted(batch.take_in(batch.select(found)), key=lambda task: task.id)
+    found = select(schema.task).where(schema.IS_RUNNING, condition)
+    return sorted(batch.search(found), key=lambda task: task.id)
 
 
 def reclaim(batch: Batch, survivor: str | None, limit: int) -> list[TaskRef]:
@@ -181,7 +195,8 @@ def reclaim(batch: Batch, survivor: str | None, limit: int) -> list[TaskRef]:
     for task in _running(batch, condition):
         _take_back(batch, task, limit, change)
     dead = holder.expires_at <= batch.now if survivor is None else holder.id != survivor
-    batch.connection.execute(delete(schema.holder).where(dead))
+    found = select(holder.id).where(dead).with_for_update(skip_locked=True)  # or another sweep removes it
+    batch.connection.execute(delete(schema.holder).where(holder.id.in_(found)))
     return change.ready
 
 
@@ -201,7 +216,7 @@ def _take_back(batch: Batch, task: TaskDraft, limit: int, change: Change) -> Non
 def wake_due(batch: Batch, change: Change) -> None:
     """parked -> ready for tasks whose time has come."""
     due = select(schema.task).where(schema.IS_PARKED, _task.due_at <= batch.now)
-    for task in batch.take_in(batch.select(due.order_by(_task.due_at, _task.id))):
+    for task in batch.search(due.order_by(_task.due_at, _task.id)):
         wake(batch, task, change)
 
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+
+from genlock.clock import Clock
+from genlock.errors import LedgerError
+from genlock.ledger.moment import from_micros, to_micros
 
 _SQLITE_PRAGMAS = (
     "PRAGMA busy_timeout = 30000",
@@ -16,31 +22,70 @@ _SQLITE_PRAGMAS = (
     "PRAGMA temp_store = MEMORY",
     "PRAGMA cache_size = -32768",
 )
-_RETRIED = frozenset({"40P01", "40001"})  # PostgreSQL: deadlock, serialization failure
+_POSTGRES = {
+    "application_name": "genlock",
+    "client_encoding": "utf8",
+    "connect_timeout": 5,  # seconds, as those below
+    # A network that swallows packets is found out within about 20 s instead of hours.
+    "keepalives_idle": 10,
+    "keepalives_interval": 3,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20000,
+    # A process that is stopped in the middle of a batch does not keep its jobs locked for ever.
+    "options": "-c idle_in_transaction_session_timeout=30s -c jit=off",
+}
+_RETRIED = frozenset(
+    {
+        "40P01",  # deadlock
+        "40001",  # serialization failure
+        "23505",  # somebody else wrote that key at the same time: now it is there to be found
+    }
+)
+_GONE = frozenset(
+    {"57P01", "57P02", "57P03", "57P05", "53300", "25P03"}
+)  # shut down, starting, full, timed out
 
 
 def url_of(place: str | Path) -> str:
     """A path is an SQLite file; anything with a scheme is a database URL."""
-    text = str(place)
-    return text if "://" in text else f"sqlite:///{text}"
+    written = str(place)
+    if "://" not in written:
+        return f"sqlite:///{written}"
+    scheme, _, rest = written.partition("://")
+    return f"postgresql+psycopg://{rest}" if scheme in ("postgres", "postgresql") else written
+
+
+def shown(url: str) -> str:
+    """The URL for people to read: without its password."""
+    return make_url(url).render_as_string(hide_password=True)
 
 
 def open_writer(url: str) -> Engine:
-    """An engine whose transactions take the write lock when they begin."""
-    return _open(url, "BEGIN IMMEDIATE", pool_size=1, max_overflow=0)
+    """An engine whose transactions take the write lock when they begin; PostgreSQL locks job by job."""
+    return _open(url, "BEGIN IMMEDIATE", {"pool_size": 1, "max_overflow": 0})
 
 
 def open_reader(url: str, connections: int) -> Engine:
-    """A pool of connections that only look."""
-    return _open(url, "BEGIN", pool_size=connections, max_overflow=0)
+    """A pool of connections that only look; each transaction sees one moment."""
+    pool = {"pool_size": connections, "max_overflow": 0}
+    if _is_sqlite(url):
+        return _open(url, "BEGIN", pool)
+    looking = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+    return _open(url, "BEGIN", pool | {"pool_pre_ping": True, "execution_options": looking})
 
 
-def _open(url: str, begin: str, **pool: int) -> Engine:
-    if not url.startswith("sqlite"):
-        return create_engine(url, pool_pre_ping=True, **pool)
+def _is_sqlite(url: str) -> bool:
+    return url.startswith("sqlite")
+
+
+def _open(url: str, begin: str, options: dict[str, Any]) -> Engine:
+    return _open_sqlite(url, begin, options) if _is_sqlite(url) else _open_postgres(url, options)
+
+
+def _open_sqlite(url: str, begin: str, options: dict[str, Any]) -> Engine:
     from sqlalchemy.pool import QueuePool
 
-    engine = create_engine(url, poolclass=QueuePool, connect_args={"check_same_thread": False}, **pool)
+    engine = create_engine(url, poolclass=QueuePool, connect_args={"check_same_thread": False}, **options)
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:
@@ -55,7 +100,67 @@ def _open(url: str, begin: str, **pool: int) -> Engine:
     return engine
 
 
+def _open_postgres(url: str, options: dict[str, Any]) -> Engine:
+    if not url.startswith("postgresql+psycopg://"):
+        raise LedgerError(f"{shown(url)} is no ledger: name a file, or a postgresql:// URL")
+    try:
+        return create_engine(url, connect_args=_POSTGRES, **options)
+    except ImportError as error:
+        raise LedgerError(
+            f"the ledger {shown(url)} needs psycopg: install genlock with its extra, genlock[postgres]"
+        ) from error
+
+
+def is_shared(engine: Engine) -> bool:
+    """Whether other processes may be writing at the same time, so that jobs must be locked."""
+    return engine.dialect.name != "sqlite"
+
+
+def alone(connection: Connection) -> None:
+    """Let nobody else bring tables up to date meanwhile; on SQLite the transaction does so by itself."""
+    if connection.dialect.name != "sqlite":
+        connection.execute(text("SELECT pg_advisory_xact_lock(7236573849)"))
+
+
+def tell_time(engine: Engine, clock: Clock) -> Callable[[Connection], int]:
+    """How to learn what time it is: by this machine's clock, or by the database's where there are many."""
+    if not is_shared(engine):
+        return lambda _: to_micros(clock.now())
+
+    def ask(connection: Connection) -> int:
+        cursor = connection.connection.cursor()
+        cursor.execute("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
+        row = cursor.fetchone()
+        cursor.close()
+        assert row is not None
+        return to_micros(clock.adjust(from_micros(row[0])))
+
+    return ask
+
+
 def worth_retrying(error: BaseException) -> bool:
     """Whether the database asks for the same transaction once more."""
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    return getattr(cause, "sqlstate", None) in _RETRIED
+    return _state(error) in _RETRIED
+
+
+def is_locked(error: BaseException) -> bool:
+    """Whether a row was not to be had without waiting."""
+    return _state(error) == "55P03"
+
+
+def is_gone(error: BaseException) -> bool:
+    """Whether the connection is lost: the server was stopped, or the way to it."""
+    state, cause = _state(error), _cause(error)
+    if state is not None:
+        return state in _GONE or state.startswith("08")
+    kinds = {kind.__name__ for kind in type(cause).__mro__}
+    of_psycopg = type(cause).__module__.startswith("psycopg")
+    return of_psycopg and bool(kinds & {OperationalError.__name__, InterfaceError.__name__})
+
+
+def _cause(error: BaseException) -> BaseException:
+    return error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+
+
+def _state(error: BaseException) -> str | None:
+    return getattr(_cause(error), "sqlstate", None)

@@ -77,7 +77,10 @@ def doomed(before: int) -> CTE:
 
 def forget(batch: Batch, before: int) -> list[str]:
     """Delete those jobs with all their rows; their ids."""
-    gone = [row[0] for row in batch.select(select(doomed(before).c.id))]
+    found = select(doomed(before).c.id)
+    gone = [row[0] for row in batch.select(found)]
+    while batch.fetch_jobs(gone):  # one of them may have been opened again until it was locked
+        gone = [row[0] for row in batch.select(found)]
     batch.drop(gone)
     return gone
 

@@ -7,7 +7,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from genlock.errors import LedgerError, SchemaTooNew
 from genlock.ledger import schema
-from genlock.ledger.database import open_writer
+from genlock.ledger.database import alone, open_writer, shown
 
 _VERSIONS = "genlock.ledger:migrations"
 
@@ -17,6 +17,7 @@ def bring_up(url: str) -> None:
     engine = open_writer(url)
     try:
         with engine.begin() as connection:
+            alone(connection)
             stored = _stored(connection)
             if stored is None:
                 _create(connection)
@@ -24,7 +25,7 @@ def bring_up(url: str) -> None:
                 migrate(connection, stored)
     except SQLAlchemyError as error:
         reason = getattr(error, "orig", None) or error
-        raise LedgerError(f"the ledger at {engine.url} could not be opened: {reason}") from error
+        raise LedgerError(f"the ledger at {shown(url)} could not be opened: {reason}") from error
     finally:
         engine.dispose()
 

@@ -22,6 +22,7 @@ from genlock.ledger.advance import (
     restate,
 )
 from genlock.ledger.batch import Batch, Change
+from genlock.ledger.count import recount, recount_map
 from genlock.ledger.draft import (
     BLOCKED,
     DONE,
@@ -150,7 +151,7 @@ def _rewait(batch: Batch, job: str) -> None:
 def _take_stock(batch: Batch, job: JobDraft) -> None:
     """The job's counters and its error, from its rows."""
     _rewait(batch, job.id)
-    batch.recount(job)
+    recount(batch, job)
     failed = next((node for node in batch.nodes(job.id).values() if node.state == FAILED), None)
     job.error_kind = failed.error_kind if failed else None
     job.error_message = failed.error_message if failed else None
@@ -160,7 +161,7 @@ def _take_stock(batch: Batch, job: JobDraft) -> None:
 
 def _weigh_map(batch: Batch, parent: TaskDraft, change: Change) -> None:
     """done|failed -> spread for a map some of whose children run again, if it can still be done."""
-    batch.recount_map(parent)
+    recount_map(batch, parent)
     before = parent.state
     if before in (DONE, FAILED) and parent.written - parent.lost >= parent.required:
         parent.state, parent.finished_at = SPREAD, None

@@ -33,6 +33,8 @@ HAS_DEADLINE = text("deadline_at IS NOT NULL AND finished_at IS NULL")
 
 metadata = MetaData()
 _serial = BigInteger().with_variant(Integer, "sqlite")
+# Compared byte by byte, as SQLite and Python do: the order of ids must not depend on a server's locale.
+_text = Text().with_variant(Text(collation="C"), "postgresql")
 
 
 def _partial(name: str, *columns: str, where: TextClause, unique: bool = False) -> Index:
@@ -46,27 +48,27 @@ def _owned(column: str, owner: str) -> ForeignKey:
 job = Table(
     "job",
     metadata,
-    Column("id", Text, primary_key=True),
-    Column("pipeline", Text, nullable=False),
-    Column("state", Text, nullable=False),
-    Column("graph", Text, nullable=False),
-    Column("input", Text, nullable=False),
-    Column("labels", Text, nullable=False),
-    Column("owner", Text, nullable=False),
-    Column("executor", Text, nullable=False),
-    Column("dedup", Text, unique=True),
-    Column("parent_job", Text, ForeignKey("job.id")),
-    Column("parent_key", Text),
+    Column("id", _text, primary_key=True),
+    Column("pipeline", _text, nullable=False),
+    Column("state", _text, nullable=False),
+    Column("graph", _text, nullable=False),
+    Column("input", _text, nullable=False),
+    Column("labels", _text, nullable=False),
+    Column("owner", _text, nullable=False),
+    Column("executor", _text, nullable=False),
+    Column("dedup", _text, unique=True),
+    Column("parent_job", _text, ForeignKey("job.id")),
+    Column("parent_key", _text),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
     Column("started_at", BigInteger),
     Column("finished_at", BigInteger),
     Column("deadline", BigInteger),
     Column("deadline_at", BigInteger),
-    Column("error_kind", Text),
-    Column("error_message", Text),
-    Column("error_trace", Text),
-    Column("failed_task", Text),
+    Column("error_kind", _text),
+    Column("error_message", _text),
+    Column("error_trace", _text),
+    Column("failed_task", _text),
     Column("last_event", BigInteger, nullable=False),
     # How many tasks can still move, wait for something outside, or failed the job: its state follows.
     Column("live", Integer, nullable=False),
@@ -80,46 +82,46 @@ task = Table(
     "task",
     metadata,
     Column("id", _serial, primary_key=True),
-    Column("job", Text, _owned("id", "job"), nullable=False),
-    Column("key", Text, nullable=False),
-    Column("node", Text, nullable=False),
+    Column("job", _text, _owned("id", "job"), nullable=False),
+    Column("key", _text, nullable=False),
+    Column("node", _text, nullable=False),
     Column("position", Integer, nullable=False),  # of the node in its graph
     Column("idx", Integer, nullable=False),  # of a child in its map; -1 is the node's own row
     Column("mapped", Integer, nullable=False),
     Column("need", Integer),
-    Column("queue", Text, nullable=False),
-    Column("resources", Text, nullable=False),
+    Column("queue", _text, nullable=False),
+    Column("resources", _text, nullable=False),
     Column("pinned", Integer, nullable=False),  # placed as skipped: its condition is false
-    Column("state", Text, nullable=False),
+    Column("state", _text, nullable=False),
     Column("held", Integer, nullable=False),  # its job lets nothing be claimed: paused, or failed by deadline
     Column("waits", Integer, nullable=False),  # upstreams that are not finished
     Column("attempt", Integer, nullable=False),
     Column("tries", Integer, nullable=False),
     Column("reclaims", Integer, nullable=False),
     Column("revision", Integer, nullable=False),
-    Column("token", Text),
-    Column("holder", Text),
+    Column("token", _text),
+    Column("holder", _text),
     Column("due_at", BigInteger),
-    Column("signal", Text),
-    Column("parked_for", Text),
+    Column("signal", _text),
+    Column("parked_for", _text),
     Column("progress", Float),
-    Column("progress_note", Text),
+    Column("progress_note", _text),
     Column("started_at", BigInteger),
     Column("finished_at", BigInteger),
-    Column("input_hash", Text),
-    Column("output", Text),
-    Column("error_kind", Text),
-    Column("error_message", Text),
-    Column("error_trace", Text),
-    Column("reason", Text),
-    Column("item", Text),
-    Column("kept_hash", Text),
-    Column("kept_output", Text),
+    Column("input_hash", _text),
+    Column("output", _text),
+    Column("error_kind", _text),
+    Column("error_message", _text),
+    Column("error_trace", _text),
+    Column("reason", _text),
+    Column("item", _text),
+    Column("kept_hash", _text),
+    Column("kept_output", _text),
     Column("written", Integer, nullable=False),  # children of a map so far
     Column("opened", Integer, nullable=False),  # ... and whether those are all, and were let go
     Column("unfinished", Integer, nullable=False),  # ... and how many of them may still come to something
     Column("lost", Integer, nullable=False),  # ... and how many of them failed
-    Column("child_job", Text),
+    Column("child_job", _text),
     Column("asleep", Integer, nullable=False),  # ... and whether that job is waiting
     UniqueConstraint("job", "key", name="task_key"),
     UniqueConstraint("job", "position", "idx", name="task_order"),
@@ -133,9 +135,9 @@ task = Table(
 edge = Table(
     "edge",
     metadata,
-    Column("job", Text, _owned("id", "job"), nullable=False),
-    Column("upstream", Text, nullable=False),
-    Column("downstream", Text, nullable=False),
+    Column("job", _text, _owned("id", "job"), nullable=False),
+    Column("upstream", _text, nullable=False),
+    Column("downstream", _text, nullable=False),
     Column("optional", Integer, nullable=False),
     PrimaryKeyConstraint("job", "upstream", "downstream"),
     sqlite_with_rowid=False,
@@ -146,8 +148,8 @@ note = Table(
     metadata,
     Column("task", _serial, _owned("id", "task"), nullable=False),
     Column("revision", Integer, nullable=False),
-    Column("name", Text, nullable=False),
-    Column("value", Text, nullable=False),
+    Column("name", _text, nullable=False),
+    Column("value", _text, nullable=False),
     PrimaryKeyConstraint("task", "revision", "name"),
 )
 
@@ -156,20 +158,20 @@ revision = Table(
     metadata,
     Column("task", _serial, _owned("id", "task"), nullable=False),
     Column("revision", Integer, nullable=False),
-    Column("state", Text, nullable=False),
-    Column("output", Text),
+    Column("state", _text, nullable=False),
+    Column("output", _text),
     PrimaryKeyConstraint("task", "revision"),
 )
 
 event = Table(
     "event",
     metadata,
-    Column("job", Text, _owned("id", "job"), nullable=False),
+    Column("job", _text, _owned("id", "job"), nullable=False),
     Column("seq", BigInteger, nullable=False),
     Column("at", BigInteger, nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("task", Text),
-    Column("data", Text, nullable=False),
+    Column("kind", _text, nullable=False),
+    Column("task", _text),
+    Column("data", _text, nullable=False),
     PrimaryKeyConstraint("job", "seq"),
     sqlite_with_rowid=False,
 )
@@ -178,15 +180,15 @@ event = Table(
 shared = Table(
     "shared",
     metadata,
-    Column("input_hash", Text, primary_key=True),
-    Column("job", Text, _owned("id", "job"), nullable=False),
-    Column("output", Text, nullable=False),
+    Column("input_hash", _text, primary_key=True),
+    Column("job", _text, _owned("id", "job"), nullable=False),
+    Column("output", _text, nullable=False),
     Index("shared_job", "job"),
 )
 
 holder = Table(
     "holder",
     metadata,
-    Column("id", Text, primary_key=True),
+    Column("id", _text, primary_key=True),
     Column("expires_at", BigInteger, nullable=False),
 )

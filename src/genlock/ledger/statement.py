@@ -4,26 +4,38 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from enum import Enum, auto
 from typing import Any
 
-from sqlalchemy import Dialect, Table, bindparam, insert, select, text, update
+from sqlalchemy import Connection, Engine, Table, bindparam, insert, select, text, update
 from sqlalchemy.sql.expression import Executable
 
 from genlock.ledger import schema
+from genlock.ledger.database import is_shared
 from genlock.ledger.draft import JOB_FIELDS, TASK_FIELDS, Graph, Prepared
 
 _KEPT_GRAPHS = 4096
 
 
+class Wait(Enum):
+    """How long to wait for the lock of a job that another process is at work on."""
+
+    LONG = auto()  # until it is free
+    NOT = auto()  # that is an error
+    LEAVE_OUT = auto()  # and answer without it
+
+
 class Statements:
     """Kept as long as the writer; what depends on its values is made when it is first asked for."""
 
-    def __init__(self, dialect: Dialect) -> None:
-        self._dialect = dialect
+    def __init__(self, engine: Engine, tell_time: Callable[[Connection], int]) -> None:
+        self._dialect = engine.dialect
+        self.shared = is_shared(engine)
+        self.tell_time = tell_time
         self._prepared: dict[Hashable, Prepared] = {}
         self.graphs: OrderedDict[str, Graph] = OrderedDict()
         self.add_event = self.prepare(insert(schema.event))
-        self.add_task = self.prepare(insert(schema.task).values(_all_but(schema.task, "id")))
+        self.add_task = self.prepare(insert(schema.task).values(_all_but(schema.task, "id")).inline())
         self.add_job = self.prepare(insert(schema.job))
         self.add_edge = self.prepare(insert(schema.edge))
         self.add_note = self.prepare(insert(schema.note))
@@ -37,8 +49,8 @@ class Statements:
             self._prepared[name] = self.prepare(make())
         return self._prepared[name]
 
-    def read_jobs(self, count: int) -> Prepared:
-        return self.named(("jobs", count), lambda: _read_jobs(count))
+    def read_jobs(self, count: int, wait: Wait) -> Prepared:
+        return self.named(("jobs", count, wait), lambda: _read_jobs(count, wait))
 
     def read_tasks(self, count: int) -> Prepared:
         return self.named(("read", count), lambda: _read_tasks(count))
@@ -59,11 +71,12 @@ def _all_but(table: Table, *left_out: str) -> dict[str, Any]:
     return {column.name: bindparam(column.name) for column in table.columns if column.name not in left_out}
 
 
-def _read_jobs(count: int) -> Executable:
+def _read_jobs(count: int, wait: Wait) -> Executable:
     """Locked in the order of their ids, so that two writers cannot wait for each other."""
     columns = [schema.job.c[name] for name in JOB_FIELDS]
     wanted = schema.job.c.id.in_([bindparam(f"id_{place}") for place in range(count)])
-    return select(*columns).where(wanted).order_by(schema.job.c.id).with_for_update()
+    found = select(*columns).where(wanted).order_by(schema.job.c.id)
+    return found.with_for_update(nowait=wait is Wait.NOT, skip_locked=wait is Wait.LEAVE_OUT)
 
 
 def _read_tasks(count: int) -> Executable:

@@ -35,6 +35,7 @@ def tree(batch: Batch, job: JobDraft) -> list[JobDraft]:
     found, level = [job.id], [job.id]
     nested = schema.job.c
     while level:
+        batch.fetch_jobs(level)  # locked: nothing is nested in them from here on
         below: list[str] = []
         for start in range(0, len(level), _PAGE):
             rows = batch.select(
@@ -165,7 +166,7 @@ def expire(batch: Batch) -> list[TaskRef]:
     late = select(job.id).where(schema.HAS_DEADLINE, job.deadline_at <= batch.now)
     for row in batch.select(late.order_by(job.deadline_at, job.id)):
         found = batch.job(row[0])
-        if not found.finished:
+        if not found.finished and found.deadline_at is not None and found.deadline_at <= batch.now:
             freed += _pass_deadline(batch, found, change)
     wake_due(batch, change)
     woken = [

@@ -16,22 +16,19 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import Engine
 
 from genlock.clock import Clock
 from genlock.errors import GenlockError, LedgerError
 from genlock.ledger import claiming
 from genlock.ledger.batch import Batch
 from genlock.ledger.claiming import Wish
-from genlock.ledger.database import worth_retrying
-from genlock.ledger.moment import to_micros
+from genlock.ledger.database import is_gone
 from genlock.ledger.records import TaskRef
-from genlock.ledger.statement import Statements
+from genlock.ledger.transaction import Transactions, explain
 
 MOST_VERBS = 256  # in one transaction
 RENEW_EVERY = 3.0  # seconds
-_ATTEMPTS = 5  # of a transaction that the database asks to see again
 
 
 @dataclass(slots=True, eq=False)
@@ -66,10 +63,9 @@ class Writer:
     """Owns the writing connection. `heard` is told, in the thread, which jobs a commit has changed."""
 
     def __init__(self, engine: Engine, clock: Clock, heard: Callable[[Collection[str]], None]) -> None:
-        self._engine = engine
+        self._transactions = Transactions(engine, clock)
         self._clock = clock
         self._heard = heard
-        self._statements = Statements(engine.dialect)
         self._queue: queue.SimpleQueue[Verb | None] = queue.SimpleQueue()
         self._leases: dict[str, int] = {}
         self._door = threading.Lock()  # nothing is queued behind the end
@@ -92,7 +88,7 @@ class Writer:
                 self._closed = True
                 self._queue.put(None)
         self._thread.join()
-        self._engine.dispose()
+        self._transactions.close()
 
     def hold(self, holder: str, lease: timedelta) -> None:
         """Renew this holder's lease from now on; called in the thread."""
@@ -135,46 +131,26 @@ class Writer:
         return verbs, True
 
     def _renew(self) -> None:
-        try:
-            with self._engine.begin() as connection:
-                self.renew(self._batch(connection))
-        except SQLAlchemyError:
-            return  # the next verb meets the same database and says so; the next renewal tries again
-
-    def _batch(self, connection: Connection) -> Batch:
-        return Batch(connection, self._statements, to_micros(self._clock.now()))
+        with suppress(Exception):  # the next verb meets the same database and says so; then it is tried again
+            self._transactions.commit(self.renew)
 
     def _write(self, verbs: list[Verb]) -> None:
         """One transaction for all; if anything but a refusal happens, one for each."""
         try:
-            stirred = self._transact(verbs)
+            refs = [ref for verb in verbs for ref in verb.refs]
+            stirred = self._transactions.commit(lambda batch: self._run(batch, verbs), refs)
         except Exception as error:  # noqa: BLE001 - every caller is told below what became of its verb
-            self._statements.graphs.clear()
-            if len(verbs) > 1:
+            if len(verbs) > 1 and not is_gone(error):
                 for verb in verbs:
                     self._write([verb])
                 return
-            verbs[0].error = _explain(error)
+            for verb in verbs:
+                verb.error = explain(error)
         else:
             self._heard(stirred)
         self._deliver(verbs)
 
-    def _transact(self, verbs: list[Verb]) -> set[str]:
-        for attempt in range(1, _ATTEMPTS + 1):
-            try:
-                with self._engine.begin() as connection:
-                    batch = self._batch(connection)
-                    self._run(batch, verbs)
-            except Exception as error:
-                self._statements.graphs.clear()
-                if attempt == _ATTEMPTS or not worth_retrying(error):
-                    raise
-            else:
-                return batch.stirred
-        raise AssertionError("the loop returns or raises")
-
     def _run(self, batch: Batch, verbs: list[Verb]) -> None:
-        batch.look_ahead([ref for verb in verbs for ref in verb.refs])
         wishes: list[Verb] = []
         for verb in verbs:
             batch.turn()
@@ -187,7 +163,6 @@ class Writer:
             self._act(batch, verb)
         if wishes:
             self._grant(batch, wishes)
-        batch.flush()
 
     def _grant(self, batch: Batch, verbs: list[Verb]) -> None:
         wishes = [verb.wish for verb in verbs if verb.wish]
@@ -217,12 +192,3 @@ class Writer:
 def _deliver_all(verbs: list[Verb]) -> None:
     for verb in verbs:
         verb.deliver()
-
-
-def _explain(error: Exception) -> Exception:
-    if isinstance(error, GenlockError):
-        return error
-    reason = str(getattr(error, "orig", None) or error)
-    told = LedgerError(f"the ledger could not be written: {reason}")
-    told.__cause__ = error
-    return told

@@ -23,6 +23,9 @@ class FakeClock:
     def now(self) -> datetime:
         return self._now
 
+    def adjust(self, at: datetime) -> datetime:  # noqa: ARG002 - it stands still, whatever others show
+        return self._now
+
     def monotonic(self) -> float:
         return (self._now - self._start).total_seconds()
 

@@ -1,0 +1,46 @@
+"""The counters of jobs and maps: which of them a task stands in, and how to count them anew."""
+
+from __future__ import annotations
+
+from sqlalchemy import func, select
+
+from genlock.ledger import schema
+from genlock.ledger.batch import Batch
+from genlock.ledger.draft import READY, JobDraft, TaskDraft
+
+_task = schema.task.c
+
+
+def weight(state: str, is_node: bool, nested: bool, asleep: bool) -> str | None:
+    """Which counter of its job a task stands in."""
+    if state in (READY, "running"):
+        return "live"
+    if state == "parked":
+        return "parked"
+    if state == "spread" and nested:
+        return "parked" if asleep else "live"
+    return "failed" if state == "failed" and is_node else None
+
+
+def recount(batch: Batch, job: JobDraft) -> None:
+    """live, parked and failed of a job from its rows, after many of them were changed at once."""
+    kinds = (_task.state, _task.idx < 0, _task.asleep, _task.child_job.is_not(None))
+    rows = batch.select(select(*kinds, func.count()).where(_task.job == job.id).group_by(*kinds))
+    job.live = job.parked = job.failed = 0
+    for state, is_node, asleep, nested, count in rows:
+        kind = weight(state, bool(is_node), bool(nested), bool(asleep))
+        if kind is not None:
+            setattr(job, kind, getattr(job, kind) + count)
+
+
+def recount_map(batch: Batch, parent: TaskDraft) -> None:
+    """Unfinished and lost children of a map from their rows."""
+    rows = batch.select(
+        select(_task.state, func.count())
+        .where(_task.job == parent.job, _task.position == parent.position, _task.idx >= 0)
+        .group_by(_task.state)
+    )
+    counts = {state: count for state, count in rows}  # noqa: C416 - rows are no pairs to mypy
+    parent.lost = counts.get("failed", 0)
+    finished = sum(counts.get(state, 0) for state in ("done", "failed", "skipped", "cancelled"))
+    parent.unfinished = sum(counts.values()) - finished

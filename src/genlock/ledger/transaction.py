@@ -1,0 +1,132 @@
+"""One commit, as often as it takes: jobs that are busy, deadlocks, and connections that are lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from sqlalchemy import Connection, Engine, text
+
+from genlock.clock import Clock
+from genlock.errors import GenlockError, LedgerError
+from genlock.ledger.batch import Batch, JobsBusy
+from genlock.ledger.database import is_gone, tell_time, worth_retrying
+from genlock.ledger.records import TaskRef
+from genlock.ledger.statement import Statements
+
+_ATTEMPTS = 5  # of a transaction that the database asks to see again
+_WAITS = 64  # for jobs of others, each time for at least one more
+_LOOKS = 50  # at a transaction that the server has not given up yet, 0.1 s apart
+
+
+class _Unsure(Exception):
+    """The connection was lost during COMMIT: the server knows what came of it by this number."""
+
+    def __init__(self, number: str, stirred: set[str]) -> None:
+        super().__init__(number)
+        self.number, self.stirred = number, stirred
+
+
+class Transactions:
+    """Runs work on the writing connection and commits it; for one thread at a time."""
+
+    def __init__(self, engine: Engine, clock: Clock) -> None:
+        self._engine = engine
+        self._statements = Statements(engine, tell_time(engine, clock))
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def commit(self, work: Callable[[Batch], None], refs: Sequence[TaskRef] = ()) -> set[str]:
+        """Do this work on one batch, which reads `refs` ahead; answers which jobs have changed.
+
+        Work may be done several times, each time from the beginning; its last time counts.
+        """
+        jobs: frozenset[str] = frozenset()
+        attempts, waits = 1, 0
+        while True:
+            try:
+                return self._attempt(work, refs, jobs)
+            except JobsBusy as busy:
+                jobs, waits = jobs | busy.jobs, waits + 1
+                if waits == _WAITS:
+                    raise LedgerError("others write to the same jobs all the time: try again") from busy
+            except _Unsure as unsure:
+                if self._was_committed(unsure):
+                    return unsure.stirred
+                attempts += 1
+            except Exception as error:
+                if attempts >= (2 if is_gone(error) else _ATTEMPTS) or not (
+                    worth_retrying(error) or is_gone(error)
+                ):
+                    raise
+                attempts += 1
+
+    def _attempt(
+        self, work: Callable[[Batch], None], refs: Sequence[TaskRef], jobs: frozenset[str]
+    ) -> set[str]:
+        number: str | None = None
+        batch: Batch | None = None
+        with self._engine.connect() as connection:
+            try:
+                transaction = connection.begin()
+                batch = Batch(connection, self._statements)
+                batch.look_ahead(refs, jobs)
+                work(batch)
+                batch.flush()
+                number = self._number(connection)
+                transaction.commit()
+            except BaseException as error:
+                self._statements.graphs.clear()
+                if is_gone(error):
+                    connection.invalidate()
+                    if batch is not None and number is not None:
+                        raise _Unsure(number, batch.stirred) from error
+                raise
+        return batch.stirred
+
+    def _number(self, connection: Connection) -> str | None:
+        """By which the server can be asked later what came of this transaction; None if it wrote nothing."""
+        if not self._statements.shared:
+            return None
+        cursor = connection.connection.cursor()
+        cursor.execute("SELECT pg_current_xact_id_if_assigned()::text")
+        row = cursor.fetchone()
+        cursor.close()
+        return None if row is None else row[0]
+
+    def _was_committed(self, unsure: _Unsure) -> bool:
+        for _ in range(_LOOKS):
+            try:
+                with self._engine.connect() as connection:
+                    asked = text("SELECT pg_xact_status(CAST(:number AS xid8))")
+                    status = connection.execute(asked, {"number": unsure.number}).scalar_one()
+                    if status != "in progress":
+                        return bool(status == "committed")
+                    connection.execute(text("SELECT pg_sleep(0.1)"))
+            except Exception as error:
+                raise _lost_in_commit(error) from error
+        raise _lost_in_commit(unsure)
+
+
+def _lost_in_commit(error: Exception) -> LedgerError:
+    reason = getattr(error, "orig", None) or error
+    return LedgerError(
+        f"the database went away while it committed ({reason}): what was asked may have happened or not, "
+        "so look before asking again"
+    )
+
+
+def explain(error: Exception) -> Exception:
+    """What the caller of a verb is told about an error that is none of genlock's."""
+    if isinstance(error, GenlockError):
+        return error
+    reason = str(getattr(error, "orig", None) or error).strip()
+    if is_gone(error):
+        told = LedgerError(
+            f"the ledger's database does not answer ({reason}): nothing was written; "
+            "it is used again as soon as it is back"
+        )
+    else:
+        told = LedgerError(f"the ledger could not be written: {reason}")
+    told.__cause__ = error
+    return told
