@@ -81,12 +81,12 @@ def review(n: int) -> str:
     return approval(n)
 
 
-async def test_a_gate_holds_no_worker_and_goes_on_when_a_person_answers(world):
+async def test_a_gate_holds_no_worker_and_goes_on_when_a_person_answers(world, until):
     log = Log()
     engine = await world.start(review, tools={Log: log})
     view = await engine.start("review", {"n": 0})
     view = await _first(engine, view.id, JobState.WAITING)
-    assert world.executors[0].busy == 0
+    await until(lambda: world.executors[0].busy == 0, "the worker")
     assert [t.waits_for for t in await engine.tasks(view.id)] == ["waits for verdict"]
     await engine.signal(view.id, "approval", "verdict", {"who": "Mo", "what": "yes"})
     assert await engine.result(review, view.id) == "Mo said yes"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 import shutil
-import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -15,15 +15,16 @@ from typing import Any
 from genlock.clock import Clock
 from genlock.engine.codec import dump, encode, input_hash, load
 from genlock.engine.declare import Pipeline, Stage
+from genlock.engine.failure import failure_of, kept, sole
 from genlock.engine.graph import Node
 from genlock.engine.job import Job, Jobs
 from genlock.engine.retry import RetryDefault, retry_at
 from genlock.engine.spec import child_spec
 from genlock.engine.task import LedgerTask, Task
 from genlock.engine.value import Values
-from genlock.errors import AttemptTimeout, ClaimLost, Parked, Skip
+from genlock.errors import AttemptTimeout, ClaimLost, Parked, Skip, StageError
 from genlock.ledger.protocol import Ledger, LedgerReader
-from genlock.ledger.records import Advance, Claim, Failure
+from genlock.ledger.records import Advance, Claim
 
 PAGE = 1000  # children of a map written in one transaction
 
@@ -78,14 +79,20 @@ class Attempts:
         try:
             job = await self._jobs.get(claim.task.job)
             return await self._advance(job, job.graph.nodes[claim.task.node], claim, after)
-        except ClaimLost:
-            raise
-        except Skip as signal:
-            return await self._ledger.skip(claim, str(signal))
-        except Parked as signal:
-            return await self._park(claim, signal)
-        except Exception as error:  # noqa: BLE001 - whatever a body raises is an outcome, and is recorded
-            return await self._fail(claim, error)
+        except BaseException as error:  # noqa: BLE001 - whatever a body raises is an outcome, and is recorded
+            return await self._raised(claim, error)
+
+    async def _raised(self, claim: Claim, error: BaseException) -> Advance:
+        """What came of a body that ended with an error, a signal, or a group of them."""
+        match sole(error):
+            case ClaimLost() | asyncio.CancelledError() | KeyboardInterrupt() as ours:
+                raise ours
+            case Skip() as signal:
+                return await self._ledger.skip(claim, kept(str(signal)))
+            case Parked() as signal:
+                return await self._park(claim, signal)
+            case failure:
+                return await self._fail(claim, failure)
 
     async def _advance(self, job: Job, node: Node, claim: Claim, after: Callable[[], Next]) -> Advance:
         if node.when is not None and not await self.values.resolve(job, node.when):
@@ -123,7 +130,7 @@ class Attempts:
         tools = {name: task if want is Task else self._tools[want] for name, want in stage.tools.items()}
         timeout = stage.timeout or self._limits.attempt_timeout
         try:
-            result = await _within(timeout, stage.body(**values, **tools), claim)
+            result = await _alone(_within(timeout, stage.body(**values, **tools), claim))
         finally:
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
         return encode(dump(stage.output, result, f"what {stage.name} returned"))
@@ -152,7 +159,7 @@ class Attempts:
     async def _spread(self, claim: Claim, items: list[Any] | None) -> Advance:
         """A page a transaction; what an interrupted attempt has written already is not written again."""
         found = items or []
-        start = claim.children - claim.children % PAGE
+        start = claim.children
         while True:
             page = [encode(item) for item in found[start : start + PAGE]]
             last = start + PAGE >= len(found)
@@ -165,9 +172,10 @@ class Attempts:
         if not signal.reason and signal.until is not None:  # a snooze: nothing to tell people
             await self._ledger.snooze(claim, signal.until)
             return Advance()
-        return await self._ledger.park(claim, signal.reason, signal=signal.signal, until=signal.until)
+        reason = kept(signal.reason)
+        return await self._ledger.park(claim, reason, signal=signal.signal, until=signal.until)
 
-    async def _fail(self, claim: Claim, error: Exception) -> Advance:
+    async def _fail(self, claim: Claim, error: BaseException) -> Advance:
         job = await self._jobs.get(claim.task.job)
         stage = job.pipeline.stages.get(claim.task.node)
         again = retry_at(
@@ -178,12 +186,35 @@ class Attempts:
             now=self._clock.now(),
             rng=self._rng,
         )
-        failure = Failure(
-            type(error).__name__,
-            str(error) or type(error).__name__,
-            "".join(traceback.format_exception(error)),
-        )
-        return await self._ledger.fail(claim, failure, retry_at=again)
+        return await self._ledger.fail(claim, failure_of(error), retry_at=again)
+
+
+async def _alone(body: Coroutine[Any, Any, Any]) -> Any:
+    """Run a body as a task of its own, so that being told to stop and what it does to itself stay apart.
+
+    What a body raises when it is stopped is not held against it.
+    """
+    task = asyncio.create_task(_held(body))
+    try:
+        await asyncio.wait([task])
+    except asyncio.CancelledError:
+        task.cancel()
+        while not task.done():  # told again, it still is not left behind alone
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([task])
+        if not task.cancelled():
+            task.exception()
+        raise
+    if task.cancelled():
+        raise StageError("something that the stage waited for was cancelled, though the stage was not")
+    return task.result()
+
+
+async def _held(body: Coroutine[Any, Any, Any]) -> Any:
+    try:
+        return await body
+    except SystemExit as error:  # a task lets it through to the event loop, and the process would end
+        raise StageError(f"the stage tried to end the process with {error.code!r}") from error
 
 
 async def _within(timeout: timedelta, body: Any, claim: Claim) -> Any:

@@ -7,7 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from genlock.engine.declare import Retry
+from genlock.engine.failure import leaves
 from genlock.errors import Permanent, Transient
+
+MOST_DOUBLINGS = 64  # of any base that is a duration at all, these are longer than any cap
+LONGEST_ASKED = timedelta(days=365)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +35,17 @@ def retry_at(
     """When to try again after failure number `tries` (1 is the first), or None if that was the last.
 
     Exponential with full jitter (Brooker, "Exponential Backoff and Jitter"): the wait is anything from
-    nothing to base·2ⁿ, at most the cap; what the other side asked for with Retry-After is never undercut.
+    nothing to base·2ⁿ, at most the cap; what the other side asked for with Retry-After is never undercut
+    (but nobody is waited for longer than a year). A group of errors is tried again if each of them is.
     """
     attempts = retry.attempts if retry else default.attempts
     on = retry.on if retry else (Transient,)
-    if tries >= attempts or not isinstance(error, on) or isinstance(error, Permanent):
+    raised = list(leaves(error))
+    if tries >= attempts or not all(isinstance(one, on) and not isinstance(one, Permanent) for one in raised):
         return None
     base = retry.base if retry else default.base
     cap = retry.cap if retry else default.cap
-    wait = rng.uniform(0, min(cap.total_seconds(), base.total_seconds() * 2 ** (tries - 1)))
-    asked = getattr(error, "retry_after", None)
-    return now + max(timedelta(seconds=wait), asked or timedelta(0))
+    doubled = base.total_seconds() * 2.0 ** min(tries - 1, MOST_DOUBLINGS)
+    wait = timedelta(seconds=rng.uniform(0, min(cap.total_seconds(), doubled)))
+    asked = [one.retry_after for one in raised if isinstance(one, Transient) and one.retry_after]
+    return now + max(wait, *(min(each, LONGEST_ASKED) for each in asked), timedelta(0))
