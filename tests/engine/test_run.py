@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
 
 import pytest
 from pydantic import BaseModel
 
 from genlock import Permanent, Retry, Skip, Transient, pipeline, provided, stage
+from genlock.clock import SystemClock
 from genlock.errors import BadInput, GraphError, StageError
 from genlock.ledger.records import JobState, TaskState
 
@@ -282,3 +284,18 @@ async def test_the_same_id_or_dedup_key_starts_one_job(world):
     assert first.id == again.id == "mine"
     assert other.id == once_more.id
     assert await engine.result(number, "mine") == 4
+
+
+class StandingClock(SystemClock):
+    def __init__(self) -> None:
+        self._now = super().now()
+
+    def now(self) -> datetime:
+        return self._now
+
+
+async def test_two_engines_that_draw_the_same_id_in_the_same_moment_start_two_jobs(world):
+    world.clock = StandingClock()
+    one, other = await world.start(number, execute=False), await world.start(number, execute=False)
+    jobs = [await engine.start("number", {"text": "4"}) for engine in (one, other, one, other)]
+    assert len({view.id for view in jobs}) == 4

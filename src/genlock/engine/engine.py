@@ -138,16 +138,19 @@ class Engine:
         deadline: timedelta | None = None,
         labels: Mapping[str, Any] | None = None,
     ) -> JobView:
-        spec = job_spec(
-            pipeline,
-            inputs,
-            id=id or job_id(self.clock.now(), self._rng),
-            owner=owner,
-            dedup=dedup,
-            deadline=deadline or self._deadline,
-            labels=labels,
-        )
-        created = await self.ledger.create_job(spec)
+        while True:
+            spec = job_spec(
+                pipeline,
+                inputs,
+                id=id or job_id(self.clock.now(), self._rng),
+                owner=owner,
+                dedup=dedup,
+                deadline=deadline or self._deadline,
+                labels=labels,
+            )
+            created = await self.ledger.create_job(spec)
+            if created.created or id or created.id != spec.id:
+                break  # else the id that was drawn is another job's
         self._ring()
         return await self.show(created.id)
 
