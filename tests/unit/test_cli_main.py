@@ -52,8 +52,10 @@ def test_help_loads_nothing_heavy(tmp_path: Path) -> None:
 
 
 def test_a_job_is_committed_before_any_media_library_is_loaded(tmp_path: Path) -> None:
-    (tmp_path / "a.jpg").touch()
-    words = ("run", "campaign", str(tmp_path / "a.jpg"), "--detach")
+    photos = [tmp_path / "a.jpg", tmp_path / "b.jpg"]
+    for photo in photos:
+        photo.touch()
+    words = ("run", "campaign", *map(str, photos), "--detach")
     assert loaded(command(*words), (*MEDIA, "sqlalchemy"), tmp_path / "home") == ["sqlalchemy"]
 
 
