@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -44,7 +44,7 @@ def poster(request: MakePoster, progress: Progress) -> StillImage:
 
 @operation("contact_sheet")
 def contact_sheet(request: MakeContactSheet, progress: Progress) -> StillImage:
-    """Frames from the middle of equal parts of the film, left to right, then down."""
+    """A frame from each of equal parts of the film, left to right, then down."""
     count = request.columns * request.rows
     with open_file(request.film) as film:
         stream = only_video(film, request.film)
@@ -54,7 +54,8 @@ def contact_sheet(request: MakeContactSheet, progress: Progress) -> StillImage:
         cell = width + _GAP, size[1] + label + 2 * _GAP
         sheet = Image.new("RGB", (request.width, cell[1] * request.rows + _GAP), _PAPER)
         pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(label)
-        moments = (np.arange(count) + 0.5) / count * _seconds(stream)
+        keys = [float(key * (stream.time_base or 0)) for key in _keys(film, stream)]
+        moments = _moments(count, _seconds(stream), keys)
         shown = []
         for number, frame in enumerate(_frames(film, stream, moments)):
             left = _GAP + number % request.columns * cell[0]
@@ -75,20 +76,44 @@ def time_code(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{tail}" if hours else f"{minutes}:{tail}"
 
 
-def _frames(film: InputContainer, stream: VideoStream, moments: np.ndarray) -> Iterator[av.VideoFrame]:
-    """The frame shown at each of these ascending moments, in seconds."""
+def _keys(film: InputContainer, stream: VideoStream) -> list[int]:
+    """When the frames are shown that can be decoded by themselves, in the stream's ticks."""
+    film.seek(0)
+    packets = film.demux(stream)
+    return sorted(packet.pts for packet in packets if packet.is_keyframe and packet.pts is not None)
+
+
+def _moments(parts: int, seconds: float, keys: list[float]) -> Iterator[float]:
+    """A moment in each of equal parts of the film: its key frame nearest to the middle, if it has one."""
+    for part in range(parts):
+        begin, middle, end = (seconds * (part + share) / parts for share in (0.0, 0.5, 1.0))
+        _, moment = min(
+            ((abs(key - middle), key) for key in keys if begin <= key < end), default=(0.0, middle)
+        )
+        yield moment
+
+
+def _frames(film: InputContainer, stream: VideoStream, moments: Iterable[float]) -> Iterator[av.VideoFrame]:
+    """The frame shown at each of these ascending moments, in seconds; nothing is decoded twice."""
     base = stream.time_base or Fraction(1, 1000)
+    step = 1 / (base * (stream.average_rate or 25))
+    keys = _keys(film, stream)
+    frames: Iterator[av.VideoFrame] = iter(())
+    shown = None
     for moment in moments:
         wanted = round(float(moment) / base)
-        film.seek(wanted, stream=stream, backward=True)
-        found = None
-        for frame in film.decode(stream):
-            if frame.pts is not None and found is not None and frame.pts > wanted:
+        key = max((key for key in keys if key <= wanted), default=keys[0] if keys else 0)
+        if shown is None or (shown.pts or 0) < key:
+            film.seek(key, stream=stream, backward=True)
+            frames, shown = film.decode(stream), None
+        while shown is None or (shown.pts or 0) + step <= wanted:
+            following = next(frames, None)
+            if following is None:
                 break
-            found = frame
-        if found is None:
+            shown = following
+        if shown is None:
             raise RenderRefused(f"{film.name} has no frame at {moment:.2f} s")
-        yield found
+        yield shown
 
 
 def _appeal(frame: av.VideoFrame) -> float:
