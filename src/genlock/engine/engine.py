@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import timedelta
@@ -12,7 +13,6 @@ from genlock.clock import Clock
 from genlock.engine.attempt import Attempts, Limits
 from genlock.engine.codec import canonical, load
 from genlock.engine.declare import Pipeline
-from genlock.engine.graph import resources_text
 from genlock.engine.job import Jobs
 from genlock.engine.name import job_id
 from genlock.engine.present import present_event, present_job, present_task
@@ -25,6 +25,7 @@ from genlock.ledger.records import JobFilter, JobRow, JobState, TaskRef, TaskSta
 
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
 
 RECENT = 1000  # jobs among which an abbreviated id is looked for
 PATIENCE = 20.0  # seconds one look for new events waits before it looks again
@@ -64,7 +65,8 @@ class Engine:
             rng=self._rng,
         )
         self._ring: Callable[[], None] = lambda: None
-        self._stop: Callable[[Sequence[TaskRef]], Awaitable[None]] = _nothing_runs_here
+        self._stop: Callable[[Collection[TaskRef]], Awaitable[None]] = _nothing_runs_here
+        self._stop_lost: Callable[[], Awaitable[None]] = _nothing_runs_here
 
     def _check_tools(self, tools: Mapping[Any, object]) -> None:
         for pipeline in self.pipelines.values():
@@ -76,10 +78,16 @@ class Engine:
                         )
 
     def attach(
-        self, *, ring: Callable[[], None], stop: Callable[[Sequence[TaskRef]], Awaitable[None]]
+        self,
+        *,
+        ring: Callable[[], None],
+        stop: Callable[[Collection[TaskRef]], Awaitable[None]],
+        stop_lost: Callable[[], Awaitable[None]],
     ) -> None:
-        """An executor says how to wake it, and how to stop tasks that were taken away from it."""
-        self._ring, self._stop = ring, stop
+        """An executor says how to wake it, and how to stop tasks that were taken away from it: these, or
+        all that it finds to be so.
+        """
+        self._ring, self._stop, self._stop_lost = ring, stop, stop_lost
 
     # -- from Python ---------------------------------------------------------------------------------
 
@@ -214,8 +222,7 @@ class Engine:
 
     async def cancel(self, job: str, reason: str = "") -> JobView:
         row = await self._find(job)
-        await self._stop(await self.ledger.cancel(row.id, reason))
-        self._ring()
+        await asyncio.shield(self._call_off(row.id, reason))
         return await self.show(row.id)
 
     async def pause(self, job: str, reason: str = "") -> JobView:
@@ -231,19 +238,15 @@ class Engine:
 
     async def retry(self, job: str) -> JobView:
         row = await self._find(job)
-        await self.ledger.retry(row.id)
-        self._ring()
+        await asyncio.shield(self._shift(self.ledger.retry(row.id)))
         return await self.show(row.id)
 
     async def redo(self, job: str, target: str, *, dry_run: bool = False) -> RedoView:
         row = await self._find(job)
-        plan = await self.reader.plan_redo(row.id, [target])
-        if not dry_run:
-            active = await self.reader.tasks(row.id, states={TaskState.RUNNING})
-            plan = await self.ledger.redo(row.id, [target])
-            nodes = {key.partition("/")[0] for key in plan.maybe}
-            await self._stop([task.ref for task in active if task.ref.node in nodes])
-            self._ring()
+        if dry_run:
+            plan = await self.reader.plan_redo(row.id, [target])
+        else:
+            plan = await asyncio.shield(self._shift(self.ledger.redo(row.id, [target])))
         return RedoView(
             job=row.id,
             redone=list(plan.redone),
@@ -259,11 +262,19 @@ class Engine:
         self._ring()
         return await self.show(row.id)
 
-    async def resources_of(self, task: TaskRef) -> str:
-        """What a task needs of its process, as the ledger writes it: "cpu=1"."""
-        return resources_text((await self.jobs.get(task.job)).graph.nodes[task.node].resources)
-
     # -- inside ----------------------------------------------------------------------------------------
+
+    async def _call_off(self, job: str, reason: str) -> None:
+        """Shielded by its callers: what the ledger took away is stopped here, whoever gave up waiting."""
+        await self._stop(await self.ledger.cancel(job, reason))
+        self._ring()
+
+    async def _shift(self, verb: Awaitable[T]) -> T:
+        """Do a verb that may take claims away, here and in other jobs around this one. Shielded as well."""
+        answer = await verb
+        await self._stop_lost()
+        self._ring()
+        return answer
 
     async def _present(self, row: JobRow) -> JobView:
         job = await self.jobs.get(row.id)
@@ -299,5 +310,5 @@ def fit_inputs(pipeline: Pipeline[..., Any], params: Mapping[str, Any]) -> dict[
     return pipeline.accept_inputs({names[0]: dict(params)} if direct else params)
 
 
-async def _nothing_runs_here(_: Sequence[TaskRef]) -> None:
+async def _nothing_runs_here(_: Collection[TaskRef] = ()) -> None:
     return None

@@ -6,16 +6,17 @@ import asyncio
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 
 from genlock.engine.attempt import Next
 from genlock.engine.engine import Engine
 from genlock.engine.graph import resources_text
-from genlock.errors import ClaimLost, LedgerError
+from genlock.errors import ClaimLost, LedgerError, NotFound
 from genlock.executors.resource import Resources
-from genlock.ledger.records import Advance, Claim, TaskRef
+from genlock.ledger.records import Claim, TaskRef, TaskState
 
 log = structlog.get_logger(__name__)
 
@@ -23,6 +24,7 @@ LEASE = timedelta(seconds=9)
 LONGEST_WAIT = 30.0  # seconds until the ledger is looked at again although nobody rang
 TROUBLE = 1.0  # seconds between two tries to reach a ledger that does not answer
 STOPPED_WITHIN = 10.0  # seconds a cancelled body may take before it is left behind
+TAKEN_AWAY = (TaskState.BLOCKED, TaskState.READY, TaskState.CANCELLED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,14 @@ class Recovery:
     jobs: tuple[str, ...]
     tasks: tuple[TaskRef, ...]
     seconds: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Body:
+    """A task that runs here."""
+
+    claim: Claim
+    task: asyncio.Task[None]
 
 
 class Embedded:
@@ -54,10 +64,11 @@ class Embedded:
         self._engine, self._resources, self._holder = engine, resources, holder
         self._concurrency, self._reclaims, self._sole = concurrency, reclaims, sole
         self._kinds = _resource_kinds(engine)
-        self._running: dict[TaskRef, asyncio.Task[None]] = {}
+        self._turn = 0
+        self._bodies: dict[str, Body] = {}  # by the token of their claim
         self._bell = asyncio.Event()
         self._loop: asyncio.Task[None] | None = None
-        engine.attach(ring=self._bell.set, stop=self.stop_tasks)
+        engine.attach(ring=self._bell.set, stop=self.stop_tasks, stop_lost=self.stop_lost)
 
     async def start(self) -> Recovery:
         """Free what a dead process held, and begin."""
@@ -72,52 +83,73 @@ class Embedded:
 
     async def stop(self, grace: timedelta = timedelta(0)) -> None:
         """Claim nothing more, let bodies finish for `grace`, end the rest; what they held is ready again."""
-        if self._loop is not None:
-            self._loop.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._loop
-            self._loop = None
-        if self._running and grace > timedelta(0):
-            await asyncio.wait(list(self._running.values()), timeout=grace.total_seconds())
-        await self.stop_tasks(list(self._running))
-        await self._engine.ledger.retire(self._holder)
+        try:
+            if self._loop is not None:
+                loop, self._loop = self._loop, None
+                loop.cancel()
+                await asyncio.wait([loop])
+            if self._bodies and grace > timedelta(0):
+                running = [body.task for body in self._bodies.values()]
+                await asyncio.wait(running, timeout=grace.total_seconds())
+        finally:
+            await self._end(self._bodies.values())
+            await self._engine.ledger.retire(self._holder)
 
-    async def stop_tasks(self, refs: Sequence[TaskRef]) -> None:
+    async def stop_tasks(self, refs: Collection[TaskRef]) -> None:
         """End these bodies here: their claims are gone. Those this process does not run are ignored."""
-        tasks = [self._running[ref] for ref in refs if ref in self._running]
+        await self._end([body for body in self._bodies.values() if body.claim.task in refs])
+
+    async def stop_lost(self) -> None:
+        """End the bodies whose claims turn out to be gone, whatever took them away."""
+        bodies = list(self._bodies.values())
+        await self._end([body for body in bodies if not await self._stands(body.claim)])
+
+    async def _stands(self, claim: Claim) -> bool:
+        """Whether a claim still holds, or its own attempt has ended it: then the rest is the attempt's."""
+        try:
+            row = await self._engine.reader.task(claim.task)
+        except NotFound:
+            return False
+        if row.state is TaskState.RUNNING:
+            return (row.holder, row.revision, row.attempt) == (claim.holder, claim.revision, claim.attempt)
+        return row.state not in TAKEN_AWAY
+
+    async def _end(self, bodies: Collection[Body]) -> None:
+        """Tell bodies to stop, and wait for them."""
+        if tasks := self._tell(bodies):
+            await asyncio.wait(tasks, timeout=STOPPED_WITHIN)
+
+    def _tell(self, bodies: Collection[Body]) -> list[asyncio.Task[None]]:
+        tasks = [body.task for body in bodies]
         for task in tasks:
             task.cancel()
-        if tasks:
-            _, stuck = await asyncio.wait(tasks, timeout=STOPPED_WITHIN)
-            for task in stuck:
-                log.error(
-                    "a body does not stop although it was cancelled", action="stop", task=task.get_name()
-                )
+            asyncio.get_running_loop().call_later(STOPPED_WITHIN, _complain, task)
+        return tasks
 
     @property
     def busy(self) -> int:
         """How many bodies run here now."""
-        return len(self._running)
+        return len(self._bodies)
 
     async def _carry(self) -> None:
         while True:
             self._bell.clear()
             try:
+                due = await self._engine.reader.next_due()  # first: what comes due while we look is in it
                 await self._expire()
                 while await self._claim():
                     pass
-                await self._rest()
+                await self._rest(due)
             except Exception:
                 log.exception("tasks cannot be claimed; trying again", action="claim")
                 await self._engine.clock.sleep(TROUBLE)
 
     async def _expire(self) -> None:
-        """Deadlines take claims away: whatever ran under one is ended here too."""
-        freed = await self._engine.ledger.expire()
-        await self.stop_tasks(freed)
+        """Deadlines take claims away: whatever ran under one is ended here too, without waiting for it."""
+        freed = frozenset(await self._engine.ledger.expire())
+        self._tell([body for body in self._bodies.values() if body.claim.task in freed])
 
-    async def _rest(self) -> None:
-        due = await self._engine.reader.next_due()
+    async def _rest(self, due: datetime | None) -> None:
         wait = LONGEST_WAIT
         if due is not None:
             wait = min(wait, max(0.001, (due - self._engine.clock.now()).total_seconds()))
@@ -128,7 +160,7 @@ class Embedded:
     async def _claim(self) -> bool:
         """Take what fits, a kind of resource at a time; True if there may be more."""
         more = False
-        for kind in self._kinds:
+        for kind in await self._turns():
             limit = self._fits(kind)
             if limit > 0:
                 claims = await self._engine.ledger.claim(self._holder, limit=limit, resources=[kind])
@@ -136,33 +168,47 @@ class Embedded:
                 more = more or len(claims) == limit
         return more
 
+    async def _turns(self) -> Sequence[str]:
+        """The kinds that wait, each time beginning with another, so that none takes all places for itself.
+
+        They are asked of the ledger: jobs keep the graphs they were started with, whatever the code says.
+        """
+        kinds = await self._engine.reader.kinds()
+        self._kinds.update(kinds)
+        self._turn += 1
+        first = self._turn % max(len(kinds), 1)
+        return [*kinds[first:], *kinds[:first]]
+
     def _fits(self, kind: str) -> int:
-        free = self._concurrency - len(self._running)
+        free = self._concurrency - len(self._bodies)
         room = self._resources.room(kind)
         return free if room is None else min(free, room)
 
     def _begin(self, claims: Collection[Claim]) -> None:
+        """Without a pause after the claim is known: nobody can look for the body and not find it."""
         for claim in claims:
+            self._resources.take(claim.resources)
             task = asyncio.create_task(self._one(claim), name=str(claim.task))
-            self._running[claim.task] = task
+            self._bodies[claim.token] = Body(claim, task)
+            task.add_done_callback(partial(self._ended, claim))
+
+    def _ended(self, claim: Claim, _: asyncio.Task[None]) -> None:
+        """In a callback: a task that is cancelled before its first line never comes to its `finally`."""
+        del self._bodies[claim.token]
+        self._resources.give(claim.resources)
+        self._bell.set()
 
     async def _one(self, claim: Claim) -> None:
         """Run a task, and then what it made ready and fits: a chain of stages needs no other hand."""
-        me = asyncio.current_task()
         try:
-            row_kind = await self._engine.resources_of(claim.task)
-            async with self._resources.hold(row_kind):
-                advance = await self._engine.attempts.run(claim, lambda: self._next(row_kind))
-            self._follow(advance)
+            advance = await self._engine.attempts.run(claim, lambda: self._next(claim.resources))
+            self._begin(advance.claimed)
         except asyncio.CancelledError:
             log.info("attempt ended", action="cancelled", task=str(claim.task))
+            raise
         except Exception:
             log.exception("an attempt could not be recorded", action="attempt", task=str(claim.task))
             await self._release(claim)
-        finally:
-            if self._running.get(claim.task) is me:
-                del self._running[claim.task]
-            self._bell.set()
 
     async def _release(self, claim: Claim) -> None:
         """Give a claim back whose outcome could not be written, as soon as the ledger takes writes again."""
@@ -178,19 +224,20 @@ class Embedded:
                 return
 
     def _next(self, mine: str) -> Next:
-        """What could start when a task of this kind gives back what it holds; nothing while stopping."""
+        """What could start with what a task of this kind gives back; nothing while stopping.
+
+        Other resources may seem free, but are promised to the claims that are being written now.
+        """
         if self._loop is None:
             return Next()
-        return Next(1, frozenset(k for k in self._kinds if k == mine or self._fits(k) > 0))
-
-    def _follow(self, advance: Advance) -> None:
-        self._begin(advance.claimed)
-        if len(advance.ready) > len(advance.claimed):
-            self._bell.set()
+        return Next(1, frozenset(kind for kind in self._kinds if self._resources.covers(mine, kind)))
 
 
-def _resource_kinds(engine: Engine) -> tuple[str, ...]:
-    kinds = {""}
-    for pipeline in engine.jobs.pipelines.values():
-        kinds |= {resources_text(node.resources) for node in pipeline.graph.nodes.values()}
-    return tuple(sorted(kinds))
+def _complain(task: asyncio.Task[None]) -> None:
+    if not task.done():
+        log.error("a body does not stop although it was cancelled", action="stop", task=task.get_name())
+
+
+def _resource_kinds(engine: Engine) -> set[str]:
+    pipelines = engine.jobs.pipelines.values()
+    return {resources_text(node.resources) for one in pipelines for node in one.graph.nodes.values()}

@@ -1,10 +1,8 @@
-"""What one process has to give to task bodies, and who waits for it."""
+"""What one process has to give to task bodies, and what of it is taken."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 
 
 def parse(text: str) -> dict[str, int]:
@@ -14,41 +12,42 @@ def parse(text: str) -> dict[str, int]:
 
 
 class Resources:
-    """Counted resources of this process. One nobody declared has room for one, as in Luigi."""
+    """Counted resources of this process. One nobody declared has room for one, as in Luigi.
+
+    A task that asks for more than there is gets all there is: it runs alone instead of never.
+    """
 
     def __init__(self, capacity: Mapping[str, int]) -> None:
         self._capacity = dict(capacity)
         self._used: dict[str, int] = {}
-        self._freed = asyncio.Condition()
 
     def room(self, text: str) -> int | None:
         """How many tasks with these needs could start now; None if they need nothing."""
-        needs = parse(text)
-        return min((self._free(n) // max(c, 1) for n, c in needs.items()), default=None)
+        needs = self._needs(text)
+        return min((max(self._free(n), 0) // c for n, c in needs.items() if c), default=None)
 
-    @asynccontextmanager
-    async def hold(self, text: str) -> AsyncIterator[None]:
-        """Wait until there is room, and take it for as long as the block runs."""
-        needs = {name: min(count, self._of(name)) for name, count in parse(text).items()}
-        async with self._freed:
-            await self._freed.wait_for(lambda: all(self._free(n) >= c for n, c in needs.items()))
-            self._add(needs, 1)
-        try:
-            yield
-        finally:
-            self._add(needs, -1)
-            await asyncio.shield(self._tell())
+    def covers(self, mine: str, text: str) -> bool:
+        """Whether a task with these needs can start with what another one gives back, and nothing else."""
+        given = self._needs(mine)
+        return all(given.get(name, 0) >= count for name, count in self._needs(text).items())
 
-    async def _tell(self) -> None:
-        async with self._freed:
-            self._freed.notify_all()
+    def take(self, text: str) -> None:
+        """A task with these needs begins."""
+        self._add(text, 1)
+
+    def give(self, text: str) -> None:
+        """A task with these needs has ended."""
+        self._add(text, -1)
+
+    def _add(self, text: str, sign: int) -> None:
+        for name, count in self._needs(text).items():
+            self._used[name] = self._used.get(name, 0) + sign * count
+
+    def _needs(self, text: str) -> dict[str, int]:
+        return {name: min(count, self._of(name)) for name, count in parse(text).items()}
 
     def _of(self, name: str) -> int:
         return self._capacity.get(name, 1)
 
     def _free(self, name: str) -> int:
         return self._of(name) - self._used.get(name, 0)
-
-    def _add(self, needs: Mapping[str, int], sign: int) -> None:
-        for name, count in needs.items():
-            self._used[name] = self._used.get(name, 0) + sign * count

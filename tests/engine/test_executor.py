@@ -1,0 +1,258 @@
+"""What the embedded executor claims, in which order, and what it stops."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from genlock import Task, pipeline, provided, stage
+from genlock.clock import SystemClock
+from genlock.engine.engine import Engine
+from genlock.executors.embedded import Embedded
+from genlock.executors.resource import Resources
+from genlock.ledger.memory import MemoryLedger
+from genlock.ledger.records import JobState
+
+
+class Log(list):
+    pass
+
+
+class Gate(asyncio.Event):
+    pass
+
+
+def film(**options: Any) -> Any:
+    """A pipeline of one stage, declared with these options."""
+
+    @stage(name="shoot", **options)
+    async def shoot(n: int) -> int:
+        return n + 1
+
+    @pipeline(name="film")
+    def film(n: int) -> int:
+        return shoot(n)
+
+    return film
+
+
+async def test_what_asks_for_more_than_there_is_gets_all_there_is(world):
+    greedy = film(resources={"cpu": 8, "gpu": 3})
+    engine = await world.start(greedy, resources={"cpu": 2})
+    async with asyncio.timeout(5):
+        assert await engine.run(greedy, 1) == 2
+
+
+async def test_a_job_whose_stages_asked_for_other_resources_when_it_began_goes_on(world):
+    before = await world.start(film(resources={"gpu": 1}), execute=False)
+    view = await before.start("film", {"n": 1})
+    now = film(resources={"cpu": 1})
+    engine = await world.start(now)
+    async with asyncio.timeout(5):
+        assert await engine.result(now, view.id) == 2
+
+
+@stage
+async def count(n: int) -> list[int]:
+    return list(range(n))
+
+
+@stage
+async def light(n: int, *, log: Log = provided()) -> int:
+    log.append("light")
+    await asyncio.sleep(0)
+    return n
+
+
+@stage(resources={"cpu": 1})
+async def heavy(n: int, *, log: Log = provided()) -> int:
+    log.append("heavy")
+    await asyncio.sleep(0.001)
+    return n
+
+
+@pipeline
+def many_light(items: list[int]) -> list[int]:
+    return light.map(items)
+
+
+@pipeline
+def many_heavy(items: list[int]) -> list[int]:
+    return heavy.map(items)
+
+
+async def test_a_long_row_of_one_kind_does_not_keep_another_kind_waiting(world):
+    log = Log()
+    quiet = await world.start(many_light, many_heavy, tools={Log: log}, execute=False)
+    await quiet.start("many_light", {"items": list(range(40))})
+    view = await quiet.start("many_heavy", {"items": [1]})
+    engine = await world.start(many_light, many_heavy, tools={Log: log}, concurrency=1)
+    await engine.result(many_heavy, view.id)
+    assert log.count("light") < 10
+
+
+async def test_no_more_is_claimed_than_can_run(world):
+    engine = await world.start(many_heavy, tools={Log: Log()}, resources={"cpu": 2})
+    view = await engine.start("many_heavy", {"items": list(range(12))})
+    await engine.result(many_heavy, view.id)
+    held, most = 0, 0
+    for event in await engine.events(view.id, limit=10_000):
+        if event.task and event.task.startswith("heavy/"):
+            held += {"task.claimed": 1, "task.done": -1}.get(event.kind, 0)
+            most = max(most, held)
+    assert most == 2
+
+
+@stage
+async def wait(n: int, *, gate: Gate = provided(), log: Log = provided()) -> int:
+    log.append(f"wait {n}")
+    await gate.wait()
+    return n
+
+
+@stage
+async def endless(n: int, *, log: Log = provided()) -> int:
+    log.append("begun")
+    try:
+        await asyncio.sleep(3600)
+    finally:
+        log.append("ended")
+    return n
+
+
+@pipeline
+def relay(n: int) -> int:
+    return endless(wait(n))
+
+
+async def test_a_job_cancelled_while_a_task_is_handed_over_leaves_nothing_running(world, until):
+    log, gate = Log(), Gate()
+    engine = await world.start(relay, tools={Log: log, Gate: gate})
+    for n in range(20):
+        gate.clear()
+        view = await engine.start("relay", {"n": n})
+        await until(lambda n=n: f"wait {n}" in log, "the first body")
+        gate.set()
+        for _ in range(n):  # a little later each time
+            await asyncio.sleep(0)
+        await engine.cancel(view.id)
+        await until(lambda: world.executors[0].busy == 0, "the bodies to end")
+    found = Counter(log)
+    assert found["begun"] == found["ended"]
+
+
+async def test_a_task_stopped_before_its_first_line_frees_its_place(world):
+    resources, heavy_film = Resources({}), film(resources={"cpu": 1})
+    engine = await world.start(heavy_film, execute=False)
+    executor = Embedded(engine, resources, holder="me")
+    await engine.start("film", {"n": 1})
+    [claim] = await world.ledger.claim("me", limit=1)
+    executor._begin([claim])
+    assert (executor.busy, resources.room("cpu=1")) == (1, 0)
+    await executor.stop_tasks([claim.task])
+    assert (executor.busy, resources.room("cpu=1")) == (0, 1)
+
+
+@stage
+async def cut(n: int, *, log: Log = provided()) -> int:
+    log.append("cut")
+    return n
+
+
+@pipeline
+def inner(n: int) -> int:
+    return endless(n)
+
+
+@pipeline
+def outer(n: int) -> list[int]:
+    return inner.map(count(cut(n)))
+
+
+@pipeline
+def plain(n: int) -> int:
+    return endless(cut(n))
+
+
+@pytest.mark.parametrize("shape", [plain, outer])
+async def test_a_redo_stops_what_runs_behind_it_in_nested_jobs_too(world, until, shape):
+    log = Log()
+    engine = await world.start(shape, tools={Log: log})
+    view = await engine.start(shape.name, {"n": 1})
+    await until(lambda: "begun" in log, "the body behind")
+    await engine.redo(view.id, "cut")
+    assert log[:3] == ["cut", "begun", "ended"]
+    await until(lambda: log.count("cut") == 2, "the redone stage")
+    await engine.cancel(view.id)
+    await until(lambda: world.executors[0].busy == 0, "the bodies to end")
+
+
+@stage
+async def stubborn(n: int, *, gate: Gate = provided(), log: Log = provided()) -> int:
+    log.append("begun")
+    while not gate.is_set():
+        try:
+            await gate.wait()
+        except asyncio.CancelledError:
+            log.append("no")
+    return n
+
+
+@pipeline
+def mule(n: int) -> int:
+    return stubborn(n)
+
+
+async def test_a_body_that_does_not_stop_at_its_deadline_holds_up_nobody_else(world, until):
+    log, gate, greeting = Log(), Gate(), film()
+    engine = await world.start(mule, greeting, tools={Log: log, Gate: gate})
+    view = await engine.start("mule", {"n": 1}, deadline=timedelta(milliseconds=50))
+    await until(lambda: "no" in log, "the deadline")
+    async with asyncio.timeout(3):
+        assert await engine.run(greeting, 1) == 2
+    gate.set()
+    await until(lambda: world.executors[0].busy == 0, "the body to end")
+    assert (await engine.show(view.id)).state is JobState.FAILED
+
+
+@stage
+async def doze(ticks: int, *, clock: SystemClock = provided(), task: Task = provided()) -> int:
+    async def moment() -> str:
+        return (clock.now() + ticks * TickingClock.TICK).isoformat()
+
+    await task.snooze(datetime.fromisoformat(await task.once("until", moment)))
+    return ticks
+
+
+@pipeline
+def siesta(ticks: int) -> int:
+    return doze(ticks)
+
+
+class TickingClock(SystemClock):
+    """A millisecond later each time it is looked at, so that everything falls between two looks."""
+
+    TICK = timedelta(milliseconds=1)
+
+    def __init__(self) -> None:
+        self._now = super().now()
+
+    def now(self) -> datetime:
+        self._now += self.TICK
+        return self._now
+
+
+async def test_what_comes_due_while_the_executor_looks_elsewhere_is_not_forgotten(tmp_path):
+    clock = TickingClock()
+    ledger = MemoryLedger(clock)
+    engine = Engine(ledger, ledger, [siesta], {SystemClock: clock}, clock=clock, work=tmp_path)
+    executor = Embedded(engine, Resources({}), holder="me")
+    await executor.start()
+    async with asyncio.timeout(20):
+        for ticks in range(40):
+            assert await engine.run(siesta, ticks) == ticks
+    await executor.stop()
