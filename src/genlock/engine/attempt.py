@@ -22,11 +22,12 @@ from genlock.engine.retry import RetryDefault, retry_at
 from genlock.engine.spec import child_spec
 from genlock.engine.task import LedgerTask, Task
 from genlock.engine.value import Values
-from genlock.errors import AttemptTimeout, ClaimLost, Parked, Skip, StageError
+from genlock.errors import AttemptTimeout, ClaimLost, NotFound, Parked, Skip, StageError
 from genlock.ledger.protocol import Ledger, LedgerReader
 from genlock.ledger.records import Advance, Claim
 
 PAGE = 1000  # children of a map written in one transaction
+CODE_MAY_COME, CODE_COMES_SLOWLY = timedelta(minutes=1), timedelta(hours=1)  # between looks; they double
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +98,11 @@ class Attempts:
     async def _advance(self, job: Job, node: Node, claim: Claim, after: Callable[[], Next]) -> Advance:
         if node.when is not None and not await self.values.resolve(job, node.when):
             return await self._ledger.skip(claim, "its condition is false")
+        stage = self._code(job, node, claim)
         arguments = await self.values.arguments(job, node, claim)
         if node.mapped and claim.task.index is None:
             return await self._spread(claim, arguments[node.mapped])
-        stage = job.stage(node)
-        hashed = input_hash(node.stage, node.version, arguments)
+        hashed = input_hash(node.stage, stage.version, arguments)
         if claim.kept is not None and claim.kept.input_hash == hashed:
             return await self._succeed(claim, claim.kept.output, hashed, after, kept=True)
         if isinstance(stage, Pipeline):
@@ -114,6 +115,16 @@ class Attempts:
             return await self._succeed(claim, shared, hashed, after, kept=True)
         output = await self._body(stage, claim, arguments)
         return await self._succeed(claim, output, hashed, after, share=share)
+
+    def _code(self, job: Job, node: Node, claim: Claim) -> Stage[..., Any] | Pipeline[..., Any]:
+        """What a task runs. Without it the task parks, and looks again from time to time: the program that
+        has it may be the next one to open this ledger.
+        """
+        try:
+            return job.stage(node)
+        except NotFound as error:
+            wait = min(CODE_MAY_COME * 2 ** min(claim.attempt - 1, 16), CODE_COMES_SLOWLY)
+            raise Parked(str(error), until=self._clock.now() + wait) from error
 
     async def _body(self, stage: Stage[..., Any], claim: Claim, arguments: dict[str, Any]) -> str:
         values = {
@@ -177,7 +188,7 @@ class Attempts:
 
     async def _fail(self, claim: Claim, error: BaseException) -> Advance:
         job = await self._jobs.get(claim.task.job)
-        stage = job.pipeline.stages.get(claim.task.node)
+        stage = job.pipeline.stages.get(claim.task.node) if job.pipeline else None
         again = retry_at(
             error,
             stage.retry if isinstance(stage, Stage) else None,

@@ -205,7 +205,7 @@ class Engine:
             graph, states = self.pipelines[job].graph, None
         else:
             row = await self._find(job)
-            graph = (await self.jobs.get(row.id)).graph
+            graph = self.jobs.of(row).graph
             view = await self._present(row)
             states = {stage.name: str(stage.state) for stage in view.stages}
         data = graph.to_data()
@@ -277,7 +277,7 @@ class Engine:
         return answer
 
     async def _present(self, row: JobRow) -> JobView:
-        job = await self.jobs.get(row.id)
+        job = self.jobs.of(row)
         nodes = {task.ref.node: task for task in await self.reader.nodes(row.id)}
         running = await self.reader.tasks(row.id, states={TaskState.RUNNING}, limit=200)
         result = await self.attempts.values.result(job) if row.state is JobState.COMPLETED else None
