@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 import pytest
@@ -177,10 +177,14 @@ class Databases:
     def __init__(self, url: str, server: Server | None) -> None:
         self.url = url
         self.server = server  # None: it is not ours, and goes on without us
+        self._admin = psycopg.connect(url, autocommit=True)
         self._name = f"genlock_test_{os.getpid()}"
         self._numbers = count(1)
-        self._empty(f"{self._name}_template")
+        self._call("CREATE DATABASE {}", f"{self._name}_template")
         self._fill(self.at(f"{self._name}_template"))
+
+    def _call(self, statement: LiteralString, *names: str) -> None:
+        self._admin.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
 
     def at(self, name: str) -> str:
         """The URL of a database of this name."""
@@ -195,50 +199,35 @@ class Databases:
 
         bring_up(url_of(url))
 
-    def _empty(self, name: str) -> None:
-        with self.admin() as connection:
-            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-
-    @contextmanager
-    def admin(self) -> Iterator[psycopg.Connection[Any]]:
-        """A connection beside the databases of the tests."""
-        with psycopg.connect(self.url, autocommit=True) as connection:
-            yield connection
-
     @contextmanager
     def lend(self, *, empty: bool = False) -> Iterator[str]:
         """The URL of a database for one test; afterwards nobody may be connected to it any more."""
         name = f"{self._name}_{next(self._numbers)}"
-        template = sql.Identifier("template1" if empty else f"{self._name}_template")
-        with self.admin() as connection:
-            connection.execute(
-                sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), template)
-            )
-            try:
-                yield self.at(name)
-                left = self._connected(connection, name)
-            finally:
-                self._drop(name)
+        template = "template1" if empty else f"{self._name}_template"
+        quickly = "STRATEGY file_copy" if self._admin.info.server_version >= 150000 else ""
+        self._call(f"CREATE DATABASE {{}} TEMPLATE {{}} {quickly}", name, template)
+        try:
+            yield self.at(name)
+            left = self._connected(name)
+        finally:
+            self._call("DROP DATABASE {} WITH (FORCE)", name)
         assert left == [], f"connections were left open: {left}"
 
-    def _connected(self, connection: psycopg.Connection[Any], name: str) -> list[tuple[Any, ...]]:
+    def _connected(self, name: str) -> list[tuple[Any, ...]]:
         """Who is connected; a process that was told to end has a moment for it."""
         end = time.monotonic() + 3
         query = (
             "SELECT pid, application_name, state, query FROM pg_stat_activity "
             "WHERE datname = %s AND backend_type = 'client backend'"
         )
-        while (rows := connection.execute(query, [name]).fetchall()) and time.monotonic() < end:
+        while (rows := self._admin.execute(query, [name]).fetchall()) and time.monotonic() < end:
             time.sleep(0.01)
         return rows
 
-    def _drop(self, name: str) -> None:
-        with self.admin() as connection:
-            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
-
     def close(self) -> None:
         """Remove the template, which a server that is not ours would keep."""
-        self._drop(f"{self._name}_template")
+        self._call("DROP DATABASE {}", f"{self._name}_template")
+        self._admin.close()
 
 
 @pytest.fixture(scope="session")
@@ -253,7 +242,9 @@ def postgres() -> Iterator[Databases]:
     server = Server()
     try:
         server.start()
-        yield Databases(server.url, server)
+        databases = Databases(server.url, server)
+        yield databases
+        databases.close()
     finally:
         server.discard()
 

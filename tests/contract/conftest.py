@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -155,6 +155,12 @@ def clock() -> TurnedClock:
     return TurnedClock()
 
 
+@pytest.fixture
+def bench_of(clock: TurnedClock) -> Callable[[Any, Any], Bench]:
+    """A bench for a ledger and a reader that a test has opened itself."""
+    return lambda ledger, reader: Bench(ledger, reader, clock)
+
+
 DATABASES = ["sqlite", "postgres"]  # a database joins here and in `place`
 
 
@@ -181,13 +187,6 @@ async def bench(request: pytest.FixtureRequest, clock: TurnedClock) -> AsyncIter
         await bench.check()
         return
     async for bench in _lend(_place(request, request.param), clock):
-        yield bench
-
-
-@pytest.fixture
-async def database(place: str | Path, clock: TurnedClock) -> AsyncIterator[Bench]:
-    """A bench for each kind of ledger that is a database."""
-    async for bench in _lend(place, clock):
         yield bench
 
 

@@ -71,7 +71,12 @@ def open_reader(url: str, connections: int) -> Engine:
     if _is_sqlite(url):
         return _open(url, "BEGIN", pool)
     looking = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-    return _open(url, "BEGIN", pool | {"pool_pre_ping": True, "execution_options": looking})
+    return _open(url, "BEGIN", pool | {"execution_options": looking})
+
+
+def for_one_statement(engine: Engine) -> Engine:
+    """The same connections without a transaction: a statement sees one moment anyway, in one round trip."""
+    return engine.execution_options(isolation_level="AUTOCOMMIT") if is_shared(engine) else engine
 
 
 def _is_sqlite(url: str) -> bool:

@@ -94,7 +94,8 @@ class Ledger(Protocol):
         """Write children offset, offset+1, … of a mapped task, one JSON item each.
 
         Pages come in order and are resumable (`Claim.children`); children of all pages become ready
-        with the last one: running -> spread. No children at all: running -> done. After a redo,
+        with the last one: running -> spread. No children at all: running -> done. Fewer children than
+        `NodeSpec.need`: running -> failed (`TooFew`), and none of them becomes ready. After a redo,
         rows that exist get the new item and a new revision (their old result as `kept`); rows
         beyond the new count go.
         """

@@ -15,7 +15,7 @@ from genlock.clock import Clock
 from genlock.errors import LedgerError, NotFound
 from genlock.ledger import schema
 from genlock.ledger.bell import Bell
-from genlock.ledger.database import is_gone, tell_time
+from genlock.ledger.database import for_one_statement, is_gone, tell_time
 from genlock.ledger.keeping import doomed, sources
 from genlock.ledger.moment import from_micros, from_micros_or_none, to_micros
 from genlock.ledger.records import (
@@ -43,6 +43,7 @@ class SqlReader:
 
     def __init__(self, engine: Engine, clock: Clock) -> None:
         self._engine = engine
+        self._at_once = for_one_statement(engine)
         self._tell_time = tell_time(engine, clock)
         self._threads = ThreadPoolExecutor(engine.pool.size(), "genlock-reader")  # type: ignore[attr-defined]
         self._bell = Bell(self._newest)
@@ -56,20 +57,16 @@ class SqlReader:
         self._bell.ring(jobs)
 
     async def _read(self, look: Callable[[Connection], _T]) -> _T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._look, look)
-
-    def _look(self, look: Callable[[Connection], _T]) -> _T:
-        try:
-            with self._engine.connect() as connection:
-                return look(connection)
-        except SQLAlchemyError as error:
-            does_not = "its database does not answer" if is_gone(error) else "it could not be read"
-            raise LedgerError(
-                f"the ledger says nothing, {does_not}: {getattr(error, 'orig', error)}"
-            ) from error
+        """Several statements that see the same moment."""
+        return await self._on_a_thread(self._engine, look)
 
     async def _rows(self, statement: Select[Any]) -> Sequence[Any]:
-        return await self._read(lambda connection: connection.execute(statement).fetchall())
+        return await self._on_a_thread(
+            self._at_once, lambda connection: connection.execute(statement).fetchall()
+        )
+
+    async def _on_a_thread(self, engine: Engine, look: Callable[[Connection], _T]) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, _look, engine, look)
 
     async def job(self, job: str) -> JobRow:
         rows = await self._rows(select(*_JOB_COLUMNS).where(_job.id == job))
@@ -247,6 +244,19 @@ class SqlReader:
                     for text in source.texts(row):
                         yield text
                 last = source.place(rows[-1])
+
+
+def _look(engine: Engine, look: Callable[[Connection], _T]) -> _T:
+    for again in (True, False):
+        try:
+            with engine.connect() as connection:
+                return look(connection)
+        except SQLAlchemyError as error:
+            if again and is_gone(error):  # it was lost while nobody used it, and the others with it
+                continue
+            what = "'s database does not answer" if is_gone(error) else " could not be read"
+            raise LedgerError(f"the ledger{what}: {getattr(error, 'orig', error)}") from error
+    raise AssertionError("the second time answers or raises")
 
 
 def _lanes(connection: Connection) -> Iterator[tuple[str, str]]:
