@@ -57,7 +57,7 @@ class Home:
         """Remove what no kept job reaches. Jobs finished longer than `older_than` ago are kept no more."""
         before = None if older_than is None else self.engine.clock.now() - older_than
         if before is not None and not dry_run:
-            await self.engine.ledger.forget(before)
+            await self.engine.forget(before)
         keep: set[str] = set()
         async for text in self.engine.reader.texts(unless_finished_before=before):
             keep.update(HASH.findall(text))

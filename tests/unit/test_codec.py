@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -197,3 +198,9 @@ def test_digging_for_what_is_not_there_names_what_is(path: Sequence[str], says: 
     with pytest.raises(BadInput) as caught:
         dig({"plan": {"shots": [1], "music": None}}, path, "plan_film")
     assert str(caught.value) == says
+
+
+def test_the_hash_of_inputs_is_that_of_their_one_canonical_text():
+    arguments = {"shot": {"b": [1, 2.5], "a": "é"}, "at": None}
+    text = '["make",3,{"at":null,"shot":{"a":"é","b":[1,2.5]}}]'
+    assert input_hash("make", 3, arguments) == hashlib.sha256(text.encode()).hexdigest()

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from genlock.clock import Clock
-from genlock.engine.codec import dump, encode, input_hash, load
+from genlock.engine.codec import dump, encode, input_hash_of, load_text
 from genlock.engine.declare import Pipeline, Stage
 from genlock.engine.failure import failure_of, kept, sole
 from genlock.engine.graph import Node
@@ -21,7 +21,7 @@ from genlock.engine.job import Job, Jobs
 from genlock.engine.retry import RetryDefault, retry_at
 from genlock.engine.spec import child_spec
 from genlock.engine.task import LedgerTask, Task
-from genlock.engine.value import Values
+from genlock.engine.value import Arguments, Values
 from genlock.errors import AttemptTimeout, ClaimLost, NotFound, Parked, Skip, StageError
 from genlock.ledger.protocol import Ledger, LedgerReader
 from genlock.ledger.records import Advance, Claim
@@ -101,12 +101,14 @@ class Attempts:
         stage = self._code(job, node, claim)
         arguments = await self.values.arguments(job, node, claim)
         if node.mapped and claim.task.index is None:
-            return await self._spread(claim, arguments[node.mapped])
-        hashed = input_hash(node.stage, stage.version, arguments)
+            return await self._spread(claim, arguments[node.mapped].value)
+        texts = {name: argument.canonical for name, argument in arguments.items()}
+        hashed = input_hash_of(texts, node.stage, stage.version)
         if claim.kept is not None and claim.kept.input_hash == hashed:
             return await self._succeed(claim, claim.kept.output, hashed, after, kept=True)
         if isinstance(stage, Pipeline):
-            return await self._ledger.nest(claim, child_spec(stage, claim, arguments))
+            inputs = {name: argument.value for name, argument in arguments.items()}
+            return await self._ledger.nest(claim, child_spec(stage, claim, inputs))
         share = (
             stage.reuse and claim.revision == 1
         )  # another take is asked for because this one did not please
@@ -126,12 +128,12 @@ class Attempts:
             wait = min(CODE_MAY_COME * 2 ** min(claim.attempt - 1, 16), CODE_COMES_SLOWLY)
             raise Parked(str(error), until=self._clock.now() + wait) from error
 
-    async def _body(self, stage: Stage[..., Any], claim: Claim, arguments: dict[str, Any]) -> str:
+    async def _body(self, stage: Stage[..., Any], claim: Claim, arguments: Arguments) -> str:
         values = {
-            name: load(stage.inputs[name], value, f"{stage.name}({name})")
-            for name, value in arguments.items()
+            name: load_text(stage.inputs[name], argument.text, f"{stage.name}({name})")
+            for name, argument in arguments.items()
         }
-        folder = self._work / f"{claim.task.job}-{claim.task.key.replace('/', '-')}-{claim.token[:8]}"
+        folder = self._work / f"{claim.task.node}-{claim.token}"  # short, and no two are the same
 
         def workdir() -> Path:
             folder.mkdir(parents=True, exist_ok=True)
@@ -143,7 +145,8 @@ class Attempts:
         try:
             result = await _alone(_within(timeout, stage.body(**values, **tools), claim))
         finally:
-            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+            if folder.exists():
+                await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
         return encode(dump(stage.output, result, f"what {stage.name} returned"))
 
     async def _succeed(

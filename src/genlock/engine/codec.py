@@ -37,8 +37,13 @@ def dump(adapter: TypeAdapter[T], value: T, what: str = "the value") -> Any:
 
 def load(adapter: TypeAdapter[T], value: Any, what: str = "the value") -> T:
     """The value that this JSON stands for; `BadInput` says where it does not fit."""
+    return load_text(adapter, _text(value, what), what)
+
+
+def load_text(adapter: TypeAdapter[T], text: str, what: str = "the value") -> T:
+    """As `load`, of JSON that is text still."""
     try:
-        return adapter.validate_json(_text(value, what), by_alias=False, by_name=True)
+        return adapter.validate_json(text, by_alias=False, by_name=True)
     except ValidationError as error:
         found = error.errors(include_url=False, include_context=False)
         more = f" (and {len(found) - 3} more)" if len(found) > 3 else ""
@@ -68,7 +73,13 @@ def canonical(value: Any) -> str:
 
 def input_hash(stage_name: str, version: int, arguments: Mapping[str, Any]) -> str:
     """SHA-256 of what a task is about to work on: the same hash means the same work."""
-    text = canonical([stage_name, version, dict(arguments)])
+    return input_hash_of({name: canonical(value) for name, value in arguments.items()}, stage_name, version)
+
+
+def input_hash_of(texts: Mapping[str, str], stage_name: str, version: int) -> str:
+    """As `input_hash`, of arguments that are canonical texts already."""
+    pairs = ",".join(f"{canonical(name)}:{texts[name]}" for name in sorted(texts))
+    text = f"[{canonical(stage_name)},{version},{{{pairs}}}]"
     return hashlib.sha256(text.encode()).hexdigest()
 
 

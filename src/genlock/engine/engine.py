@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -254,6 +254,13 @@ class Engine:
             kept=list(plan.kept),
             dry_run=dry_run,
         )
+
+    async def forget(self, finished_before: datetime) -> Sequence[str]:
+        """Delete jobs that finished before this time; their ids, which are free again."""
+        gone = await self.ledger.forget(finished_before)
+        for job in gone:
+            self.jobs.forget(job)
+        return gone
 
     async def signal(self, job: str, task: str, name: str, value: Any) -> JobView:
         row = await self._find(job)

@@ -6,6 +6,7 @@ import json
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from genlock.engine.declare import Pipeline, Stage
@@ -25,6 +26,7 @@ class Job:
     """
 
     id: str
+    created_at: datetime
     pipeline: Pipeline[..., Any] | None
     graph: Graph
     input: dict[str, Any]
@@ -63,7 +65,8 @@ class Jobs:
         if known is not None:
             return known
         graph = Graph.from_data(json.loads(row.graph))
-        job = Job(row.id, self.pipelines.get(row.pipeline), graph, json.loads(row.input))
+        code = self.pipelines.get(row.pipeline)
+        job = Job(row.id, row.created_at, code, graph, json.loads(row.input))
         self._kept[row.id] = job
         while len(self._kept) > KEPT_IN_MEMORY:
             self._kept.popitem(last=False)

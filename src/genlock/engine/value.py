@@ -2,32 +2,86 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property, partial
 from typing import Any
 
-from genlock.engine.codec import dig
+from genlock.engine.codec import canonical, dig, encode
 from genlock.engine.graph import INPUT, Binding, Const, Node
 from genlock.engine.job import Job, Jobs
 from genlock.ledger.protocol import LedgerReader
 from genlock.ledger.records import Claim, TaskRef, TaskState
 
+KEPT_IN_MEMORY = 32_000_000  # characters of arguments that the children of maps share
+EMPTY = 1_000  # what an opening of a map counts for that has nothing in common
+
+
+@dataclass(frozen=True)
+class Argument:
+    """A JSON value with its texts, each of which is written once, however many tasks take it."""
+
+    value: Any
+
+    @cached_property
+    def text(self) -> str:
+        return encode(self.value)
+
+    @cached_property
+    def canonical(self) -> str:
+        return canonical(self.value)
+
+
+Arguments = dict[str, Argument]
+Opening = tuple[str, datetime, str, int]  # of a map: job, when that began, node, epoch
+
 
 class Values:
-    """Resolves bindings into JSON values, reading only the rows that are named."""
+    """Resolves bindings into JSON values, reading only the rows that are named.
+
+    What the children of a map have in common is read by the first of them. It holds for their epoch: a
+    redo of anything upstream takes the claims of the old epoch away before a value can be another one.
+    """
 
     def __init__(self, reader: LedgerReader, jobs: Jobs) -> None:
         self._reader, self._jobs = reader, jobs
+        self._common: OrderedDict[Opening, asyncio.Task[Arguments]] = OrderedDict()
+        self._weights: dict[Opening, int] = {}
 
-    async def arguments(self, job: Job, node: Node, claim: Claim) -> dict[str, Any]:
-        """Every data argument of a task by name; a child of a map has its own item."""
-        found = {}
+    async def arguments(self, job: Job, node: Node, claim: Claim) -> Arguments:
+        """Every data argument of a task by name; a map has its items alone, each child of it its own one."""
+        if claim.task.index is None:
+            return await self._read(job, node, [node.mapped] if node.mapped else node.bindings)
+        common = await self._shared(job, node, claim.epoch)
+        mine = Argument(json.loads(claim.item or "null"))
+        return {name: mine if name == node.mapped else common[name] for name in node.bindings}
+
+    async def _shared(self, job: Job, node: Node, epoch: int) -> Arguments:
+        key = (job.id, job.created_at, node.name, epoch)
+        if key not in self._common:
+            others = [name for name in node.bindings if name != node.mapped]
+            self._common[key] = asyncio.create_task(self._read(job, node, others))
+            self._common[key].add_done_callback(partial(self._weigh, key))
+        self._common.move_to_end(key)
+        return await asyncio.shield(self._common[key])
+
+    def _weigh(self, key: Opening, read: asyncio.Task[Arguments]) -> None:
+        """Keep what was read if it could be read, and let go of what was not used for longest."""
+        if read.cancelled() or read.exception():
+            del self._common[key]
+            return
+        self._weights[key] = EMPTY + sum(len(each.text) for each in read.result().values())
+        while sum(self._weights.values()) > KEPT_IN_MEMORY:
+            oldest = next(each for each in self._common if each in self._weights)
+            del self._common[oldest], self._weights[oldest]
+
+    async def _read(self, job: Job, node: Node, names: Iterable[str]) -> Arguments:
         read: dict[str, Any] = {}
-        for name, binding in node.bindings.items():
-            if name == node.mapped and claim.task.index is not None:
-                found[name] = json.loads(claim.item or "null")
-            else:
-                found[name] = await self._resolve(job, binding, read)
-        return found
+        return {name: Argument(await self._resolve(job, node.bindings[name], read)) for name in names}
 
     async def resolve(self, job: Job, binding: Binding) -> Any:
         """The JSON value a binding stands for."""
