@@ -8,7 +8,7 @@ python benchmarks/film.py --out film.json    # the object into a file, the table
 by the same encoder in as many processes. `clip_fps` and `floor_fps`: frames a second of all processes.
 `join_copy_s` and `join_encode_s`: joining the film's pieces by copying packets, and by encoding them again.
 `film_wall_s`: from the command to the film. `film_wall_ratio`: that, by the time in which the bare encoder
-gets through as many frames.
+gets through as many frames; `film_cpu_ratio`: the same of CPU time, which other programs disturb less.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ import argparse
 import json
 import multiprocessing
 import os
+import resource
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -60,6 +61,11 @@ class Cost:
     cpu: float
     frames: int
 
+    @property
+    def cpu_ms(self) -> float:
+        """Milliseconds of CPU a frame."""
+        return self.cpu / self.frames * 1000
+
 
 def main() -> int:
     """Exit code 0 if the film was made, whatever it took."""
@@ -67,22 +73,14 @@ def main() -> int:
     table = sys.stderr if given.json else sys.stdout
     load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="genlock-film-") as name:
-        folder = Path(name)
-        with Command(folder) as command:
-            wall = run_film(command, given)
-            outputs = command.outputs(JOB)
-            stages = split(command.answer("jobs", "show", JOB)["tasks"])
-        objects = command.home / "store" / "objects"
-        clips = clips_of(outputs, objects)[: given.processes]
-        figures = drawing(clips, folder, given.repeats)
-        figures |= joining(outputs, objects, folder)
-    frames = outputs["video_storage"]["frames"]
-    figures["film_wall_s"] = round(wall, 2)
-    figures["film_wall_ratio"] = round(wall * figures["floor_fps"] / frames, 2)
+        rounds = [one_round(Path(name) / str(number), given) for number in range(given.repeats)]
+        last = rounds[-1]
+        figures = {**ratios(rounds), **joining(last.outputs, last.objects, Path(name))}
+    stored = last.outputs["video_storage"]
     report = {
         **figures,
-        "stages_s": stages,
-        "film": {"frames": frames, "seconds": round(outputs["video_storage"]["seconds"], 2)},
+        "stages_s": last.stages,
+        "film": {"frames": stored["frames"], "seconds": round(stored["seconds"], 2)},
         "order": {name: getattr(given, name) for name in ("pairs", "clip_duration", "resolution", "seed")},
         "processes": given.processes,
         "repeats": given.repeats,
@@ -98,13 +96,69 @@ def main() -> int:
     return 0
 
 
-def run_film(command: Command, given: argparse.Namespace) -> float:
-    """Seconds from starting `genlock run` to its end, the film checked and stored."""
+@dataclass(frozen=True)
+class Round:
+    """A film and, right after it, clips of it made, and only encoded: the machine has one pace for all."""
+
+    film: Cost
+    made: Cost
+    bare: Cost
+    stages: dict[str, float]
+    outputs: dict[str, Any]
+    objects: Path
+
+
+def one_round(folder: Path, given: argparse.Namespace) -> Round:
+    """Everything in a new home."""
+    with Command(folder) as command:
+        wall, cpu = run_film(command, given)
+        outputs = command.outputs(JOB)
+        stages = split(command.answer("jobs", "show", JOB)["tasks"])
+    objects = command.home / "store" / "objects"
+    clips = clips_of(outputs, objects)[: given.processes]
+    return Round(
+        film=Cost(wall, cpu, outputs["video_storage"]["frames"]),
+        made=together(draw_and_encode, clips, folder),
+        bare=together(encode_only, clips, folder),
+        stages=stages,
+        outputs=outputs,
+        objects=objects,
+    )
+
+
+def ratios(rounds: Sequence[Round]) -> Figures:
+    """The middle of all rounds, each film and clip held against the encoder of its own round."""
+
+    def middle(figure: Callable[[Round], float], digits: int) -> float:
+        return round(median(map(figure, rounds)), digits)
+
+    return {
+        "kb_cpu_ratio": middle(lambda one: one.made.cpu / one.bare.cpu, 3),
+        "clip_fps": middle(lambda one: one.made.frames / one.made.wall, 1),
+        "floor_fps": middle(lambda one: one.bare.frames / one.bare.wall, 1),
+        "clip_cpu_ms": middle(lambda one: one.made.cpu_ms, 2),
+        "floor_cpu_ms": middle(lambda one: one.bare.cpu_ms, 2),
+        "film_wall_s": middle(lambda one: one.film.wall, 2),
+        "film_wall_ratio": middle(
+            lambda one: one.film.wall / one.film.frames / (one.bare.wall / one.bare.frames), 2
+        ),
+        "film_cpu_ratio": middle(lambda one: one.film.cpu_ms / one.bare.cpu_ms, 2),
+    }
+
+
+def run_film(command: Command, given: argparse.Namespace) -> tuple[float, float]:
+    """Seconds from starting `genlock run` to its end, the film being checked and stored; its CPU seconds."""
     order = [given.photos, "--pairs", given.pairs, "--clip-duration", given.clip_duration]
     order += ["--resolution", given.resolution, "--seed", given.seed, "--job-id", JOB]
-    began = time.perf_counter()
+    began, used = time.perf_counter(), children_cpu()
     command("run", "campaign", *order, "--quiet")
-    return time.perf_counter() - began
+    return time.perf_counter() - began, children_cpu() - used
+
+
+def children_cpu() -> float:
+    """CPU seconds of all processes that were started from here and have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def split(tasks: Sequence[Mapping[str, Any]]) -> dict[str, float]:
@@ -134,21 +188,6 @@ def kept(objects: Path, sha256: str) -> Path:
 
 
 # Drawing and encoding
-
-
-def drawing(clips: Sequence[Clip], folder: Path, repeats: int) -> Figures:
-    """Clips made as the renderer makes them, and the same frames encoded: the middle of several runs."""
-    made, bare = [], []
-    for _ in range(repeats):
-        made.append(together(draw_and_encode, clips, folder))
-        bare.append(together(encode_only, clips, folder))
-    return {
-        "kb_cpu_ratio": round(median(one.cpu / other.cpu for one, other in zip(made, bare, strict=True)), 3),
-        "clip_fps": round(median(cost.frames / cost.wall for cost in made), 1),
-        "floor_fps": round(median(cost.frames / cost.wall for cost in bare), 1),
-        "clip_cpu_ms": round(median(cost.cpu / cost.frames * 1000 for cost in made), 2),
-        "floor_cpu_ms": round(median(cost.cpu / cost.frames * 1000 for cost in bare), 2),
-    }
 
 
 def together(work: Any, clips: Sequence[Clip], folder: Path) -> Cost:
