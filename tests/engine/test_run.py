@@ -299,3 +299,24 @@ async def test_two_engines_that_draw_the_same_id_in_the_same_moment_start_two_jo
     one, other = await world.start(number, execute=False), await world.start(number, execute=False)
     jobs = [await engine.start("number", {"text": "4"}) for engine in (one, other, one, other)]
     assert len({view.id for view in jobs}) == 4
+
+
+async def test_a_result_that_was_skipped_is_said_to_be_so(world):
+    engine = await world.start(strict)
+    with pytest.raises(StageError, match=r"the result of job .*; maybe was skipped \(nothing to do\)"):
+        await engine.run(strict, "no")
+
+
+@stage
+async def lenient_list(found: list[str | None]) -> list[str | None]:
+    return found
+
+
+@pipeline
+def whole_season(texts: list[str]) -> list[str | None]:
+    return lenient_list(strict.map(texts))
+
+
+async def test_a_nested_job_without_a_result_leaves_none_in_its_place(world):
+    engine = await world.start(whole_season)
+    assert await engine.run(whole_season, ["a", "no", "b"]) == ["A", None, "B"]

@@ -19,7 +19,7 @@ from genlock.engine.present import present_event, present_job, present_task
 from genlock.engine.spec import job_spec
 from genlock.engine.task import Task
 from genlock.engine.views import EventView, GraphView, JobView, RedoView, TaskView
-from genlock.errors import Conflict, GraphError, NotFound, StageError
+from genlock.errors import BadInput, Conflict, GraphError, NotFound, StageError
 from genlock.ledger.protocol import Ledger, LedgerReader
 from genlock.ledger.records import JobFilter, JobRow, JobState, TaskRef, TaskState
 
@@ -98,13 +98,18 @@ class Engine:
 
     async def result(self, pipeline: Pipeline[P, R], job: str) -> R:
         """Wait for a job's end; the result in the pipeline's own type. `StageError` if there is none."""
-        async for _ in self.watch(job):
-            pass
         view = await self.show(job)
+        while not view.state.finished:  # a redo may have begun it anew since its last event
+            async for _ in self.watch(view.id, after=view.last_event):
+                pass
+            view = await self.show(view.id)
         if view.state is not JobState.COMPLETED:
             why = f": {view.error.message}" if view.error else ""
             raise StageError(f"job {view.id} is {view.state}{why}")
-        value: R = load(pipeline.output, view.result)
+        try:
+            value: R = load(pipeline.output, view.result, f"the result of job {view.id}")
+        except BadInput as error:
+            raise StageError(f"{error}{_skipped(view)}") from error
         return value
 
     # -- the face of JobService ------------------------------------------------------------------------
@@ -175,7 +180,8 @@ class Engine:
         limit: int = 50,
     ) -> Sequence[JobView]:
         where = JobFilter(states=frozenset(states), pipeline=pipeline, owner=owner)
-        return [await self._present(row) for row in await self.reader.jobs(where, after=after, limit=limit)]
+        rows = await self.reader.jobs(where, after=after, limit=limit)
+        return await asyncio.gather(*(self._present(row) for row in rows))
 
     async def tasks(self, job: str) -> Sequence[TaskView]:
         row = await self._find(job)
@@ -286,7 +292,8 @@ class Engine:
     async def _present(self, row: JobRow) -> JobView:
         job = self.jobs.of(row)
         nodes = {task.ref.node: task for task in await self.reader.nodes(row.id)}
-        running = await self.reader.tasks(row.id, states={TaskState.RUNNING}, limit=200)
+        may_run = not row.state.finished
+        running = await self.reader.tasks(row.id, states={TaskState.RUNNING}, limit=200) if may_run else ()
         result = await self.attempts.values.result(job) if row.state is JobState.COMPLETED else None
         return present_job(row, job.graph, nodes, await self.reader.counts(row.id), running, result)
 
@@ -315,6 +322,11 @@ def fit_inputs(pipeline: Pipeline[..., Any], params: Mapping[str, Any]) -> dict[
     names = list(pipeline.inputs)
     direct = len(names) == 1 and set(params) != set(names)
     return pipeline.accept_inputs({names[0]: dict(params)} if direct else params)
+
+
+def _skipped(view: JobView) -> str:
+    found = (f"{stage.name} was skipped ({stage.note})" for stage in view.stages if stage.state == "skipped")
+    return "".join(f"; {each}" for each in found)
 
 
 async def _nothing_runs_here(_: Collection[TaskRef] = ()) -> None:
