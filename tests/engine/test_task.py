@@ -198,6 +198,34 @@ async def test_progress_is_seen_while_the_body_runs(world, until):
     await until(seen, "the progress")
 
 
+@stage
+async def tell(share: float | None, *, task: Task = provided()) -> str:
+    await task.report(float("nan") if share is None else share, "frames of caf\udce9.jpg " + "." * 10_000)
+    await task.event("never")
+    return "told"
+
+
+@pipeline
+def telling(share: float | None) -> str:
+    return tell(share)
+
+
+async def test_whatever_words_a_body_finds_for_its_progress_they_can_be_kept(world):
+    engine = await world.start(telling)
+    view = await engine.start("telling", {"share": 7})
+    await _first(engine, view.id, JobState.WAITING)
+    [task] = await engine.tasks(view.id)
+    assert task.progress == 1.0
+    assert task.note.startswith("frames of caf\\udce9.jpg ....")
+    assert len(task.note) < 600
+
+
+async def test_progress_that_is_no_number_is_refused(world):
+    engine = await world.start(telling)
+    with pytest.raises(StageError, match="nan as its progress"):
+        await engine.run(telling, None)
+
+
 async def test_an_attempt_that_takes_too_long_is_ended_and_counts(world):
     log = Log()
     engine = await world.start(forever, tools={Log: log}, attempt_timeout=timedelta(milliseconds=30))

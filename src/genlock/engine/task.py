@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -12,13 +13,15 @@ from pydantic import TypeAdapter
 
 from genlock.clock import Clock
 from genlock.engine.codec import dump, encode, load
-from genlock.errors import DuplicateName, EventTimeout, Parked
+from genlock.engine.failure import kept
+from genlock.errors import BadInput, DuplicateName, EventTimeout, Parked
 from genlock.ledger.protocol import Ledger, LedgerReader
 from genlock.ledger.records import Claim
 
 T = TypeVar("T")
 
 REPORT_EVERY = 0.25  # seconds between two progress rows of one task
+NOTE = 500  # characters of a note that are kept
 
 
 class Task(Protocol):
@@ -115,10 +118,13 @@ class LedgerTask:
         return value_back
 
     async def report(self, progress: float, note: str | None = None) -> None:
+        if not math.isfinite(progress):
+            raise BadInput(f"{self.key} reports {progress} as its progress: that is no number from 0 to 1")
         now = self._clock.monotonic()
         if now - self._reported >= REPORT_EVERY:
             self._reported = now
-            await self._ledger.extend(self._claim, progress=min(max(progress, 0.0), 1.0), note=note)
+            words = None if note is None else kept(note, NOTE)
+            await self._ledger.extend(self._claim, progress=min(max(progress, 0.0), 1.0), note=words)
 
     async def event(self, name: str, *, timeout: timedelta | None = None) -> Any:
         signal = await self._kept(f"signal:{name}")
