@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -107,3 +109,52 @@ async def test_a_place_that_cannot_be_written_is_named(store, tmp_path):
     _file(tmp_path, b"", "wall")
     with pytest.raises(StoreError, match="wall"):
         await store.export(artifact, tmp_path / "wall" / "film.mp4")
+
+
+async def test_what_is_found_while_the_store_is_cleaned_is_there(store, tmp_path, monkeypatch):
+    artifact = await store.put(_file(tmp_path, b"segment"), "video/mp4")
+    await store.bind("f" * 64, artifact)
+    _age(store)
+    unlink, found = Path.unlink, []
+    looking = Thread(target=lambda: found.append(store._find("f" * 64)))
+
+    def look_first(path, missing_ok=False):
+        if path.name == artifact.sha256:
+            looking.start()
+            looking.join(0.1)  # it finds the file, or waits until it is gone
+        unlink(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", look_first)
+    await store.clean(set())
+    looking.join()
+    assert found == [None]
+
+
+async def test_a_name_whose_file_goes_while_it_is_looked_for_is_not_found(store, tmp_path, monkeypatch):
+    artifact = await store.put(_file(tmp_path, b"segment"), "video/mp4")
+    await store.bind("f" * 64, artifact)
+    look = os.utime
+
+    def gone(path, *args):
+        path.unlink()  # by a process that cleans at the same time
+        look(path, *args)
+
+    monkeypatch.setattr(os, "utime", gone)
+    assert await store.find("f" * 64) is None
+
+
+async def test_what_a_killed_process_was_bringing_in_is_thrown_away_at_the_next_opening(store, tmp_path):
+    left, arriving = (store.root / "incoming" / name for name in ("left", "arriving"))
+    for path in (left, arriving):
+        path.write_bytes(b"half")
+    os.utime(left, (0, left.stat().st_mtime - YOUNG - 1))
+    LocalStore(store.root)
+    assert list((store.root / "incoming").iterdir()) == [arriving]
+
+
+async def test_what_is_stored_is_for_its_owner_alone_and_what_is_exported_as_any_new_file(store, tmp_path):
+    artifact = await store.put(_file(tmp_path, b"film"), "video/mp4")
+    assert (await store.path(artifact)).stat().st_mode & 0o777 == 0o400
+    usual = _file(tmp_path, b"", "usual").stat().st_mode
+    to = await store.export(artifact, tmp_path / ("f" * 251 + ".mp4"))
+    assert to.stat().st_mode == usual

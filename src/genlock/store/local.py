@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import secrets
 import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
@@ -22,13 +24,22 @@ YOUNG = 3600.0  # seconds in which an artifact may not have reached the ledger y
 
 
 class LocalStore:
-    """Artifacts in a folder of this machine. Safe for any number of processes: files appear by rename."""
+    """Artifacts in a folder of this machine, for their owner's eyes alone.
+
+    Files appear by rename, so any number of processes may put and find; one of them at a time may clean,
+    and only what it does itself is certain not to lose a file between two looks at it.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self._objects, self._names, self._incoming = root / "objects", root / "names", root / "incoming"
         for folder in (self._objects, self._names, self._incoming):
             folder.mkdir(parents=True, exist_ok=True)
+        self._on_disk = {root.parent, root}  # folders that a power failure cannot take any more
+        for folder in self._on_disk:
+            _sync_folder(folder)
+        self._still = threading.Lock()  # nothing is found or put between a look at a file and its removal
+        self._forget_arrivals()
 
     async def put(self, path: Path, media_type: str, *, move: bool = False) -> Artifact:
         return await asyncio.to_thread(self._put, path, media_type, move)
@@ -84,9 +95,14 @@ class LocalStore:
         return artifact
 
     def _bind(self, name: str, artifact: Artifact) -> None:
-        with self._arriving() as (taken, file):
-            file.write(artifact.model_dump_json().encode())
-            self._settle(taken, self._name(name))
+        try:
+            with self._arriving() as (taken, file):
+                file.write(artifact.model_dump_json().encode())
+                self._settle(taken, self._name(name))
+        except OSError as error:
+            raise StoreError(
+                f"{name[:12]} cannot be bound in the store: {error.strerror or error}"
+            ) from error
 
     def _find(self, name: str) -> Artifact | None:
         try:
@@ -94,10 +110,11 @@ class LocalStore:
         except (FileNotFoundError, ValidationError):
             return None
         path = self._object(artifact.sha256)
-        if _size(path) != artifact.size:
-            return None
-        os.utime(path)  # found again: as young as when it was put
-        return artifact
+        with self._still, suppress(FileNotFoundError):  # another process may be cleaning
+            if _size(path) == artifact.size:
+                os.utime(path)  # found again: as young as when it was put
+                return artifact
+        return None
 
     @contextmanager
     def _arriving(self) -> Iterator[tuple[Path, _Arrival]]:
@@ -116,31 +133,44 @@ class LocalStore:
             os.fsync(handle)
         finally:
             os.close(handle)
-        taken.chmod(0o444)
-        if not to.parent.exists():
+        taken.chmod(0o400)
+        if to.parent not in self._on_disk:  # by whomever it was made: it may not be on the disk yet
             to.parent.mkdir(exist_ok=True)
             _sync_folder(to.parent.parent)
-        taken.replace(to)
+            self._on_disk.add(to.parent)
+        with self._still:
+            taken.replace(to)
         _sync_folder(to.parent)
 
     def _clean(self, keep: frozenset[str], dry_run: bool) -> Freed:
         files = size = 0
-        oldest = time.time() - YOUNG
         for path in [*self._objects.glob("*/*"), *self._incoming.iterdir()]:
-            with suppress(FileNotFoundError):
-                stat = path.stat()
-                if path.name in keep or stat.st_mtime > oldest:
-                    continue
-                files, size = files + 1, size + stat.st_size
-                if not dry_run:
-                    path.unlink()
+            freed = None if path.name in keep else self._remove_old(path, dry_run)
+            if freed is not None:
+                files, size = files + 1, size + freed
         if not dry_run:
             for path in self._names.glob("*/*"):
-                if self._find_dangling(path):
-                    path.unlink(missing_ok=True)
+                with self._still:
+                    if self._is_dangling(path):
+                        path.unlink(missing_ok=True)
         return Freed(files, size)
 
-    def _find_dangling(self, name: Path) -> bool:
+    def _remove_old(self, path: Path, dry_run: bool = False) -> int | None:
+        """How many bytes a file that is not young any more has given back; None if it stays."""
+        with self._still, suppress(FileNotFoundError):
+            stat = path.stat()
+            if stat.st_mtime <= time.time() - YOUNG:
+                if not dry_run:
+                    path.unlink()
+                return stat.st_size
+        return None
+
+    def _forget_arrivals(self) -> None:
+        """Remove what a process brought in and did not live to settle."""
+        for path in self._incoming.iterdir():
+            self._remove_old(path)
+
+    def _is_dangling(self, name: Path) -> bool:
         try:
             artifact = Artifact.model_validate_json(name.read_bytes())
         except (FileNotFoundError, ValidationError):
@@ -177,14 +207,12 @@ def _size(path: Path) -> int | None:
 def _copy(source: Path, to: Path) -> None:
     try:
         to.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=to.parent, prefix=f".{to.name}.")
-        os.close(handle)
-        part = Path(name)
+        part = to.parent / f".genlock-{secrets.token_hex(8)}.part"
         try:
-            shutil.copyfile(source, part)
-            umask = os.umask(0)
-            os.umask(umask)
-            part.chmod(0o666 & ~umask)
+            with source.open("rb") as whole, part.open("xb") as file:  # with the rights of any new file there
+                shutil.copyfileobj(whole, file, CHUNK)
+                file.flush()
+                os.fsync(file.fileno())
             part.replace(to)
         finally:
             part.unlink(missing_ok=True)
