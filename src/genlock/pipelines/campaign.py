@@ -53,15 +53,18 @@ async def collect_assets(
 
     async def one(number: int, photo: str) -> Asset | BadPicture:
         nonlocal done
+        found: Asset | BadPicture
         try:
-            return await _import(number, photo, studio, task)
+            found = await _import(number, photo, studio, task)
         except BadPicture as error:
-            return error
-        finally:
-            done += 1
-            await task.report(done / len(photos), f"{done} of {len(photos)} photos")
+            found = error
+        done += 1
+        await task.report(done / len(photos), f"{done} of {len(photos)} photos")
+        return found
 
-    found = await asyncio.gather(*(one(number, photo) for number, photo in enumerate(photos)))
+    async with asyncio.TaskGroup() as group:  # a crash, or a full disk, ends the others as well
+        importing = [group.create_task(one(number, photo)) for number, photo in enumerate(photos)]
+    found = [each.result() for each in importing]
     bad = [each for each in found if isinstance(each, BadPicture)]
     if bad:
         raise BadPicture(f"{len(bad)} of {len(photos)} photos cannot be used: " + "; ".join(map(str, bad)))
@@ -165,21 +168,20 @@ async def combine_clips(
     """The clips and the transitions between them as one film. Only what is new is rendered."""
     shots = [clip.brief.shot for clip in clips]
     plan = board.plan.model_copy(update={"shots": shots})
-    bodies = iter(clips)
     sources = {artifact.sha256: artifact for clip in clips for artifact in _sources(clip.brief)}
-    pieces = []
     wanted = segments(plan)
-    for number, segment in enumerate(wanted):
-        if segment.kind == "body":
-            artifact = next(bodies).artifact
-        else:
-            share = (0.8 * number / len(wanted), 0.8 * (number + 1) / len(wanted))
-            artifact = await studio.segment(
-                segment, [sources[name] for name in segment.sources], task, share=share
-            )
-        pieces.append(
-            Piece(kind=segment.kind, segment=segment.name, frames=segment.frames, artifact=artifact)
+    joints = [segment for segment in wanted if segment.kind == "transition"]
+    made = await studio.segments(joints, sources, task, share=(0.0, 0.8))
+    bodies = iter(clip.artifact for clip in clips)
+    pieces = [
+        Piece(
+            kind=segment.kind,
+            segment=segment.name,
+            frames=segment.frames,
+            artifact=next(bodies) if segment.kind == "body" else made[segment.name],
         )
+        for segment in wanted
+    ]
     paths = await studio.paths(piece.artifact for piece in pieces)
     parts = [Part(path=path, frames=piece.frames) for path, piece in zip(paths, pieces, strict=True)]
     to = task.workdir / "cut.mp4"

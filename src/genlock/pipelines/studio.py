@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
@@ -22,6 +22,9 @@ from genlock.store.artifact import Artifact, Store
 R = TypeVar("R", bound=BaseModel)
 
 LOOK_AGAIN = timedelta(minutes=1)
+Share = tuple[float, float]  # of a task's progress, from where to where
+Report = Callable[[float, str | None], Awaitable[None]]
+WHOLE: Share = (0.0, 1.0)
 
 
 class Studio:
@@ -34,36 +37,47 @@ class Studio:
         self.pool, self.store = pool, store
         self._clock, self._reserve = clock, reserve
 
-    async def run(
-        self, operation: str, request: Request[R], task: Task, *, share: tuple[float, float] = (0.0, 1.0)
-    ) -> R:
+    async def run(self, operation: str, request: Request[R], task: Task, *, share: Share = WHOLE) -> R:
         """Do a media operation in a rendering process; its progress becomes this share of the task's."""
-        low, high = share
-
-        async def report(fraction: float, note: str | None) -> None:
-            await task.report(low + (high - low) * fraction, note)
-
+        (report,) = _reports(task, share, 1)
         return await self.pool.run(operation, request, progress=report)
 
-    async def segment(
-        self,
-        segment: Segment,
-        sources: Iterable[Artifact],
-        task: Task,
-        *,
-        share: tuple[float, float] = (0.0, 1.0),
-    ) -> Artifact:
+    async def segment(self, segment: Segment, sources: Iterable[Artifact], task: Task) -> Artifact:
         """A segment's file: found by its name, or rendered from these pictures."""
-        found = await self.store.find(segment.name)
-        if found is not None:
-            return found
-        self.need_room()
-        to = task.workdir / f"{segment.name[:16]}.mp4"
-        paths = {artifact.sha256: await self.store.path(artifact) for artifact in sources}
-        request = RenderSegment(segment=segment, sources=paths, to=to)
-        await self.run("render_segment", request, task, share=share)
-        artifact = await self.store.put(to, "video/mp4", move=True)
-        await self.store.bind(segment.name, artifact)
+        (report,) = _reports(task, WHOLE, 1)
+        return await self._segment(segment, sources, task, report)
+
+    async def segments(
+        self, wanted: Iterable[Segment], sources: Mapping[str, Artifact], task: Task, *, share: Share = WHOLE
+    ) -> dict[str, Artifact]:
+        """The files of several segments by their names, rendered side by side from pictures by their hashes.
+
+        When one of them cannot be made the others are given up. The task's progress is that of all of them.
+        """
+        by_name = {segment.name: segment for segment in wanted}
+        reports = _reports(task, share, len(by_name))
+        async with asyncio.TaskGroup() as group:
+            making = {
+                name: group.create_task(
+                    self._segment(segment, [sources[sha256] for sha256 in segment.sources], task, report)
+                )
+                for (name, segment), report in zip(by_name.items(), reports, strict=True)
+            }
+        return {name: made.result() for name, made in making.items()}
+
+    async def _segment(
+        self, segment: Segment, sources: Iterable[Artifact], task: Task, report: Report
+    ) -> Artifact:
+        artifact = await self.store.find(segment.name)
+        if artifact is None:
+            self.need_room()
+            to = task.workdir / f"{segment.name[:16]}.mp4"
+            paths = {source.sha256: await self.store.path(source) for source in sources}
+            request = RenderSegment(segment=segment, sources=paths, to=to)
+            await self.pool.run("render_segment", request, progress=report)
+            artifact = await self.store.put(to, "video/mp4", move=True)
+            await self.store.bind(segment.name, artifact)
+        await report(1.0, None)
         return artifact
 
     async def keep(self, path: Path, media_type: str) -> Artifact:
@@ -83,3 +97,17 @@ class Studio:
                 "when there is room",
                 until=self._clock.now() + LOOK_AGAIN,
             )
+
+
+def _reports(task: Task, share: Share, count: int) -> list[Report]:
+    """For operations that go on side by side: what each reports, the task shows as the progress of all."""
+    (low, high), done = share, [0.0] * count
+
+    def report_of(number: int) -> Report:
+        async def report(fraction: float, note: str | None) -> None:
+            done[number] = max(done[number], fraction)
+            await task.report(low + (high - low) * sum(done) / count, note)
+
+        return report
+
+    return [report_of(number) for number in range(count)]
