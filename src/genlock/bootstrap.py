@@ -8,7 +8,7 @@ import re
 import secrets
 import shutil
 from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -77,33 +77,34 @@ async def open_home(
     from genlock.ledger.sql import SqlLedger
 
     clock = clock or SystemClock()
-    settings.home.mkdir(parents=True, exist_ok=True)
+    settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     opening = clock.now()
-    ledger = await SqlLedger.open(settings.database, clock)
-    store = LocalStore(settings.store)
-    pool = _pool(settings)
-    engine = Engine(
-        ledger,
-        ledger.reader,
-        [*pipelines().values(), *more],
-        {Studio: Studio(pool, store, clock, reserve=settings.disk_reserve), **(tools or {})},
-        clock=clock,
-        work=settings.work,
-        deadline=settings.deadline,
-        limits=Limits(
-            settings.attempt_timeout,
-            RetryDefault(settings.attempts, settings.backoff, settings.backoff_cap),
-        ),
-    )
-    executor = _executor(engine, settings) if execute else None
-    async with pool:
-        try:
-            recovery = await _begin(settings, executor, opening)
-            yield Home(settings, engine, store, executor, recovery)
-        finally:
-            if executor is not None:
-                await executor.stop(settings.grace)
-            await ledger.close()
+    async with AsyncExitStack() as stack:  # whatever fails or is called off, the rest is closed all the same
+        ledger = await SqlLedger.open(settings.database, clock)
+        stack.push_async_callback(ledger.close)
+        pool = await stack.enter_async_context(_pool(settings))
+        store = LocalStore(settings.store)
+        studio = Studio(pool, store, clock, reserve=settings.disk_reserve)
+        engine = Engine(
+            ledger,
+            ledger.reader,
+            [*pipelines().values(), *more],
+            {Studio: studio, **(tools or {})},
+            clock=clock,
+            work=settings.work,
+            deadline=settings.deadline,
+            limits=_limits(settings),
+        )
+        executor = _executor(engine, settings) if execute else None
+        if executor is not None:
+            stack.push_async_callback(executor.stop, settings.grace)
+        recovery = await _begin(settings, executor, opening)
+        yield Home(settings, engine, store, executor, recovery)
+
+
+def _limits(settings: Settings) -> Limits:
+    retry = RetryDefault(settings.attempts, settings.backoff, settings.backoff_cap)
+    return Limits(settings.attempt_timeout, retry)
 
 
 @asynccontextmanager
