@@ -66,6 +66,12 @@ class World:
             self.stack.push_async_callback(executor.stop)
         return engine
 
+    async def set_deadline(self, job: str, deadline: timedelta) -> None:
+        """Give a job that runs already this long from now."""
+        await self.ledger.set_deadline(job, deadline)
+        for executor in self.executors:
+            executor._bell.set()
+
 
 @pytest.fixture(params=["memory", "sqlite"])
 async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:

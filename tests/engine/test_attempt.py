@@ -61,7 +61,7 @@ def mishap(how: str) -> str:
 async def test_whatever_a_body_raises_is_written_down_as_its_failure(world, how, kind, words):
     engine = await world.start(mishap, tools={Log: Log()})
     view = await engine.start("mishap", {"how": how})
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         with pytest.raises(StageError):
             await engine.result(mishap, view.id)
     view = await engine.show(view.id)

@@ -12,7 +12,7 @@ import pytest
 from genlock import Task, pipeline, provided, stage
 from genlock.clock import SystemClock
 from genlock.engine.engine import Engine
-from genlock.executors.embedded import Embedded
+from genlock.executors.embedded import STOPPED_WITHIN, Embedded
 from genlock.executors.resource import Resources
 from genlock.ledger.memory import MemoryLedger
 from genlock.ledger.records import JobState
@@ -43,7 +43,7 @@ def film(**options: Any) -> Any:
 async def test_what_asks_for_more_than_there_is_gets_all_there_is(world):
     greedy = film(resources={"cpu": 8, "gpu": 3})
     engine = await world.start(greedy, resources={"cpu": 2})
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         assert await engine.run(greedy, 1) == 2
 
 
@@ -52,7 +52,7 @@ async def test_a_job_whose_stages_asked_for_other_resources_when_it_began_goes_o
     view = await before.start("film", {"n": 1})
     now = film(resources={"cpu": 1})
     engine = await world.start(now)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         assert await engine.result(now, view.id) == 2
 
 
@@ -210,9 +210,11 @@ def mule(n: int) -> int:
 async def test_a_body_that_does_not_stop_at_its_deadline_holds_up_nobody_else(world, until):
     log, gate, greeting = Log(), Gate(), film()
     engine = await world.start(mule, greeting, tools={Log: log, Gate: gate})
-    view = await engine.start("mule", {"n": 1}, deadline=timedelta(milliseconds=50))
+    view = await engine.start("mule", {"n": 1})
+    await until(lambda: log, "the body")
+    await world.set_deadline(view.id, timedelta(milliseconds=50))
     await until(lambda: "no" in log, "the deadline")
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(STOPPED_WITHIN - 2):
         assert await engine.run(greeting, 1) == 2
     gate.set()
     await until(lambda: world.executors[0].busy == 0, "the body to end")
