@@ -250,9 +250,10 @@ def _trace(ledger: SqlLedger, hear: Callable[[str], None] | None) -> None:
         connection.connection.driver_connection.set_trace_callback(hear)
 
 
-_SMALL_SCANS = {  # the keys asked for; one row a process; what is running
+_SMALL_SCANS = {  # the keys asked for; one row a process; jobs just paused; what is running
     "SCAN wanted",
     "SCAN holder",
+    "SCAN job USING INDEX job_unswept",
     "SCAN task USING INDEX task_running",
 }
 

@@ -442,14 +442,16 @@ def test_a_ledger_in_a_file_needs_no_psycopg():
 
 
 def _scans(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    if "Scan" in plan["Node Type"] and "Relation Name" in plan:
+    # A bitmap heap scan goes by the index scan below it, and changing a table by the scan that feeds it.
+    named = "Relation Name" in plan or "Index Name" in plan
+    if named and plan["Node Type"] not in ("Bitmap Heap Scan", "ModifyTable"):
         yield plan
     for below in plan.get("Plans", ()):
         yield from _scans(below)
 
 
 _SMALL = {"holder"}  # one row a process
-_SMALL_INDEXES = {"task_running", "task_parked"}  # what runs or waits this instant
+_SMALL_INDEXES = {"task_running", "task_parked", "job_unswept"}  # what runs, waits, was just paused
 
 
 async def test_no_verb_scans_a_table(ledgers):
@@ -475,11 +477,11 @@ async def test_no_verb_scans_a_table(ledgers):
     await ledger.resume("job-1")
     assert len(plans) > 60
     broad = [
-        (scan["Node Type"], scan["Relation Name"], scan.get("Index Name"), plan["Query Text"])
+        (scan["Node Type"], scan.get("Relation Name"), scan.get("Index Name"), plan["Query Text"])
         for plan in plans
         for scan in _scans(plan["Plan"])
         if "Index Cond" not in scan
-        and scan["Relation Name"] not in _SMALL
+        and scan.get("Relation Name") not in _SMALL
         and scan.get("Index Name") not in _SMALL_INDEXES
     ]
     assert broad == []

@@ -75,17 +75,23 @@ class Batch:
         self._met: dict[int, TaskDraft] = {}
         self._met_jobs: dict[str, JobDraft] = {}
         self._flushed = False
+        self.left: list[tuple[str, int]] = []  # sweeps that go on after the commit: job and number
 
     # Reading
 
     def job(self, id: str) -> JobDraft:
-        found = self._jobs.get(id)
-        if found is None:
-            self.fetch_jobs([id])
-            found = self._jobs.get(id)
+        found = self.find_job(id)
         if found is None:
             raise NotFound(f"there is no job {id!r}")
-        self._met_jobs[id] = found
+        return found
+
+    def find_job(self, id: str) -> JobDraft | None:
+        """The job if it exists."""
+        if id not in self._jobs:
+            self.fetch_jobs([id])
+        found = self._jobs.get(id)
+        if found is not None:
+            self._met_jobs[id] = found
         return found
 
     def task(self, ref: TaskRef) -> TaskDraft:

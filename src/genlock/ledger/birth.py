@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import TextClause, delete, or_, select, text, update
 
 from genlock.errors import Conflict
 from genlock.ledger import schema
@@ -108,6 +108,7 @@ def _insert_job(batch: Batch, spec: JobSpec, parent: TaskRef | None) -> JobDraft
         "live": 0,
         "parked": 0,
         "failed": 0,
+        "unswept": 0,
     }
     batch.statements.add_job.run(batch.connection, **values)
     job = JobDraft(*(values[name] for name in JOB_FIELDS))
@@ -198,6 +199,9 @@ def _write_children(batch: Batch, task: TaskDraft, page: Sequence[str]) -> None:
         there = {
             one.idx: one for one in batch.take_in(batch.select(select(schema.task).where(*ours, window)))
         }
+    if not there and batch.statements.shared:
+        _write_page(batch, task, page)
+        return
     fresh = []
     blank = _child(task)
     for index, item in enumerate(page, start=task.written):
@@ -209,6 +213,27 @@ def _write_children(batch: Batch, task: TaskDraft, page: Sequence[str]) -> None:
     if fresh:
         batch.statements.add_task.run_rows(batch.connection, fresh, _INSERTED)
         batch.missed()
+
+
+def _write_page(batch: Batch, task: TaskDraft, page: Sequence[str]) -> None:
+    """One statement for all: a row of forty columns costs PostgreSQL 60 µs when it comes by itself."""
+    values = {name: value for name, value in zip(_INSERTED, _child(task), strict=True) if value is not None}
+    special = {
+        "key": "CAST(:node AS text) || '/' || (:first + place - 1)",
+        "idx": ":first + place - 1",
+        "item": "item",
+    }
+
+    def make() -> TextClause:
+        given = {name: f":{name}" for name in values} | special
+        return text(
+            f"INSERT INTO task ({', '.join(given)}) SELECT {', '.join(given.values())} "  # noqa: S608 - our columns
+            "FROM unnest(CAST(:items AS text[])) WITH ORDINALITY AS page(item, place)"
+        )
+
+    statement = batch.statements.named("page", make)
+    statement.run(batch.connection, **values, first=task.written, items=list(page))
+    batch.missed()
 
 
 def _child(task: TaskDraft) -> list[Any]:

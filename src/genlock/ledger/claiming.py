@@ -89,7 +89,8 @@ def _serve(
 
 
 def _claimable(batch: Batch, task: TaskDraft) -> bool:
-    return task.state == READY and not task.held and task.due_at is not None and task.due_at <= batch.now
+    due = task.state == READY and not task.held and task.due_at is not None and task.due_at <= batch.now
+    return due and batch.job(task.job).claimable  # its row may lag behind its job
 
 
 def _longest_ready(
@@ -129,6 +130,7 @@ def _lane_statement(batch: Batch) -> Prepared:
                 _task.queue == bindparam("queue"),
                 _task.resources == bindparam("resources"),
                 _task.due_at <= bindparam("now"),
+                _task.job.not_in(schema.held_back()),
             )
             .order_by(_task.due_at, _task.id)
             .limit(bindparam("count"))
@@ -217,7 +219,8 @@ def wake_due(batch: Batch, change: Change) -> None:
     """parked -> ready for tasks whose time has come."""
     due = select(schema.task).where(schema.IS_PARKED, _task.due_at <= batch.now)
     for task in batch.search(due.order_by(_task.due_at, _task.id)):
-        wake(batch, task, change)
+        if batch.job(task.job).claimable:  # its row may lag behind its job
+            wake(batch, task, change)
 
 
 def wake(batch: Batch, task: TaskDraft, change: Change) -> None:

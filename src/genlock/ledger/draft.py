@@ -154,6 +154,7 @@ class JobDraft:
     live: int
     parked: int
     failed: int
+    unswept: int
     was: tuple[Any, ...] = ()
 
     @classmethod

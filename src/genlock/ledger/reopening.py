@@ -28,7 +28,6 @@ from genlock.ledger.draft import (
     DONE,
     FAILED,
     FINISHED,
-    PARKED,
     READY,
     SKIPPED,
     SPREAD,
@@ -37,7 +36,8 @@ from genlock.ledger.draft import (
 )
 from genlock.ledger.records import RedoPlan, TaskRef
 from genlock.ledger.redo import Layout, Redo, plan, refuse_cancelled
-from genlock.ledger.steering import call_off, claimable, settle_up
+from genlock.ledger.steering import call_off, settle_up
+from genlock.ledger.sweeping import hold
 
 _task = schema.task.c
 _PAGE = 500
@@ -208,16 +208,11 @@ def _open_again(batch: Batch, job: JobDraft) -> None:
     job.finished_at = None
     if job.parent_job and batch.job(job.parent_job).state == PAUSED_JOB:
         job.state = PAUSED_JOB
-    batch.sweep(
-        job.id,
-        update(schema.task)
-        .where(_task.job == job.id, _task.state.in_((READY, PARKED)))
-        .values(held=int(not job.claimable)),
-    )
+    hold(batch, job)
 
 
-def retry(batch: Batch, job_id: str) -> list[TaskRef]:
-    """Failed tasks of a tree of jobs -> ready, with fresh tries."""
+def retry(batch: Batch, job_id: str) -> list[str]:
+    """Failed tasks of a tree of jobs -> ready, with fresh tries; answers which jobs go on."""
     job, change = batch.job(job_id), Change()
     if job.state in (CANCELLED_JOB, COMPLETED_JOB):
         raise Conflict(f"job {job_id} is {job.state}: there is nothing to retry")
@@ -226,7 +221,7 @@ def retry(batch: Batch, job_id: str) -> list[TaskRef]:
         raise Conflict(f"job {job_id} has no failed task: there is nothing to retry")
     _reopen(batch, job, change)
     settle_up(batch, job, change)
-    return [ref for one in revived for ref in claimable(batch, one)]
+    return revived
 
 
 def _revive(batch: Batch, job: JobDraft, jobs: list[str], change: Change) -> int:

@@ -15,20 +15,23 @@ from sqlalchemy import (
     Integer,
     MetaData,
     PrimaryKeyConstraint,
+    Select,
     Table,
     Text,
     TextClause,
     UniqueConstraint,
+    select,
     text,
 )
 
-REVISION = "0001"
+REVISION = "0002"
 
 # Conditions of partial indexes. Queries use these very words: with bound values the planner cannot tell
 # that an index fits, and reads the whole table.
 IS_READY = text("state = 'ready' AND held = 0")
 IS_RUNNING = text("state = 'running'")
 IS_PARKED = text("state = 'parked' AND held = 0")
+IS_UNSWEPT = text("unswept <> 0")
 HAS_DEADLINE = text("deadline_at IS NOT NULL AND finished_at IS NULL")
 
 metadata = MetaData()
@@ -74,7 +77,9 @@ job = Table(
     Column("live", Integer, nullable=False),
     Column("parked", Integer, nullable=False),
     Column("failed", Integer, nullable=False),
+    Column("unswept", BigInteger, nullable=False, server_default="0"),  # see `sweeping`
     _partial("job_parent", "parent_job", where=text("parent_job IS NOT NULL")),
+    _partial("job_unswept", "id", where=IS_UNSWEPT),
     _partial("job_deadline", "deadline_at", where=HAS_DEADLINE),
 )
 
@@ -192,3 +197,8 @@ holder = Table(
     Column("id", _text, primary_key=True),
     Column("expires_at", BigInteger, nullable=False),
 )
+
+
+def held_back() -> Select[tuple[str]]:
+    """The jobs that let nothing be claimed although rows of theirs still say so: nearly always none."""
+    return select(job.c.id).where(IS_UNSWEPT, text("state NOT IN ('pending', 'running', 'waiting')"))

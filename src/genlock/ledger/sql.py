@@ -149,7 +149,8 @@ class SqlLedger:
         return await self._do(lambda batch: steering.cancel(batch, job, reason))
 
     async def retry(self, job: str) -> Sequence[TaskRef]:
-        return await self._do(lambda batch: reopening.retry(batch, job))
+        jobs = await self._do(lambda batch: reopening.retry(batch, job))
+        return await self._reader.claimable(jobs)
 
     async def redo(self, job: str, keys: Sequence[str]) -> RedoPlan:
         ahead = await self._reader.look_ahead(job, keys)
@@ -159,7 +160,8 @@ class SqlLedger:
         await self._do(lambda batch: steering.pause(batch, job, reason))
 
     async def resume(self, job: str) -> Sequence[TaskRef]:
-        return await self._do(lambda batch: steering.resume(batch, job))
+        jobs = await self._do(lambda batch: steering.resume(batch, job))
+        return await self._reader.claimable(jobs)
 
     async def signal(self, task: TaskRef, name: str, value: str) -> bool:
         return await self._do(lambda batch: steering.signal(batch, task, name, value), task)

@@ -25,6 +25,7 @@ from genlock.ledger.claiming import release, wake, wake_due
 from genlock.ledger.draft import BLOCKED, CANCELLED, PARKED, READY, RUNNING, SPREAD, JobDraft
 from genlock.ledger.moment import from_micros
 from genlock.ledger.records import TaskRef
+from genlock.ledger.sweeping import hold, take_up
 
 _task = schema.task.c
 _PAGE = 500
@@ -99,16 +100,6 @@ def call_off(batch: Batch, job: JobDraft, reason: str, change: Change) -> list[T
     return running
 
 
-def _hold(batch: Batch, job: JobDraft) -> None:
-    """Show the tasks of a job whether it lets them be claimed."""
-    batch.sweep(
-        job.id,
-        update(schema.task)
-        .where(_task.job == job.id, _task.state.in_((READY, PARKED)))
-        .values(held=int(not job.claimable)),
-    )
-
-
 def pause(batch: Batch, job_id: str, reason: str) -> None:
     """Hold everything in the tree that could be claimed."""
     job = batch.job(job_id)
@@ -117,12 +108,12 @@ def pause(batch: Batch, job_id: str, reason: str) -> None:
         if not one.finished and one.state != PAUSED_JOB:
             one.state = PAUSED_JOB
             batch.log(one, "job.paused", reason=reason)
-            _hold(batch, one)
+            hold(batch, one)
     settle_up(batch, job, Change())
 
 
-def resume(batch: Batch, job_id: str) -> list[TaskRef]:
-    """Let go of what `pause` held."""
+def resume(batch: Batch, job_id: str) -> list[str]:
+    """Let go of what `pause` held; answers which jobs go on."""
     job = batch.job(job_id)
     if job.state != PAUSED_JOB:
         raise Conflict(f"job {job_id} is {job.state}, not paused")
@@ -130,20 +121,10 @@ def resume(batch: Batch, job_id: str) -> list[TaskRef]:
     for one in paused:
         one.state = PENDING_JOB if one.started_at is None else RUNNING_JOB
         batch.log(one, "job.resumed")
-        _hold(batch, one)
+        hold(batch, one)
     for one in reversed(paused):
         settle_up(batch, one, Change())
-    return [ref for one in paused for ref in claimable(batch, one.id)]
-
-
-def claimable(batch: Batch, job: str) -> list[TaskRef]:
-    """What can be claimed in a job this instant."""
-    rows = batch.select(
-        select(_task.key)
-        .where(_task.job == job, _task.state == READY, _task.held == 0, _task.due_at <= batch.now)
-        .order_by(_task.due_at, _task.id)
-    )
-    return [TaskRef(job, row[0]) for row in rows]
+    return [one.id for one in paused]
 
 
 def signal(batch: Batch, ref: TaskRef, name: str, value: str) -> bool:
@@ -172,6 +153,7 @@ def expire(batch: Batch) -> list[TaskRef]:
     woken = [
         ref for ref in change.ready if (task := batch.find(ref)) and task.state == READY and not task.held
     ]
+    take_up(batch)
     return [*woken, *freed]
 
 
@@ -189,7 +171,7 @@ def _pass_deadline(batch: Batch, job: JobDraft, change: Change) -> list[TaskRef]
         for task in batch.take_in(batch.select(running.order_by(_task.position, _task.idx))):
             release(batch, task, change)
             freed.append(task.ref)
-        _hold(batch, one)
+        hold(batch, one)
     for one in reversed(unfinished):
         close(batch, one, FAILED_JOB, change)
     tell_owner(batch, job, change)

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Select, case, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Engine, Select, case, func, select, tuple_
 from sqlalchemy.exc import SQLAlchemyError
 
 from genlock.clock import Clock
@@ -34,7 +34,8 @@ from genlock.ledger.row import job_row, task_row
 _T = TypeVar("_T")
 _job, _task = schema.job.c, schema.task.c
 _PAGE = 1000
-_JOB_COLUMNS = [column for column in schema.job.columns if column.name not in ("live", "parked", "failed")]
+_NOT_TOLD = {"live", "parked", "failed", "unswept"}
+_JOB_COLUMNS = [column for column in schema.job.columns if column.name not in _NOT_TOLD]
 _TASK_COLUMNS = [column for column in schema.task.columns if column.name not in ("item", "kept_output")]
 
 
@@ -201,8 +202,23 @@ class SqlReader:
     async def ready_count(self) -> int:
         def look(connection: Connection) -> int:
             now = self._tell_time(connection)
-            ready = select(func.count()).where(schema.IS_READY, _task.due_at <= now)
+            ready = select(func.count()).where(schema.IS_READY, _task.due_at <= now, _not_held_back())
             return connection.execute(ready).scalar_one()
+
+        return await self._read(look)
+
+    async def claimable(self, jobs: Sequence[str]) -> list[TaskRef]:
+        """What can be claimed in these jobs this instant, the longest-ready of each job first."""
+
+        def look(connection: Connection) -> list[TaskRef]:
+            now = self._tell_time(connection)
+            due = (_task.state == TaskState.READY.value, _task.held == 0, _task.due_at <= now)
+            found = select(_task.key).order_by(_task.due_at, _task.id)
+            return [
+                TaskRef(job, key)
+                for job in jobs
+                for key in connection.scalars(found.where(_task.job == job, *due))
+            ]
 
         return await self._read(look)
 
@@ -213,7 +229,9 @@ class SqlReader:
         def look(connection: Connection) -> int | None:
             now = self._tell_time(connection)
             later = [_first_due(connection, *lane, now) for lane in _lanes(connection)]
-            parked = connection.scalar(select(func.min(_task.due_at)).where(schema.IS_PARKED))
+            parked = connection.scalar(
+                select(func.min(_task.due_at)).where(schema.IS_PARKED, _not_held_back())
+            )
             deadline = connection.scalar(select(func.min(_job.deadline_at)).where(schema.HAS_DEADLINE))
             return min((at for at in [*later, parked, deadline] if at is not None), default=None)
 
@@ -246,6 +264,10 @@ class SqlReader:
                 last = source.place(rows[-1])
 
 
+def _not_held_back() -> ColumnElement[bool]:
+    return _task.job.not_in(schema.held_back())
+
+
 def _look(engine: Engine, look: Callable[[Connection], _T]) -> _T:
     for again in (True, False):
         try:
@@ -272,6 +294,6 @@ def _lanes(connection: Connection) -> Iterator[tuple[str, str]]:
 def _first_due(connection: Connection, queue: str, resources: str, now: int) -> int | None:
     of_lane = (_task.queue == queue, _task.resources == resources)
     due: int | None = connection.scalar(
-        select(func.min(_task.due_at)).where(schema.IS_READY, *of_lane, _task.due_at > now)
+        select(func.min(_task.due_at)).where(schema.IS_READY, *of_lane, _task.due_at > now, _not_held_back())
     )
     return due

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ from genlock.ledger.batch import Batch
 from genlock.ledger.claiming import Wish
 from genlock.ledger.database import is_gone
 from genlock.ledger.records import TaskRef
+from genlock.ledger.sweeping import Sweep, go_on
 from genlock.ledger.transaction import Transactions, explain
 
 MOST_VERBS = 256  # in one transaction
@@ -47,6 +49,7 @@ class Verb:
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
     future: asyncio.Future[Any] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     answer: Any = None
+    sweeps: list[Sweep] = field(default_factory=list)  # to be finished before the caller is told
     error: BaseException | None = None
 
     def deliver(self) -> None:
@@ -68,6 +71,7 @@ class Writer:
         self._heard = heard
         self._queue: queue.SimpleQueue[Verb | None] = queue.SimpleQueue()
         self._leases: dict[str, int] = {}
+        self._sweeping: deque[Verb] = deque()
         self._door = threading.Lock()  # nothing is queued behind the end
         self._closed = False
         self._thread = threading.Thread(target=self._work, name="genlock-ledger", daemon=True)
@@ -107,12 +111,18 @@ class Writer:
     def _work(self) -> None:
         renewed = self._clock.monotonic()
         while True:
-            verbs, last = self._gather(RENEW_EVERY if self._leases else None)
+            wait = RENEW_EVERY if self._leases else None
+            verbs, last = self._gather(0 if self._sweeping else wait)
             if verbs:
                 self._write(verbs)
+            if self._sweeping:
+                self._sweep()
+            while last and self._sweeping:
+                self._sweep()
             if last:
                 return
-            if self._leases and (not verbs or self._clock.monotonic() - renewed >= RENEW_EVERY):
+            idle = not (verbs or self._sweeping)
+            if self._leases and (idle or self._clock.monotonic() - renewed >= RENEW_EVERY):
                 renewed = self._clock.monotonic()
                 self._renew()
 
@@ -145,10 +155,25 @@ class Writer:
                     self._write([verb])
                 return
             for verb in verbs:
-                verb.error = explain(error)
+                verb.error, verb.sweeps = explain(error), []
         else:
             self._heard(stirred)
-        self._deliver(verbs)
+        self._sweeping += [verb for verb in verbs if verb.sweeps]
+        self._deliver([verb for verb in verbs if not verb.sweeps])
+
+    def _sweep(self) -> None:
+        """One slice of what the eldest of these verbs has left to do; others are served in between."""
+        verb = self._sweeping[0]
+        more: list[bool] = []
+        try:
+            self._transactions.commit(lambda batch: more.append(go_on(batch, verb.sweeps[0])))
+        except Exception as error:  # noqa: BLE001 - the caller is told; `expire` goes on with the sweep
+            verb.sweeps, verb.error = [], explain(error)
+        if verb.sweeps and not more[-1]:
+            verb.sweeps.pop(0)
+        if not verb.sweeps:
+            self._sweeping.popleft()
+            self._deliver([verb])
 
     def _run(self, batch: Batch, verbs: list[Verb]) -> None:
         wishes: list[Verb] = []
@@ -171,9 +196,10 @@ class Writer:
 
     def _act(self, batch: Batch, verb: Verb) -> None:
         assert verb.act is not None
-        verb.error = None
+        verb.error, verb.sweeps, done = None, [], len(batch.left)
         try:
             verb.answer = verb.act(batch)
+            verb.sweeps = [Sweep(job, number) for job, number in batch.left[done:]]
         except LedgerError:
             raise
         except GenlockError as refusal:
