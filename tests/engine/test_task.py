@@ -124,7 +124,7 @@ async def nap(n: int, *, log: Log = provided(), task: Task = provided()) -> int:
     begun = await task.once("begun", _moment(task, world_clock=log))
     from datetime import datetime
 
-    await task.snooze(datetime.fromisoformat(begun) + timedelta(milliseconds=60))
+    await task.snooze(datetime.fromisoformat(begun) + timedelta(milliseconds=500))
     return task.attempt
 
 
