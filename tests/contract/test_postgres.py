@@ -304,12 +304,9 @@ class Cut:
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-async def test_a_connection_lost_while_it_commits_is_cleared_up_with_the_server(postgres, postgres_url, when):
-    if postgres.server is None:
-        pytest.fail("needs a server of its own: unset GENLOCK_TEST_POSTGRES", pytrace=False)
-    name = postgres_url.partition("?")[0].rpartition("/")[2]
-    async with Cut(postgres.server.socket) as cut:
-        ledger = await SqlLedger.open(f"postgresql://genlock@127.0.0.1:{cut.port}/{name}", SystemClock())
+async def test_a_connection_lost_while_it_commits_is_cleared_up_with_the_server(own_server, when):
+    async with Cut(own_server.socket) as cut:
+        ledger = await SqlLedger.open(f"postgresql://genlock@127.0.0.1:{cut.port}/postgres", SystemClock())
         await ledger.create_job(_spec("job-1", NodeSpec("a")))
         cut.when = when
         (claim,) = await ledger.claim("me")
