@@ -107,7 +107,8 @@ def test_children_and_scratch_of_a_parent_killed_alone_are_soon_gone(genlock: An
     assert maker.wait() == -signal.SIGKILL
     assert maker.survivors(within=1) == []
     work: Path = genlock.home / "work"
-    assert [path for path in work.rglob("*") if path.is_file()] != []
+    work.mkdir(exist_ok=True)
+    (work / "left-behind.mp4").touch()  # the kill may have come between two segments, with nothing left
     assert "video_generation/0" not in finish(genlock)
     assert list(work.rglob("*")) == []
 
