@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from genlock import failpoint
 from genlock.clock import Clock, SystemClock
 from genlock.engine.attempt import Limits
 from genlock.engine.engine import Engine
@@ -77,6 +78,7 @@ async def open_home(
     from genlock.ledger.sql import SqlLedger
 
     clock = clock or SystemClock()
+    _arm(settings.failpoint)
     settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     opening = clock.now()
     async with AsyncExitStack() as stack:  # whatever fails or is called off, the rest is closed all the same
@@ -100,6 +102,12 @@ async def open_home(
             stack.push_async_callback(executor.stop, settings.grace)
         recovery = await _begin(settings, executor, opening)
         yield Home(settings, engine, store, executor, recovery)
+
+
+def _arm(order: str | None) -> None:
+    failpoint.arm(order)
+    if order is not None:
+        log.warning("a failpoint is set: this is a proof, and no work", action="failpoint", failpoint=order)
 
 
 def _limits(settings: Settings) -> Limits:

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from genlock.errors import BadInput
+from genlock.failpoint import Order
 
 
 def _positive(value: timedelta) -> timedelta:
@@ -27,6 +28,16 @@ def _seconds(value: Any) -> Any:
         return float(value) if isinstance(value, str) else value
     except ValueError:
         return value
+
+
+def _checked(order: str | None) -> str | None:
+    """Say at once that it cannot be carried out, not when the process should have died."""
+    if order is not None:
+        try:
+            Order.parse(order)
+        except BadInput as error:
+            raise ValueError(str(error)) from error
+    return order
 
 
 Span = Annotated[timedelta, BeforeValidator(_seconds), AfterValidator(_positive)]
@@ -66,6 +77,9 @@ class Settings(BaseSettings):
     )
     disk_reserve: float = Field(
         default=0.05, ge=0, lt=1, description="share of the disk that rendering leaves free"
+    )
+    failpoint: Annotated[str | None, AfterValidator(_checked)] = Field(
+        default=None, description="for proofs: where this process is to kill itself, as `commit:17:after`"
     )
     log_level: str = Field(default="warning", description="debug, info, warning or error")
 

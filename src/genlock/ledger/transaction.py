@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Engine, text
 
 from genlock.clock import Clock
 from genlock.errors import GenlockError, LedgerError
+from genlock.failpoint import around
 from genlock.ledger.batch import Batch, JobsBusy
 from genlock.ledger.database import is_gone, tell_time, worth_retrying
 from genlock.ledger.records import TaskRef
@@ -74,7 +75,8 @@ class Transactions:
                 work(batch)
                 batch.flush()
                 number = self._number(connection)
-                transaction.commit()
+                with around("commit"):
+                    transaction.commit()
             except BaseException as error:
                 self._statements.graphs.clear()
                 if is_gone(error):
