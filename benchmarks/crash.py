@@ -9,22 +9,17 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
-import sqlite3
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from random import Random
 from statistics import quantiles
 from typing import Any
 
 from ordeal import Ordeal, Outcome, Suffering, moments
+from report import ROOT, publish, surroundings
 
-ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("genlock", "av", "opencv-python-headless", "numpy", "SQLAlchemy")
 
 
@@ -41,14 +36,15 @@ def main() -> int:
         chosen = moments(pace, length, given.kills, Random(given.seed))
         fire = ordeal.under_fire(chosen, lambda line: print(line, file=table, flush=True))
     figures = count(peace, fire)
-    report = {**figures, "order": order_of(given), "undisturbed_seconds": round(length, 2), **surroundings()}
+    report = {
+        **figures,
+        "order": order_of(given),
+        "undisturbed_seconds": round(length, 2),
+        **surroundings(PACKAGES),
+    }
     for name, value in figures.items():
         print(f"{name:<24} {json.dumps(value)}", file=table)
-    if given.json:
-        print(json.dumps(report))
-    if given.out is not None:
-        given.out.parent.mkdir(parents=True, exist_ok=True)
-        given.out.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    publish(report, as_json=given.json, out=given.out)
     return 0 if sound(figures) else 1
 
 
@@ -87,42 +83,6 @@ def spread(values: Sequence[float]) -> dict[str, Any]:
 
 def order_of(given: argparse.Namespace) -> dict[str, Any]:
     return {name: getattr(given, name) for name in ("pairs", "clip_duration", "resolution", "seed")}
-
-
-def surroundings() -> dict[str, Any]:
-    """Where these figures come from."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return {
-        "machine": {
-            "cores": len(os.sched_getaffinity(0)),
-            "processor": processor(),
-            "memory_gb": round(memory / 1e9, 1),
-            "system": f"{platform.system()} {platform.release()}",
-        },
-        "versions": {
-            "python": platform.python_version(),
-            "sqlite": sqlite3.sqlite_version,
-            **{name.lower(): version(name) for name in PACKAGES},
-        },
-        "commit": commit(),
-    }
-
-
-def processor() -> str:
-    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.machine()
-
-
-def commit() -> str:
-    """The commit this tree is at, marked if the sources differ from it."""
-
-    def git(*words: str) -> str:
-        return subprocess.run(["git", "-C", ROOT, *words], capture_output=True, text=True, check=True).stdout
-
-    changed = git("status", "--porcelain", "--", "src").strip()
-    return git("rev-parse", "HEAD").strip() + ("+changes" if changed else "")
 
 
 def arguments() -> argparse.Namespace:

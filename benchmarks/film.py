@@ -14,7 +14,6 @@ gets through as many frames; `film_cpu_ratio`: the same of CPU time, which other
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing
 import os
 import resource
@@ -32,8 +31,9 @@ from typing import Any
 import av
 import cv2
 from command import Command
+from report import ROOT, publish, surroundings
 
-from crash import ROOT, surroundings
+from crash import PACKAGES
 from genlock.media.film.encode import Encoder, Frame
 from genlock.media.film.frames import Easel, load_source
 from genlock.media.film.mux import join
@@ -85,14 +85,10 @@ def main() -> int:
         "processes": given.processes,
         "repeats": given.repeats,
         "load": {"before": round(load, 2), "after": round(os.getloadavg()[0], 2)},
-        **surroundings(),
+        **surroundings(PACKAGES),
     }
     show(report, table)
-    if given.json:
-        print(json.dumps(report))
-    if given.out is not None:
-        given.out.parent.mkdir(parents=True, exist_ok=True)
-        given.out.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    publish(report, as_json=given.json, out=given.out)
     return 0
 
 
