@@ -255,7 +255,7 @@ def test_the_name_that_people_know_is_used_in_messages(tmp_path: Path) -> None:
         look(LookAtPicture(path=tmp_path / "3f2a", name="kitchen.jpg"), quiet)
     with pytest.raises(BadPicture, match="there is no such file"):
         report(tmp_path / "gone.jpg")
-    with pytest.raises(BadPicture, match="there is no such file"):
+    with pytest.raises(BadPicture, match="is a folder, not a picture"):
         report(tmp_path)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from genlock.cli.film import film_lines
 from genlock.cli.pace import Pace, Times
-from genlock.cli.word import briefly, length, next_steps
+from genlock.cli.word import briefly, folded, length, next_steps
 from genlock.clock import Clock, SystemClock
 from genlock.ledger.records import TaskState
 
@@ -293,11 +294,17 @@ def _say_end(job: JobView, tasks: Sequence[TaskView], place: str | None) -> None
     if job.started_at and job.finished_at:
         took = f" in {length(job.finished_at - job.started_at)}"
     print(f"{job.pipeline} {job.id} {job.state}{took}")
+    width = terminal_width()
     for name, value in film_lines(job.result, place):
-        print(f"  {name:<7} {value}")
+        print(folded(f"  {name:<7} {value}", width))
     for line in next_steps(job, tasks):
-        print(line, file=sys.stderr)
+        print(folded(line, width), file=sys.stderr)
     sys.stdout.flush()
+
+
+def terminal_width() -> int | None:
+    """Columns of the terminal that is written to; None if it is no terminal, which then needs no folding."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def _line(text: str) -> None:

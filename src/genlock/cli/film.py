@@ -10,6 +10,8 @@ from genlock.cli.word import briefly
 if TYPE_CHECKING:
     from genlock.settings import Settings
 
+LISTED = 30  # pictures left out that are named one by one
+
 
 async def keep_place(settings: Settings, result: Any) -> str | None:
     """The file in the store, for a film of which no copy was asked for."""
@@ -43,6 +45,20 @@ def film_lines(result: Any, place: str | None = None) -> Iterator[tuple[str, str
     findings = (result.get("report") or {}).get("findings")
     if findings:
         yield "check", _check(findings)
+    yield from left_out_lines(result)
+
+
+def left_out_lines(value: Any) -> Iterator[tuple[str, str]]:
+    """What an order goes without, as far as a stage's output or a job's result says so: a line each."""
+    left_out = value.get("left_out") if isinstance(value, Mapping) else None
+    if not left_out:
+        return
+    count = len(left_out)
+    yield "without", f"{count} {'photo' if count == 1 else 'photos'} that cannot be used:"
+    for each in left_out[:LISTED]:
+        yield "", briefly(str(each["why"]), 400)
+    if count > LISTED:
+        yield "", f"and {count - LISTED} more: genlock jobs show --json has them all"
 
 
 def _length(seconds: float, film: Mapping[str, Any]) -> str:

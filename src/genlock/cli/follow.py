@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,9 @@ if TYPE_CHECKING:
     from genlock.cli.display import Screen
     from genlock.cli.session import Interrupt, Session
     from genlock.engine.service import JobService
-    from genlock.engine.views import JobView
+    from genlock.engine.views import EventView, JobView
+
+Hear = Callable[["JobService", "EventView"], Awaitable[None]]
 
 TICK = 0.25  # seconds between two pictures of a job that changes
 IDLE = 1.0  # seconds between two pictures of one that does not: the clock goes on
@@ -19,9 +22,12 @@ IDLE = 1.0  # seconds between two pictures of one that does not: the clock goes 
 class Follow:
     """Follows a job on a screen. Remembers the last event seen, so another session can go on from there."""
 
-    def __init__(self, screen: Screen, interrupt: Interrupt, *, gates: bool = True) -> None:
-        """Without `gates` a job that waits for a person counts as ended."""
+    def __init__(
+        self, screen: Screen, interrupt: Interrupt, *, gates: bool = True, hear: Hear | None = None
+    ) -> None:
+        """Without `gates` a job that waits for a person counts as ended. `hear` is told of every event."""
         self._screen, self._interrupt, self._gates = screen, interrupt, gates
+        self._hear = hear
         self._seen: dict[str, int] = {}
         self._changed = asyncio.Event()
 
@@ -37,7 +43,7 @@ class Follow:
             return self._interrupt.code
         tasks = await session.service.tasks(job) if view.error else ()
         self._screen.ended(view, tasks, await keep_place(session.settings, view.result))
-        return 0 if view.state in (JobState.COMPLETED, JobState.WAITING) else 1
+        return 0 if view.state in (JobState.COMPLETED, JobState.WAITING) else _failed(view)
 
     async def _show(self, service: JobService, job: str) -> JobView:
         watching = asyncio.create_task(self._watch(service, job))
@@ -70,6 +76,8 @@ class Follow:
         async for event in service.watch(job, after=self._seen.get(job, 0)):
             self._seen[job] = event.seq
             self._screen.tell(event)
+            if self._hear is not None:
+                await self._hear(service, event)
             self._changed.set()
 
     async def _tick(self, *ends: asyncio.Task[object]) -> None:
@@ -81,3 +89,11 @@ class Follow:
                 await asyncio.wait((changed, *ends), timeout=IDLE - TICK, return_when=asyncio.FIRST_COMPLETED)
         finally:
             changed.cancel()
+
+
+def _failed(view: JobView) -> int:
+    """The exit code of a job that did not come to its end: 2 if what was handed in cannot be used."""
+    from genlock import errors
+
+    kind = getattr(errors, view.error.kind, None) if view.error else None
+    return 2 if isinstance(kind, type) and issubclass(kind, errors.BadInput) else 1

@@ -12,7 +12,7 @@ import inspect
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
@@ -24,13 +24,17 @@ import typer
 from typer.models import ArgumentInfo
 
 from genlock.errors import BadInput
+from genlock.media.photo.source import WHOLE, called, from_text, to_text
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
     from genlock.engine.declare import Pipeline
 
-PICTURES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif", ".heic"))
+READ = (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".tif", ".tiff", ".bmp", ".dib")
+READ_TOO = (".gif", ".avif", ".jp2", ".j2k", ".jpx", ".jpf")
+SAID_TO_BE_UNREAD = (".heic", ".heif", ".svg", ".eps", ".psd", ".ico")
+PICTURES = frozenset(READ + READ_TOO + SAID_TO_BE_UNREAD)
 SPAN = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
 
 
@@ -125,33 +129,47 @@ def span(text: str) -> timedelta:
 
 
 def files(paths: list[str]) -> list[str]:
-    """Paths as absolute ones; a folder stands for the pictures in it, in the order of their names."""
-    found = [each for path in paths for each in _files(Path(path).expanduser().absolute())]
-    return [str(path) for path in dict.fromkeys(found)]
+    """Paths as absolute ones; a folder stands for the pictures in it, in the order of their names.
+
+    What is found in a folder is looked at when the job runs, with all else that may be wrong with pictures.
+    """
+    given = [from_text(path).expanduser().absolute() for path in paths]
+    missing = [path for path in given if not os.path.lexists(path)]
+    if missing:
+        named = ", ".join(called(str(path), WHOLE) for path in missing)
+        raise BadInput(f"there is no file {named}" if len(missing) == 1 else f"there are no files {named}")
+    found = [each for path in given for each in (_pictures(path) if path.is_dir() else [path])]
+    return [to_text(path) for path in dict.fromkeys(found)]
 
 
 def target(path: str) -> str:
     """Where a film is to be written, as an absolute path: known to be possible before hours are spent."""
-    found = Path(path).expanduser().absolute()
+    found = from_text(path).expanduser().absolute()
+    name = called(str(found), WHOLE)
+    if to_text(found) != str(found):
+        raise BadInput(f"a film cannot be written to {name}, a name that is no UTF-8: choose another")
     if found.is_dir():
-        raise BadInput(f"{found} is a folder: name the file, such as {found / 'film.mp4'}")
+        raise BadInput(f"{name} is a folder: name the file, such as {called(str(found / 'film.mp4'), WHOLE)}")
     if not found.parent.is_dir():
-        raise BadInput(f"there is no folder {found.parent}")
+        raise BadInput(f"there is no folder {called(str(found.parent), WHOLE)}")
     if not os.access(found if found.exists() else found.parent, os.W_OK):
-        raise BadInput(f"cannot write {found}")
+        raise BadInput(f"cannot write {name}")
     return str(found)
 
 
-def _files(path: Path) -> Iterator[Path]:
-    if path.is_dir():
-        pictures = [p for p in path.iterdir() if p.suffix.lower() in PICTURES and not p.name.startswith(".")]
-        if not pictures:
-            raise BadInput(f"there are no pictures in {path}")
-        yield from sorted(pictures, key=lambda p: _natural(p.name))
-    elif path.exists():
-        yield path
-    else:
-        raise BadInput(f"there is no file {path}")
+def _pictures(folder: Path) -> list[Path]:
+    """The pictures of a folder, those included that cannot be read: people will miss them in the film."""
+    try:
+        entries = [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
+    except OSError as error:
+        raise BadInput(f"{called(str(folder), WHOLE)} cannot be opened: {error.strerror}") from error
+    pictures = [entry for entry in entries if entry.suffix.lower() in PICTURES]
+    if not pictures:
+        folders = sum(entry.is_dir() for entry in entries)
+        inner = {0: "", 1: "; there is a folder in it: name that"}
+        more = inner.get(folders, f"; there are {folders} folders in it: name those you want")
+        raise BadInput(f"there are no pictures in {called(str(folder), WHOLE)}{more}")
+    return sorted(pictures, key=lambda path: _natural(path.name))
 
 
 def _natural(name: str) -> list[tuple[int, str]]:

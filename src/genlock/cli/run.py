@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from genlock.cli.option import Common
     from genlock.cli.session import Interrupt, Session
     from genlock.engine.declare import Pipeline
-    from genlock.engine.views import JobView
+    from genlock.engine.service import JobService
+    from genlock.engine.views import EventView, JobView
 
 
 class PipelineGroup(TyperGroup):
@@ -101,8 +102,9 @@ class _Order:
 
         self._name, self._params, self._common = name, params, common
         self.screen = screen_for(quiet=common.quiet, json=common.json)
-        self._follow = Follow(self.screen, interrupt)
+        self._follow = Follow(self.screen, interrupt, hear=self._hear)
         self._job: JobView | None = None
+        self._asks = bool(params.get("skip_bad"))
 
     async def carry(self, session: Session) -> int:
         if self._job is None:
@@ -113,6 +115,17 @@ class _Order:
         if session.home is not None:
             await self._tell_others(session)
         return code
+
+    async def _hear(self, service: JobService, event: EventView) -> None:
+        """Say what is left out as soon as it is known: the person may rather stop here than go without."""
+        if not self._asks or event.kind != "task.done":
+            return
+        from genlock.cli.film import left_out_lines
+
+        self._asks = False  # the first stage knows, and only it
+        for task in await service.tasks(event.job):
+            for name, value in left_out_lines(task.output):
+                self.screen.notice(f"{name} {value}" if name else f"  {value}")
 
     async def _tell_others(self, session: Session) -> None:
         """Jobs of other commands stop with this process: their commands take over, or a person does."""

@@ -10,13 +10,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from genlock.cli.film import film_lines
-from genlock.cli.word import ago, briefly, length
+from genlock.cli.film import film_lines, left_out_lines
+from genlock.cli.word import ago, briefly, folded, length, told
 from genlock.ledger.records import JobState, TaskState
 
 if TYPE_CHECKING:
     from genlock.engine.views import JobView, StageView, TaskView
 
+LONG = ("", "error", "without")  # facts that are worth more lines than one
 WIDE = 400  # columns of a table that nobody's terminal has to hold
 COLOUR = {
     JobState.RUNNING: "cyan",
@@ -57,8 +58,13 @@ def job_page(job: JobView, tasks: Sequence[TaskView], now: datetime, place: str 
     """Everything about one job."""
     console = _console()
     console.print(Text.assemble((job.pipeline, "bold"), " ", job.id, "  ", _coloured(job.state)))
-    for name, value in _facts(job, now, place):
-        console.print(Text(f"  {name:<9} {value}"), no_wrap=True, overflow="ellipsis")
+    width = console.width if console.is_terminal else None
+    for name, value in _facts(job, tasks, now, place):
+        console.print(
+            Text(folded(f"  {name:<9} {value}", width if name in LONG else None)),
+            no_wrap=True,
+            overflow="ellipsis",
+        )
     console.print()
     table = _table("STAGE", "STATE", "DONE", "NOTE")
     for stage in job.stages:
@@ -69,7 +75,9 @@ def job_page(job: JobView, tasks: Sequence[TaskView], now: datetime, place: str 
         console.print(_tasks(told, now))
 
 
-def _facts(job: JobView, now: datetime, place: str | None) -> Iterator[tuple[str, str]]:
+def _facts(
+    job: JobView, tasks: Sequence[TaskView], now: datetime, place: str | None
+) -> Iterator[tuple[str, str]]:
     yield "created", f"{job.created_at.astimezone():%Y-%m-%d %H:%M:%S} ({ago(job.created_at, now)})"
     if job.started_at:
         yield "took", _took(job.started_at, job.finished_at, now)
@@ -78,8 +86,13 @@ def _facts(job: JobView, now: datetime, place: str | None) -> Iterator[tuple[str
     yield "progress", f"{job.progress:.0%}, {job.completed_stages} of {job.total_stages} stages"
     if job.error:
         where = f" in {job.error.task}" if job.error.task else ""
-        yield "error", f"{job.error.kind}{where}: {briefly(job.error.message, 400)}"
+        first, *rest = told(job.error)
+        yield "error", f"{job.error.kind}{where}: {first}"
+        yield from (("", line) for line in rest)
     yield from film_lines(job.result, place)
+    if job.result is None:
+        for task in tasks:
+            yield from left_out_lines(task.output)
 
 
 def _tasks(tasks: Sequence[TaskView], now: datetime) -> Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 from genlock.ledger.records import JobState, TaskState
 
 if TYPE_CHECKING:
-    from genlock.engine.views import JobView, TaskView
+    from genlock.engine.views import ErrorView, JobView, TaskView
 
 SHOWN = 5  # failed tasks that are named one by one
 
@@ -53,6 +54,28 @@ def briefly(text: str, most: int = 200) -> str:
     return line if len(line) <= most else f"{line[: most - 1]}…"
 
 
+def told(error: ErrorView) -> list[str]:
+    """What an error says: a line each where several pictures are named, else one that may be cut."""
+    if error.kind == "BadPicture":
+        return [briefly(line, 400) for line in error.message.splitlines()]
+    return [briefly(error.message, 400)]
+
+
+def folded(line: str, width: int | None) -> str:
+    """A line in as many as a terminal of this width needs, the others further in; as it is without one."""
+    if width is None or len(line) <= width:
+        return line
+    margin = len(line) - len(line.lstrip())
+    return textwrap.fill(
+        line.lstrip(),
+        width,
+        initial_indent=" " * margin,
+        subsequent_indent=" " * (margin + 2),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
 def next_steps(job: JobView, tasks: Sequence[TaskView]) -> Iterator[str]:
     """What failed, why, and what can be done about it."""
     if job.state is JobState.WAITING:
@@ -63,9 +86,11 @@ def next_steps(job: JobView, tasks: Sequence[TaskView]) -> Iterator[str]:
     for task in failed[:SHOWN]:
         assert task.error is not None
         tries = f" after {task.tries} tries" if task.tries > 1 else ""
-        yield f"  {task.key} failed{tries}: {briefly(task.error.message, 400)}"
+        first, *rest = told(task.error)
+        yield f"  {task.key} failed{tries}: {first}"
+        yield from (f"    {line}" for line in rest)
     if len(failed) > SHOWN:
         yield f"  and {len(failed) - SHOWN} more: genlock jobs show {job.id}"
     if not failed and job.error is not None:
-        yield f"  {briefly(job.error.message, 400)}"
+        yield from (f"  {line}" for line in told(job.error))
     yield f"What is done is kept. Try the rest again: genlock jobs retry {job.id}"

@@ -73,6 +73,11 @@ class RenderPool:
         """The process ids of the children now alive."""
         return [child.pid for child in (*self._idle, *self._busy)]
 
+    @property
+    def closed(self) -> bool:
+        """Whether no more operations are done: what was under way then ends as if it had crashed."""
+        return self._closed
+
     async def warm(self) -> None:
         """Start the children before they are needed; they load their libraries while you go on."""
         missing = self._workers - len(self._idle) - len(self._busy)

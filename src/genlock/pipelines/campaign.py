@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from pathlib import Path
 
 from genlock.engine.declare import pipeline, provided, stage
@@ -15,7 +16,6 @@ from genlock.media.music.mood import MOODS
 from genlock.media.music.tune import ComposeMusic
 from genlock.media.pairing.choice import Candidate, ChoosePairs
 from genlock.media.request import (
-    ImportPicture,
     JoinSegments,
     MakeContactSheet,
     MakePoster,
@@ -23,6 +23,7 @@ from genlock.media.request import (
     Part,
 )
 from genlock.media.sound.soundtrack import FinishAudio
+from genlock.pipelines.intake import gathered, take_in
 from genlock.pipelines.models import (
     Asset,
     Brief,
@@ -31,6 +32,8 @@ from genlock.pipelines.models import (
     Clip,
     Cut,
     Film,
+    Intake,
+    LeftOut,
     Music,
     Pair,
     Piece,
@@ -44,18 +47,18 @@ FPS = 30
 PACE = {"calm": 1.0, "bold": 1.5, "cinematic": 0.8}
 
 
-@stage(name="asset_collection", resources={"cpu": 1})
+@stage(name="asset_collection", resources={"cpu": 1}, timeout=timedelta(hours=2))
 async def collect_assets(
-    photos: list[str], *, studio: Studio = provided(), task: Task = provided()
-) -> list[Asset]:
-    """Working copies of all photos, in the store. All that cannot be used are named together."""
+    photos: list[str], skip_bad: bool, *, studio: Studio = provided(), task: Task = provided()
+) -> Intake:
+    """Working copies of all photos, in the store. All that cannot be used are named together, or left out."""
     done = 0
 
     async def one(number: int, photo: str) -> Asset | BadPicture:
         nonlocal done
         found: Asset | BadPicture
         try:
-            found = await _import(number, photo, studio, task)
+            found = await take_in(number, photo, studio, task)
         except BadPicture as error:
             found = error
         done += 1
@@ -64,20 +67,7 @@ async def collect_assets(
 
     async with asyncio.TaskGroup() as group:  # a crash, or a full disk, ends the others as well
         importing = [group.create_task(one(number, photo)) for number, photo in enumerate(photos)]
-    found = [each.result() for each in importing]
-    bad = [each for each in found if isinstance(each, BadPicture)]
-    if bad:
-        raise BadPicture(f"{len(bad)} of {len(photos)} photos cannot be used: " + "; ".join(map(str, bad)))
-    return [each for each in found if isinstance(each, Asset)]
-
-
-async def _import(number: int, photo: str, studio: Studio, task: Task) -> Asset:
-    studio.need_room()
-    path = Path(photo)
-    to = task.workdir / f"{number}.jpg"
-    made = await studio.pool.run("import_picture", ImportPicture(path=path, to=to, name=path.name))
-    artifact = await studio.keep(to, "image/jpeg")
-    return Asset(name=path.name, picture=made.picture, artifact=artifact, notes=made.report.notes)
+    return gathered(photos, [each.result() for each in importing], skip_bad=skip_bad)
 
 
 @stage(name="image_pair_selection", resources={"cpu": 1})
@@ -224,6 +214,7 @@ async def check_film(
 async def store_film(
     checked: Checked,
     board: Storyboard,
+    left_out: list[LeftOut],
     output: str | None,
     *,
     studio: Studio = provided(),
@@ -248,6 +239,7 @@ async def store_film(
         fps=plan.fps,
         clips=len(plan.shots),
         report=checked.report,
+        left_out=left_out,
         path=output,
     )
 
@@ -255,12 +247,12 @@ async def store_film(
 @pipeline
 def campaign(order: CampaignOrder) -> Film:
     """A campaign film from photos."""
-    assets = collect_assets(order.photos)
-    pairs = select_pairs(assets, order.num_pairs, order.seed)
+    intake = collect_assets(order.photos, order.skip_bad)
+    pairs = select_pairs(intake.assets, order.num_pairs, order.seed)
     board = plan_film(pairs, order)
     clips = make_clip.map(board.briefs)
     music = compose_music.when(order.with_audio)(board.plan, order.seed)
     cut = combine_clips(board, clips)
     film = merge_audio(cut, music)
     checked = check_film(film, board.plan, clips, order.with_audio)
-    return store_film(checked, board, order.output)
+    return store_film(checked, board, intake.left_out, order.output)

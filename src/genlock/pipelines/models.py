@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from genlock.media.film.plan import FilmPlan, Picture, Shot
+from genlock.media.photo.source import from_text
 from genlock.store.artifact import Artifact
 
 
 def _absolute(path: str) -> str:
-    if not Path(path).is_absolute():
+    if not from_text(path).is_absolute():
         msg = (
             f"{path} must be an absolute path: the job may run in another folder than the order was given in"
         )
@@ -39,6 +39,9 @@ class CampaignOrder(Order):
     """A campaign film from photos: pairs are chosen, each pair is a clip, the clips a film with music."""
 
     photos: list[AbsolutePath] = Field(default=[], validate_default=True, description="picture files")
+    skip_bad: bool = Field(
+        default=False, description="go on without the photos that cannot be used, and list them"
+    )
     num_pairs: int = Field(default=10, ge=1, le=500, description="how many pairs, so how many clips")
     clip_duration: float = Field(default=6.0, ge=1, le=60, description="seconds of one clip")
     aspect: Aspect = Field(default="16:9", description="shape of the frame")
@@ -90,6 +93,24 @@ class Asset(BaseModel):
     picture: Picture
     artifact: Artifact
     notes: tuple[str, ...] = ()
+
+
+class LeftOut(BaseModel):
+    """A photo of the order that is not in the film. `why` is a sentence that begins with its name."""
+
+    model_config = ConfigDict(frozen=True)
+
+    photo: str
+    why: str
+
+
+class Intake(BaseModel):
+    """The photos of an order, taken in, and those that were left out because they cannot be used."""
+
+    model_config = ConfigDict(frozen=True)
+
+    assets: list[Asset]
+    left_out: list[LeftOut] = []
 
 
 class Pair(BaseModel):
@@ -200,4 +221,5 @@ class Film(BaseModel):
     fps: int
     clips: int
     report: dict[str, Any]
+    left_out: list[LeftOut] = []
     path: str | None = None

@@ -52,8 +52,13 @@ def describe(profile: bytes | None) -> str | None:
 def _from_deep(image: Image.Image) -> Image.Image:
     """Grey of 16 or 32 bits to 8, keeping the range that the format has, not what the picture uses."""
     values = np.asarray(image)
-    wide = not image.mode.startswith("I;16") and int(values.max()) >= 1 << 16
-    return Image.fromarray((values >> (23 if wide else 8)).clip(0, 255).astype(np.uint8))
+    shift = 8 if image.mode.startswith("I;16") else _shift(int(values.max()))
+    return Image.fromarray((values >> shift).clip(0, 255).astype(np.uint8))
+
+
+def _shift(highest: int) -> int:
+    """By how many bits whole numbers of 32 bits exceed 8: such files do not say what stands for white."""
+    return 0 if highest < 1 << 8 else 8 if highest < 1 << 16 else 23
 
 
 def _flattened(image: Image.Image) -> Image.Image:
