@@ -13,7 +13,7 @@ BIN := .venv/bin
 FILM := out/campaign.mp4
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help run test check unit bench format lock clean always
+.PHONY: help run test check unit prove bench format lock clean always
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ check: .venv/installed ## formatting, lint, types, and who imports whom
 
 unit: .venv/installed ## the quick tests
 	@$(PYTEST) tests/unit
+
+prove: .venv/installed ## kill processes at every commit, and try many thousand random histories
+	@$(PYTEST) tests/crash/test_commits.py tests/property --prove
 
 bench: .venv/installed ## measure with full counts and write docs/figures/
 	@$(BIN)/python benchmarks/crash.py --out docs/figures/crash.json

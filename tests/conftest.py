@@ -13,9 +13,21 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PHOTOS = ROOT / "examples" / "photos"
 
-sys.path[:0] = [str(ROOT / "benchmarks"), str(ROOT / "tests")]
+sys.path[:0] = [str(ROOT / "benchmarks"), str(ROOT / "tests"), str(ROOT / "tests" / "property")]
 
 pytest_plugins = ("postgres",)  # a real server, for those who ask for it
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--prove", action="store_true", help="try every point and many more histories: takes half an hour"
+    )
+
+
+@pytest.fixture(scope="session")
+def prove(request: pytest.FixtureRequest) -> bool:
+    """Whether everything is to be tried, or a fixed choice of it."""
+    return bool(request.config.getoption("prove"))
 
 
 @pytest.fixture(scope="session")
