@@ -10,6 +10,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -19,20 +20,31 @@ from genlock.errors import BadInput
 
 T = TypeVar("T")
 
+_MAY_STAND_FOR_NAN = ("null", "NaN", "Infinity")
+_write = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+_write_sorted = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+).encode
+
 
 def dump(adapter: TypeAdapter[T], value: T, what: str = "the value") -> Any:
-    """The value as JSON; `BadInput` if it is not of the adapter's type or JSON has no word for it.
+    """The value as JSON; `BadInput` if it is not of the adapter's type or JSON has no word for it."""
+    return json.loads(dump_text(adapter, value, what))
+
+
+def dump_text(adapter: TypeAdapter[T], value: T, what: str = "the value") -> str:
+    """As `dump`, as text.
 
     Pydantic writes much that it would not read, and writes NaN as null: so what is written is read back.
     """
     try:
-        dumped = adapter.dump_python(value, mode="json", by_alias=False, round_trip=True, warnings="error")
+        text = adapter.dump_json(value, by_alias=False, round_trip=True, warnings="error").decode()
     except (PydanticSerializationError, ValueError, TypeError) as error:
         raise BadInput(f"{what} cannot be written as JSON: {error}") from error
-    load(adapter, dumped, what)
-    if "null" in encode(dumped) and _holds_nan(adapter.dump_python(value)):
+    load_text(adapter, text, what)
+    if any(word in text for word in _MAY_STAND_FOR_NAN) and _holds_nan(adapter.dump_python(value)):
         raise BadInput(f"{what} cannot be written as JSON: it has a number that is not finite")
-    return dumped
+    return text
 
 
 def load(adapter: TypeAdapter[T], value: Any, what: str = "the value") -> T:
@@ -78,8 +90,8 @@ def input_hash(stage_name: str, version: int, arguments: Mapping[str, Any]) -> s
 
 def input_hash_of(texts: Mapping[str, str], stage_name: str, version: int) -> str:
     """As `input_hash`, of arguments that are canonical texts already."""
-    pairs = ",".join(f"{canonical(name)}:{texts[name]}" for name in sorted(texts))
-    text = f"[{canonical(stage_name)},{version},{{{pairs}}}]"
+    pairs = ",".join([f"{_quoted(name)}:{texts[name]}" for name in sorted(texts)])
+    text = f"[{_quoted(stage_name)},{version},{{{pairs}}}]"
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -95,9 +107,19 @@ def dig(value: Any, path: Sequence[str], what: str = "the value") -> Any:
     return value
 
 
+def canonical_text(text: str) -> str:
+    """`canonical` of what `encode` has written: the same, unless there are keys to be sorted."""
+    return canonical(json.loads(text)) if "{" in text else text
+
+
+@lru_cache(maxsize=4096)
+def _quoted(name: str) -> str:
+    return canonical(name)
+
+
 def _text(value: Any, what: str = "this", *, sort: bool = False) -> str:
     try:
-        text = json.dumps(value, sort_keys=sort, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+        text = _write_sorted(value) if sort else _write(value)
         text.encode()
     except (TypeError, ValueError) as error:
         raise BadInput(f"{what} cannot be written as JSON: {error}") from error

@@ -6,12 +6,11 @@ import asyncio
 import json
 from collections import OrderedDict
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property, partial
 from typing import Any
 
-from genlock.engine.codec import canonical, dig, encode
+from genlock.engine.codec import canonical, canonical_text, dig, encode
 from genlock.engine.graph import INPUT, Binding, Const, Node
 from genlock.engine.job import Job, Jobs
 from genlock.ledger.protocol import LedgerReader
@@ -21,11 +20,11 @@ KEPT_IN_MEMORY = 32_000_000  # characters of arguments that the children of maps
 EMPTY = 1_000  # what an opening of a map counts for that has nothing in common
 
 
-@dataclass(frozen=True)
 class Argument:
     """A JSON value with its texts, each of which is written once, however many tasks take it."""
 
-    value: Any
+    def __init__(self, value: Any) -> None:
+        self.value = value
 
     @cached_property
     def text(self) -> str:
@@ -36,7 +35,22 @@ class Argument:
         return canonical(self.value)
 
 
-Arguments = dict[str, Argument]
+class Item:
+    """The `Argument` that a child of a map has for itself: a text, which few look into."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    @property
+    def value(self) -> Any:
+        return json.loads(self.text)
+
+    @property
+    def canonical(self) -> str:
+        return canonical_text(self.text)
+
+
+Arguments = dict[str, Argument | Item]
 Opening = tuple[str, datetime, str, int]  # of a map: job, when that began, node, epoch
 
 
@@ -56,8 +70,10 @@ class Values:
         """Every data argument of a task by name; a map has its items alone, each child of it its own one."""
         if claim.task.index is None:
             return await self._read(job, node, [node.mapped] if node.mapped else node.bindings)
+        mine = Item(claim.item or "null")
+        if len(node.bindings) == 1:
+            return dict.fromkeys(node.bindings, mine)
         common = await self._shared(job, node, claim.epoch)
-        mine = Argument(json.loads(claim.item or "null"))
         return {name: mine if name == node.mapped else common[name] for name in node.bindings}
 
     async def _shared(self, job: Job, node: Node, epoch: int) -> Arguments:
@@ -67,7 +83,8 @@ class Values:
             self._common[key] = asyncio.create_task(self._read(job, node, others))
             self._common[key].add_done_callback(partial(self._weigh, key))
         self._common.move_to_end(key)
-        return await asyncio.shield(self._common[key])
+        read = self._common[key]
+        return read.result() if read.done() else await asyncio.shield(read)
 
     def _weigh(self, key: Opening, read: asyncio.Task[Arguments]) -> None:
         """Keep what was read if it could be read, and let go of what was not used for longest."""
