@@ -211,3 +211,15 @@ async def test_a_deadline_holds_for_a_paused_job_too(bench):
     bench.clock.turn(60)
     await bench.ledger.expire()
     assert await bench.job_state() == "failed"
+
+
+async def test_who_waits_for_a_kind_of_signal_is_found(bench):
+    await bench.start("a", "b", "c", "d")
+    for key, signal in (("a", "code:1"), ("b", "code:12"), ("c", "verdict"), ("d", None)):
+        await bench.ledger.park(await bench.claim(key), "waits", signal=signal)
+    found = await bench.reader.awaiting("code:")
+    assert sorted((ref.key, signal) for ref, signal in found) == [("a", "code:1"), ("b", "code:12")]
+    assert await bench.ledger.signal(bench.ref("a"), "code:1", "true")
+    assert [ref.key for ref, _ in await bench.reader.awaiting("code:")] == ["b"]
+    await bench.ledger.cancel(bench.job)
+    assert await bench.reader.awaiting("") == []

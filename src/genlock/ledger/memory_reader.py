@@ -120,6 +120,11 @@ class MemoryReader:
                 due += [at for task in job.tasks() if (at := _due_later(task, now))]
         return min(due, default=None)
 
+    async def awaiting(self, prefix: str) -> Sequence[tuple[TaskRef, str]]:
+        jobs = (job for job in self._book.jobs.values() if job.state.claimable)
+        parked = (task for job in jobs for task in job.tasks() if task.state is TaskState.PARKED)
+        return [(t.ref, t.signal) for t in parked if t.signal and t.signal.startswith(prefix)]
+
     async def children(self, job: str) -> Sequence[JobRow]:
         return [
             _job_row(one)

@@ -276,6 +276,10 @@ class LedgerReader(Protocol):
         """When a task that is not due yet, a parked task or a deadline comes due next."""
         ...
 
+    async def awaiting(self, prefix: str) -> Sequence[tuple[TaskRef, str]]:
+        """Tasks that are parked for a signal whose name begins so, and that name."""
+        ...
+
     async def children(self, job: str) -> Sequence[JobRow]:
         """Jobs nested directly in this one."""
         ...

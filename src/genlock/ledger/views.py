@@ -237,6 +237,11 @@ class SqlReader:
 
         return from_micros_or_none(await self._read(look))
 
+    async def awaiting(self, prefix: str) -> Sequence[tuple[TaskRef, str]]:
+        named = _task.signal.startswith(prefix, autoescape=True)
+        found = select(_task.job, _task.key, _task.signal).where(schema.IS_PARKED, named).order_by(_task.id)
+        return [(TaskRef(job, key), signal) for job, key, signal in await self._rows(found)]
+
     async def children(self, job: str) -> Sequence[JobRow]:
         rows = await self._rows(select(*_JOB_COLUMNS).where(_job.parent_job == job).order_by(_job.id))
         return [job_row(row) for row in rows]
