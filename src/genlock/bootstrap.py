@@ -100,7 +100,7 @@ async def open_home(
         executor = _executor(engine, settings) if execute else None
         if executor is not None:
             stack.push_async_callback(executor.stop, settings.grace)
-        recovery = await _begin(settings, executor, opening)
+        recovery = await _begin(settings, engine, executor, opening)
         yield Home(settings, engine, store, executor, recovery)
 
 
@@ -138,7 +138,9 @@ async def open_engine(
             yield home.engine
 
 
-async def _begin(settings: Settings, executor: Embedded | None, opening: datetime) -> Recovery:
+async def _begin(
+    settings: Settings, engine: Engine, executor: Embedded | None, opening: datetime
+) -> Recovery:
     """Begin to run tasks. What a killed owner's bodies had in their work folders is of no use to anybody.
 
     How soon a home goes on is read from its log: the line written here, and the first claim behind it.
@@ -147,6 +149,7 @@ async def _begin(settings: Settings, executor: Embedded | None, opening: datetim
         return Recovery((), (), 0.0)
     await asyncio.to_thread(shutil.rmtree, settings.work, ignore_errors=True)
     recovery = await executor.start()
+    await engine.wake_fitting()
     log.info(
         "home opened",
         action="open",

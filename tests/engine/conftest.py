@@ -64,6 +64,7 @@ class World:
             self.executors.append(executor)
             await executor.start()
             self.stack.push_async_callback(executor.stop)
+            await engine.wake_fitting()
         return engine
 
     async def set_deadline(self, job: str, deadline: timedelta) -> None:

@@ -58,9 +58,13 @@ def other(n: int) -> str:
 @pytest.mark.parametrize(
     ("now", "why"),
     [
-        ([other], "no pipeline 'film'"),
-        ([film("whisper")], "no stage 'speak' any more"),
-        ([film("speak up")], "takes (n, volume) now and took (n) then"),
+        ([other], "belongs to pipeline 'film', and this program has no pipeline 'film'"),
+        ([film("whisper")], "was declared as speak(n: int) -> str and is gone: film has listen, whisper"),
+        (
+            [film("speak up")],
+            "was declared as speak(n: int) -> str and is now speak(n: int, volume: int) -> str: "
+            "'volume' has no value in this job",
+        ),
     ],
 )
 async def test_a_job_without_its_code_waits_and_says_so_and_can_be_looked_at(world, until, now, why):

@@ -13,16 +13,17 @@ from pathlib import Path
 from typing import Any
 
 from genlock.clock import Clock
-from genlock.engine.codec import dump, encode, input_hash_of, load_text
+from genlock.engine.codec import dump, encode, input_hash_of
 from genlock.engine.declare import Pipeline, Stage
 from genlock.engine.failure import failure_of, kept, sole
+from genlock.engine.fit import SIGNAL, Unfit
 from genlock.engine.graph import Node
 from genlock.engine.job import Job, Jobs
 from genlock.engine.retry import RetryDefault, retry_at
 from genlock.engine.spec import child_spec
 from genlock.engine.task import LedgerTask, Task
-from genlock.engine.value import Arguments, Values
-from genlock.errors import AttemptTimeout, ClaimLost, NotFound, Parked, Skip, StageError
+from genlock.engine.value import Values
+from genlock.errors import AttemptTimeout, ClaimLost, Parked, Skip, StageError
 from genlock.ledger.protocol import Ledger, LedgerReader
 from genlock.ledger.records import Advance, Claim
 
@@ -90,6 +91,8 @@ class Attempts:
                 raise ours
             case Skip() as signal:
                 return await self._ledger.skip(claim, kept(str(signal)))
+            case Unfit() as signal:
+                return await self._await_code(claim, signal)
             case Parked() as signal:
                 return await self._park(claim, signal)
             case failure:
@@ -98,7 +101,7 @@ class Attempts:
     async def _advance(self, job: Job, node: Node, claim: Claim, after: Callable[[], Next]) -> Advance:
         if node.when is not None and not await self.values.resolve(job, node.when):
             return await self._ledger.skip(claim, "its condition is false")
-        stage = self._code(job, node, claim)
+        stage = job.stage(node)
         arguments = await self.values.arguments(job, node, claim)
         if node.mapped and claim.task.index is None:
             return await self._spread(claim, arguments[node.mapped].value)
@@ -108,6 +111,8 @@ class Attempts:
             return await self._succeed(claim, claim.kept.output, hashed, after, kept=True)
         if isinstance(stage, Pipeline):
             inputs = {name: argument.value for name, argument in arguments.items()}
+            if job.fit(node).change is not None:  # else they fit as they did when the job was started
+                job.read(node, {name: argument.text for name, argument in arguments.items()})
             return await self._ledger.nest(claim, child_spec(stage, claim, inputs))
         share = (
             stage.reuse and claim.revision == 1
@@ -115,24 +120,11 @@ class Attempts:
         shared = await self._reader.shared(hashed) if share else None
         if shared is not None:
             return await self._succeed(claim, shared, hashed, after, kept=True)
-        output = await self._body(stage, claim, arguments)
+        values = job.read(node, {name: argument.text for name, argument in arguments.items()})
+        output = await self._body(stage, claim, values)
         return await self._succeed(claim, output, hashed, after, share=share)
 
-    def _code(self, job: Job, node: Node, claim: Claim) -> Stage[..., Any] | Pipeline[..., Any]:
-        """What a task runs. Without it the task parks, and looks again from time to time: the program that
-        has it may be the next one to open this ledger.
-        """
-        try:
-            return job.stage(node)
-        except NotFound as error:
-            wait = min(CODE_MAY_COME * 2 ** min(claim.attempt - 1, 16), CODE_COMES_SLOWLY)
-            raise Parked(str(error), until=self._clock.now() + wait) from error
-
-    async def _body(self, stage: Stage[..., Any], claim: Claim, arguments: Arguments) -> str:
-        values = {
-            name: load_text(stage.inputs[name], argument.text, f"{stage.name}({name})")
-            for name, argument in arguments.items()
-        }
+    async def _body(self, stage: Stage[..., Any], claim: Claim, values: dict[str, Any]) -> str:
         folder = self._work / f"{claim.task.node}-{claim.token}"  # short, and no two are the same
 
         def workdir() -> Path:
@@ -189,9 +181,15 @@ class Attempts:
         reason = kept(signal.reason)
         return await self._ledger.park(claim, reason, signal=signal.signal, until=signal.until)
 
+    async def _await_code(self, claim: Claim, signal: Unfit) -> Advance:
+        """Park until a program with code that fits begins, and look from time to time: it may run already."""
+        until = self._clock.now() + min(CODE_MAY_COME * 2 ** min(claim.attempt - 1, 16), CODE_COMES_SLOWLY)
+        name = f"{SIGNAL}{claim.attempt}"  # a name of its own: the first value of a name stays
+        return await self._ledger.park(claim, kept(signal.reason), signal=name, until=until)
+
     async def _fail(self, claim: Claim, error: BaseException) -> Advance:
         job = await self._jobs.get(claim.task.job)
-        stage = job.pipeline.stages.get(claim.task.node) if job.pipeline else None
+        stage = job.fit(job.graph.nodes[claim.task.node]).code
         again = retry_at(
             error,
             stage.retry if isinstance(stage, Stage) else None,

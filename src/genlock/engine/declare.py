@@ -9,15 +9,15 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Coroutine, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from difflib import get_close_matches
-from functools import update_wrapper
+from functools import cached_property, update_wrapper
 from typing import Any, ParamSpec, TypeVar, cast, overload
 
 from pydantic import TypeAdapter
 
-from genlock.engine.codec import dump, load
+from genlock.engine.codec import dump, encode, load
 from genlock.engine.graph import INPUT, Graph, Ref
 from genlock.engine.handle import Handle
 from genlock.engine.signature import PROVIDED, Contract, read
@@ -147,6 +147,12 @@ class Pipeline(Wired[P, R]):
             self.graph = _finish(drawing, _call(wiring, self.contract, drawing), self.contract)
         self.stages = cast("dict[str, Stage[..., Any] | Pipeline[..., Any]]", drawing.placed)
         update_wrapper(self, wiring)
+
+    @cached_property
+    def text(self) -> str:
+        """The graph as a job keeps it: JSON, with how its stages are declared now."""
+        declared = {placed.name: placed.declared for placed in self.stages.values()}
+        return encode(replace(self.graph, declared=declared).to_data())
 
     @property
     def signature(self) -> inspect.Signature:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -13,9 +14,10 @@ from genlock.clock import Clock
 from genlock.engine.attempt import Attempts, Limits
 from genlock.engine.codec import canonical, load
 from genlock.engine.declare import Pipeline
+from genlock.engine.fit import SIGNAL
 from genlock.engine.job import Jobs
 from genlock.engine.name import job_id
-from genlock.engine.present import present_event, present_job, present_task
+from genlock.engine.present import present_event, present_graph, present_job, present_task
 from genlock.engine.spec import job_spec
 from genlock.engine.task import Task
 from genlock.engine.views import EventView, GraphView, JobView, RedoView, TaskView
@@ -214,17 +216,7 @@ class Engine:
             graph = self.jobs.of(row).graph
             view = await self._present(row)
             states = {stage.name: str(stage.state) for stage in view.stages}
-        data = graph.to_data()
-        return GraphView(
-            pipeline=graph.name,
-            nodes=data["nodes"],
-            edges=[
-                {"upstream": e.upstream, "downstream": e.downstream, "optional": e.optional}
-                for e in graph.edges()
-            ],
-            mermaid=graph.mermaid(states),
-            svg=graph.svg(states),
-        )
+        return present_graph(graph, states)
 
     async def cancel(self, job: str, reason: str = "") -> JobView:
         row = await self._find(job)
@@ -274,6 +266,20 @@ class Engine:
             raise Conflict(f"{name!r} of {row.id}/{task} was answered before; the first answer stays")
         self._ring()
         return await self.show(row.id)
+
+    async def wake_fitting(self) -> int:
+        """Let tasks go on that wait for code and find it in this program; how many. Asked for once, when
+        this program begins: its code stays what it is.
+        """
+        woken = 0
+        for ref, name in await self.reader.awaiting(SIGNAL):
+            with suppress(Conflict, NotFound):  # cancelled or forgotten meanwhile
+                job = await self.jobs.get(ref.job)
+                if job.fit(job.graph.nodes[ref.node]).misfit is None:
+                    woken += await self.ledger.signal(ref, name, "true")
+        if woken:
+            self._ring()
+        return woken
 
     # -- inside ----------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ process that works on it, so a job keeps the shape it was started with, whatever
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from genlock.engine.drawing import draw_mermaid, draw_svg
@@ -38,6 +38,15 @@ class Const:
 
 
 Binding = Ref | Const
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """How a stage was declared: its parameters and its result in words, and a digest of their types."""
+
+    takes: str
+    returns: str
+    types: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +94,16 @@ class Edge:
 
 @dataclass(slots=True)
 class Graph:
-    """Nodes by name, in an order in which each comes after what it takes from, and the result."""
+    """Nodes by name, in an order in which each comes after what it takes from, and the result.
+
+    In a job, `declared` tells how its stages were declared when it was started, by the stage's name;
+    a stage may be missing from it.
+    """
 
     name: str
     nodes: dict[str, Node]
     result: Binding
+    declared: Mapping[str, Declared] = field(default_factory=dict)
 
     def edges(self) -> list[Edge]:
         return [
@@ -100,18 +114,23 @@ class Graph:
 
     def to_data(self) -> dict[str, Any]:
         """JSON that `from_data` turns into an equal graph."""
-        return {
+        data: dict[str, Any] = {
             "name": self.name,
             "nodes": [_node_data(node) for node in self.nodes.values()],
             "result": _binding_data(self.result),
         }
+        if self.declared:
+            data["declared"] = {name: asdict(each) for name, each in self.declared.items()}
+        return data
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Graph:
         """`GraphError` if the data is not a graph, or refers to a node that comes later or not at all."""
         try:
             nodes = [_node(each) for each in data["nodes"]]
-            graph = cls(data["name"], {node.name: node for node in nodes}, _binding(data["result"]))
+            declared = {name: Declared(**each) for name, each in data.get("declared", {}).items()}
+            result = _binding(data["result"])
+            graph = cls(data["name"], {node.name: node for node in nodes}, result, declared)
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise GraphError(f"this is not the data of a graph: {error!r}") from error
         if len(graph.nodes) < len(nodes):

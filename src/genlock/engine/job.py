@@ -7,44 +7,73 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
-from genlock.engine.declare import Pipeline, Stage
+from genlock.engine.codec import load_text
+from genlock.engine.declare import Pipeline
+from genlock.engine.fit import Code, Fit, fits_of
 from genlock.engine.graph import Graph, Node
-from genlock.errors import NotFound
+from genlock.errors import BadInput
 from genlock.ledger.protocol import LedgerReader
 from genlock.ledger.records import JobRow
 
 KEPT_IN_MEMORY = 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
-    """A job as it was ordered. `graph` is the one it was started with, whatever the code says today.
+@dataclass(frozen=True)
+class Plan:
+    """A graph that jobs keep, and today's code for it. All jobs of one version of a pipeline share one.
 
     `pipeline` is None in a program that does not have it: the job can be looked at, and not be run.
     """
 
+    graph: Graph
+    pipeline: Pipeline[..., Any] | None
+
+    @cached_property
+    def fits(self) -> dict[str, Fit]:
+        """What the code is to each node, found out when the first task asks."""
+        return fits_of(self.graph, self.pipeline)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job as it was ordered. It keeps the graph it was started with, whatever the code says today."""
+
     id: str
     created_at: datetime
-    pipeline: Pipeline[..., Any] | None
-    graph: Graph
+    plan: Plan
     input: dict[str, Any]
 
-    def stage(self, node: Node) -> Stage[..., Any] | Pipeline[..., Any]:
-        """The code behind a node. `NotFound` if this program has none, or one that takes something else."""
-        if self.pipeline is None:
-            raise NotFound(f"this program has no pipeline {self.graph.name!r}: {_WHAT_TO_DO}")
-        placed = self.pipeline.stages.get(node.name)
-        if placed is None or placed.name != node.stage or placed.nested != node.nested:
-            raise NotFound(f"{self.graph.name} has no stage {node.name!r} any more: {_WHAT_TO_DO}")
-        now, then = ", ".join(sorted(placed.inputs)), ", ".join(sorted(node.bindings))
-        if now != then:
-            raise NotFound(f"{node.name} takes ({now}) now and took ({then}) then: {_WHAT_TO_DO}")
-        return placed
+    @property
+    def graph(self) -> Graph:
+        """The one it was started with."""
+        return self.plan.graph
 
+    def fit(self, node: Node) -> Fit:
+        """What today's code is to a node."""
+        return self.plan.fits[node.name]
 
-_WHAT_TO_DO = "run this job with the version it was started with, or cancel it and start it anew"
+    def stage(self, node: Node) -> Code:
+        """The code behind a node; `Unfit` if this program has none, or one that does not fit."""
+        return self.fit(node).found(self._named(node))
+
+    def read(self, node: Node, texts: Mapping[str, str]) -> dict[str, Any]:
+        """Recorded values as what the code takes. `BadInput` if one does not fit its type, and `Unfit` if
+        that type is no longer what it was when the job was started.
+        """
+        code = self.stage(node)
+        try:
+            return {
+                name: load_text(code.inputs[name], text, f"{node.stage}({name})")
+                for name, text in texts.items()
+            }
+        except BadInput as error:
+            raise self.fit(node).refused(self._named(node), error) from error
+
+    def _named(self, node: Node) -> str:
+        return f"stage {node.name!r} of job {self.id}"
 
 
 class Jobs:
@@ -54,6 +83,7 @@ class Jobs:
         self._reader = reader
         self.pipelines = pipelines
         self._kept: OrderedDict[str, Job] = OrderedDict()
+        self._plans: OrderedDict[tuple[str, str], Plan] = OrderedDict()  # by pipeline and graph
 
     async def get(self, id: str) -> Job:
         """The job of this id; `NotFound` if there is none."""
@@ -64,9 +94,7 @@ class Jobs:
         known = self._known(row.id)
         if known is not None:
             return known
-        graph = Graph.from_data(json.loads(row.graph))
-        code = self.pipelines.get(row.pipeline)
-        job = Job(row.id, row.created_at, code, graph, json.loads(row.input))
+        job = Job(row.id, row.created_at, self._plan(row), json.loads(row.input))
         self._kept[row.id] = job
         while len(self._kept) > KEPT_IN_MEMORY:
             self._kept.popitem(last=False)
@@ -75,6 +103,16 @@ class Jobs:
     def forget(self, id: str) -> None:
         """A job is no more; another one may come to its id."""
         self._kept.pop(id, None)
+
+    def _plan(self, row: JobRow) -> Plan:
+        key = (row.pipeline, row.graph)
+        if key not in self._plans:
+            graph = Graph.from_data(json.loads(row.graph))
+            self._plans[key] = Plan(graph, self.pipelines.get(row.pipeline))
+        self._plans.move_to_end(key)
+        while len(self._plans) > KEPT_IN_MEMORY:
+            self._plans.popitem(last=False)
+        return self._plans[key]
 
     def _known(self, id: str) -> Job | None:
         if id in self._kept:

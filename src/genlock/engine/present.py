@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from genlock.engine.graph import Graph
-from genlock.engine.views import ErrorView, EventView, JobView, StageView, TaskView
+from genlock.engine.views import ErrorView, EventView, GraphView, JobView, StageView, TaskView
 from genlock.ledger.records import Event, Failure, JobRow, NodeCount, TaskRow, TaskState
 
 ENDED = (TaskState.DONE, TaskState.SKIPPED)
@@ -106,6 +106,23 @@ def present_event(event: Event) -> EventView:
         kind=event.kind,
         task=event.task,
         data=json.loads(event.data),
+    )
+
+
+def present_graph(graph: Graph, states: Mapping[str, str] | None) -> GraphView:
+    """A graph as data and drawn; `states` (task state by node name) colours it."""
+    data = graph.to_data()
+    return GraphView(
+        pipeline=graph.name,
+        nodes=data["nodes"],
+        result=data["result"],
+        declared=data.get("declared", {}),
+        edges=[
+            {"upstream": e.upstream, "downstream": e.downstream, "optional": e.optional}
+            for e in graph.edges()
+        ],
+        mermaid=graph.mermaid(states),
+        svg=graph.svg(states),
     )
 
 

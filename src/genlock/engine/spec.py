@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from genlock.engine.codec import canonical, dig, encode
+from genlock.engine.codec import canonical, dig
 from genlock.engine.declare import Pipeline
 from genlock.engine.graph import INPUT, Binding, Const, Node, Ref, resources_text
 from genlock.ledger.records import Claim, EdgeSpec, JobSpec, NodeSpec
@@ -27,7 +27,7 @@ def job_spec(
     return JobSpec(
         id=id,
         pipeline=pipeline.name,
-        graph=encode(graph.to_data()),
+        graph=pipeline.text,
         input=canonical(dict(inputs)),
         nodes=[_node(node, inputs) for node in graph.nodes.values()],
         edges=[EdgeSpec(e.upstream, e.downstream, e.optional) for e in graph.edges()],
@@ -39,10 +39,13 @@ def job_spec(
 
 
 def child_spec(pipeline: Pipeline[..., Any], claim: Claim, inputs: Mapping[str, Any]) -> JobSpec:
-    """A nested job; its id follows from its parent's task, so nesting twice makes one job."""
+    """A nested job; its id follows from its parent's task, so nesting twice makes one job.
+
+    What the parent's graph did not know of yet has its default.
+    """
     key = claim.task.key.replace("/", "-")
     take = f"-r{claim.revision}" if claim.revision > 1 else ""
-    return job_spec(pipeline, inputs, id=f"{claim.task.job}.{key}{take}")
+    return job_spec(pipeline, {**pipeline.defaults, **inputs}, id=f"{claim.task.job}.{key}{take}")
 
 
 def _node(node: Node, inputs: Mapping[str, Any]) -> NodeSpec:

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 from genlock.clock import Clock
 from genlock.engine.codec import dump, encode, load
 from genlock.engine.failure import kept
+from genlock.engine.fit import Unfit
 from genlock.errors import BadInput, DuplicateName, EventTimeout, Parked
 from genlock.ledger.protocol import Ledger, LedgerReader
 from genlock.ledger.records import Claim
@@ -114,7 +115,10 @@ class LedgerTask:
         if kept is None:
             value = encode(dump(adapter, await act(), f"what {name!r} came to"))
             kept = await self._ledger.save(self._claim, f"once:{name}", value)
-        value_back: T = load(adapter, json.loads(kept))
+        try:
+            value_back: T = load(adapter, json.loads(kept), f"what {name!r} of {self.key} came to")
+        except BadInput as error:  # it could be read when it was written, so the type is another one now
+            raise Unfit(f"{error}; it was kept by another version of this stage") from error
         return value_back
 
     async def report(self, progress: float, note: str | None = None) -> None:

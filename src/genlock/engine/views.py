@@ -10,6 +10,8 @@ from pydantic.alias_generators import to_camel
 
 from genlock.ledger.records import JobState, TaskState
 
+FITTING = "code that fits: "  # how `waits_for` begins for a task that today's code cannot do
+
 
 class View(BaseModel):
     """Snake case in Python, camel case on the wire; both are accepted."""
@@ -107,10 +109,15 @@ class RedoView(View):
 
 
 class GraphView(View):
-    """A job's or pipeline's graph: `nodes` and `edges` as data, and drawn as Mermaid and SVG."""
+    """A job's or pipeline's graph: `nodes` and `edges` as data, and drawn as Mermaid and SVG.
+
+    `declared` tells, by the name of each stage, how it was declared when the job was started.
+    """
 
     pipeline: str
     nodes: list[dict[str, Any]]
     edges: list[dict[str, Any]]
+    result: dict[str, Any] = {}
+    declared: dict[str, dict[str, str]] = {}
     mermaid: str
     svg: str

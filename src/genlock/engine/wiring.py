@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import cached_property
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, cast, overload
 
 from genlock.engine import shape
-from genlock.engine.graph import Binding, Const, Node, Ref
+from genlock.engine.graph import Binding, Const, Declared, Node, Ref
 from genlock.engine.handle import Handle, holds_handle, kind_of, owner_of, ref_of
+from genlock.engine.outline import digest
 from genlock.engine.signature import Contract, adapter, constant
 from genlock.errors import GraphError
 
@@ -94,6 +96,13 @@ class Wired(Generic[P, R]):
     queue: str = "default"
     resources: Mapping[str, int] = {}
     nested = False
+
+    @cached_property
+    def declared(self) -> Declared:
+        """How this is declared, for jobs to keep."""
+        contract = self.contract
+        types = digest([*contract.kinds.values(), contract.returns])
+        return Declared(contract.takes, shape.title(contract.returns), types)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         return cast("R", place(self, args, kwargs))
@@ -185,7 +194,7 @@ def place(
         nested=wired.nested,
     )
     drawing.nodes[node.name], drawing.placed[node.name] = node, wired
-    return Handle(Ref(node.name), _kind(wired, node), drawing)
+    return Handle(Ref(node.name), kind_of_node(wired, node), drawing)
 
 
 def _bindings(
@@ -228,7 +237,8 @@ def _mapped(wired: Wired[..., Any], kwargs: Mapping[str, Any]) -> tuple[str, int
     return next(iter(wired.contract.kinds)), need
 
 
-def _kind(wired: Wired[..., Any], node: Node) -> Any:
+def kind_of_node(wired: Wired[..., Any], node: Node) -> Any:
+    """The type of what a node comes to, with this code behind it."""
     kind = wired.contract.returns
     if node.mapped:
         kind = shape.list_of(shape.or_none(kind) if node.need else kind)
