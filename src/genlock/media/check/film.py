@@ -109,7 +109,7 @@ def _timing(request: CheckFilm, video: VideoTrack) -> Iterator[Finding]:
 
 def _groups(request: CheckFilm, video: VideoTrack) -> Finding:
     """Groups of pictures: each begins with an IDR, so each is closed, and none is longer than 2 s."""
-    ends = [*video.keys[1:], len(video.times)]
+    ends = [*video.keys[1:], len(video.times)][: len(video.keys)]
     longest = max((end - start for start, end in zip(video.keys, ends, strict=True)), default=0)
     got = f"{len(video.keys)} groups, the longest {longest / request.fps:.2f} s"
     if video.open_keys:

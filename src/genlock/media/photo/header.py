@@ -7,6 +7,7 @@ or run programs are not among those read.
 from __future__ import annotations
 
 import struct
+import warnings
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -111,6 +112,14 @@ def open_picture(path: Path, name: str | None, pixels: int) -> Opened:
     name = called(name or path.name)
     if words := flaw(path):
         raise BadPicture(f"{name} {words}")
+    with warnings.catch_warnings(record=True) as oddities:
+        warnings.simplefilter("always")
+        opened = _opened(path, name, pixels)
+    opened.notes += [f"its metadata is damaged ({each.message})" for each in oddities[:1]]
+    return opened
+
+
+def _opened(path: Path, name: str, pixels: int) -> Opened:
     try:
         image = Image.open(path, formats=_READ)
     except UnidentifiedImageError:
@@ -182,14 +191,19 @@ def _note_oddities(opened: Opened, path: Path) -> None:
         opened.notes.append(f"it is called {ending or 'nothing'} but is {image.format}")
     if getattr(image, "n_frames", 1) > 1:
         opened.notes.append("it holds several pictures; the first is used")
-    try:
-        turn = int(image.getexif().get(_ORIENTATION, 1))
-    except DECODING as error:
-        opened.notes.append(f"its EXIF data cannot be read ({error}); it is taken as upright")
-        return
+    turn = _orientation(opened)
     opened.turned = turn in range(2, 9)
     if opened.turned and image.format not in _TURNED_BY_DECODER:
         opened.turn = turn
+
+
+def _orientation(opened: Opened) -> int:
+    """As the EXIF data says, as far as it can be read."""
+    try:
+        return int(opened.image.getexif().get(_ORIENTATION, 1))
+    except DECODING as error:
+        opened.notes.append(f"its EXIF data cannot be read ({error}); it is taken as upright")
+        return 1
 
 
 def _guess(path: Path) -> str:

@@ -66,14 +66,16 @@ def flaw(path: Path) -> str | None:
     if found.st_size > LARGEST:
         size, most = found.st_size / 1e9, LARGEST / 1e9
         return f"is a file of {size:.1f} GB; at most {most:.1f} GB are read. Save it smaller"
-    if not os.access(path, os.R_OK):
-        return "may not be read by this user; change its permissions"
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        return f"cannot be read ({error.strerror}); look at its permissions"
     return None
 
 
 def _absence(path: Path, error: OSError) -> str:
     if isinstance(error, PermissionError):
-        return "is in a folder that this user may not open; change the folder's permissions"
+        return "is in a folder that may not be opened; look at the folder's permissions"
     if not path.is_symlink():
         return "is not there: there is no such file"
     if isinstance(error, FileNotFoundError):
