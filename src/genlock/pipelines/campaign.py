@@ -44,6 +44,7 @@ from genlock.pipelines.studio import Studio
 from genlock.store.artifact import Artifact
 
 FPS = 30
+AT_ONCE = 64  # photos under way in one order: more than there are rendering processes, or they wait for disks
 PACE = {"calm": 1.0, "bold": 1.5, "cinematic": 0.8}
 
 
@@ -52,13 +53,14 @@ async def collect_assets(
     photos: list[str], skip_bad: bool, *, studio: Studio = provided(), task: Task = provided()
 ) -> Intake:
     """Working copies of all photos, in the store. All that cannot be used are named together, or left out."""
-    done = 0
+    done, turn = 0, asyncio.Semaphore(AT_ONCE)
 
     async def one(number: int, photo: str) -> Asset | BadPicture:
         nonlocal done
         found: Asset | BadPicture
         try:
-            found = await take_in(number, photo, studio, task)
+            async with turn:  # whether there is room is asked for each when its turn has come
+                found = await take_in(number, photo, studio, task)
         except BadPicture as error:
             found = error
         done += 1
