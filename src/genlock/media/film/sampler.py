@@ -79,7 +79,7 @@ class Sampler:
 def _begin(first: float, step: float, count: int, length: int) -> tuple[int, int] | None:
     """How many samples to draw in vain before the first wanted one, and the whole pixel at which to begin.
 
-    Resizing from pixel b puts its sample n at b + (n + 1/2) * step - 1/2. None: no beginning comes near enough.
+    Resized from pixel b, sample n lies at b + (n + 1/2) * step - 1/2. None: no beginning comes near enough.
     """
     at = first + 0.5 - step / 2
     for extra in range(_TRIES):
