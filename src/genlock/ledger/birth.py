@@ -138,11 +138,13 @@ def _row(job: str, node: NodeSpec, position: int, graph: Graph) -> tuple[Any, ..
 def _begin(batch: Batch, job: JobDraft, change: Change) -> None:
     nodes = batch.nodes(job.id).values()
     first = [task for task in nodes if not task.waits and not task.pinned]
-    for task in nodes:
-        if task.pinned and task.state == BLOCKED:
-            task.reason = "its condition is false"
-            batch.log(job, "task.skipped", task.key, reason=task.reason)
-            finish(batch, task, SKIPPED, change)
+    pinned = [task for task in nodes if task.pinned]
+    for task in pinned:
+        task.state = SKIPPED  # all of them before any is followed up: what one lets go is not one of them
+    for task in pinned:
+        task.reason = "its condition is false"
+        batch.log(job, "task.skipped", task.key, reason=task.reason)
+        finish(batch, task, SKIPPED, change)
     for task in first:
         make_ready(batch, task, change)
     order = {task.key: task.position for task in nodes}

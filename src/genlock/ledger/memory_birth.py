@@ -24,11 +24,13 @@ def bear(book: Book, spec: JobSpec, parent: TaskRef | None, change: Change) -> J
         pair = (edge.upstream, edge.downstream)
         job.edges[pair] = edge.optional and job.edges.get(pair, True)
     book.log(job, "job.created", pipeline=spec.pipeline, parent=str(parent) if parent else None)
-    for task in job.nodes.values():
-        if task.spec.skipped and task.state is TaskState.BLOCKED:
-            task.reason = "its condition is false"
-            book.log(job, "task.skipped", task, reason=task.reason)
-            book.finish(task, TaskState.SKIPPED, change)
+    pinned = [task for task in job.nodes.values() if task.spec.skipped]
+    for task in pinned:
+        task.state = TaskState.SKIPPED  # all of them before any is followed up
+    for task in pinned:
+        task.reason = "its condition is false"
+        book.log(job, "task.skipped", task, reason=task.reason)
+        book.finish(task, TaskState.SKIPPED, change)
     for task in job.nodes.values():
         if task.state is TaskState.BLOCKED and job.satisfied(task.ref.node):
             book.ready(task, change)
