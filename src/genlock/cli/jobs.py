@@ -144,6 +144,27 @@ def events(
     _ask("genlock jobs events", act)
 
 
+@app.command()
+def diff(
+    job: Annotated[str | None, typer.Argument(metavar="[ID]", help="One job; without it, all.")] = None,
+    json: Json = False,
+) -> None:
+    """Compare jobs in flight with this version's code, before it is deployed.
+
+    Names the stages that are not what they were when their job was started. Exit code 1 if one of
+    them would wait for a version that fits.
+    """
+    answers: list[bool] = []
+
+    async def act(session: Session) -> None:
+        from genlock.cli.diff import look
+
+        answers.append(await look(session.service, job, json=json))
+
+    _ask("genlock jobs diff", act)
+    raise typer.Exit(0 if all(answers) else 1)
+
+
 def _ask(command: str, act: Callable[[Session], Awaitable[None]]) -> None:
     from genlock.cli.log import log_to_stderr
     from genlock.cli.session import ask

@@ -79,11 +79,11 @@ class _Resumption:
         return [job.id for job in jobs]
 
 
-async def unfinished(service: JobService) -> list[JobView]:
-    """Every job that would go on by itself, oldest first."""
+async def unfinished(service: JobService, *, paused: bool = False) -> list[JobView]:
+    """Every job that would go on by itself, or once it is resumed, oldest first."""
     from genlock.ledger.records import JobState
 
-    states = (JobState.PENDING, JobState.RUNNING, JobState.WAITING)
+    states = [JobState.PENDING, JobState.RUNNING, JobState.WAITING, *([JobState.PAUSED] if paused else [])]
     found: list[JobView] = []
     while page := await service.list(states=states, after=found[-1].id if found else None, limit=PAGE):
         found += page

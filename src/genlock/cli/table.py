@@ -17,7 +17,7 @@ from genlock.ledger.records import JobState, TaskState
 if TYPE_CHECKING:
     from genlock.engine.views import JobView, StageView, TaskView
 
-LONG = ("", "error", "without")  # facts that are worth more lines than one
+LONG = ("", "error", "waits", "without")  # facts that are worth more lines than one
 WIDE = 400  # columns of a table that nobody's terminal has to hold
 COLOUR = {
     JobState.RUNNING: "cyan",
@@ -89,6 +89,8 @@ def _facts(
         first, *rest = told(job.error)
         yield "error", f"{job.error.kind}{where}: {first}"
         yield from (("", line) for line in rest)
+    for waits in dict.fromkeys(task.waits_for for task in tasks if _waits_for_code(task)):
+        yield "waits", f"for {waits}"
     yield from film_lines(job.result, place)
     if job.result is None:
         for task in tasks:
@@ -109,11 +111,19 @@ def _tasks(tasks: Sequence[TaskView], now: datetime) -> Table:
 
 
 def _why(task: TaskView) -> str:
+    if _waits_for_code(task):
+        return "waits for code that fits, see above"
     if task.state is TaskState.PARKED:
         return f"waits for {task.waits_for}" if task.waits_for else "waits"
     if task.error and task.state is not TaskState.DONE:
         return f"{task.error.kind}: {briefly(task.error.message, 300)}"
     return task.reason or (task.note or "" if task.state is TaskState.RUNNING else "")
+
+
+def _waits_for_code(task: TaskView) -> bool:
+    from genlock.engine.views import FITTING
+
+    return task.state is TaskState.PARKED and (task.waits_for or "").startswith(FITTING)
 
 
 def _took(began: datetime | None, ended: datetime | None, now: datetime) -> str:

@@ -111,7 +111,9 @@ class Engine:
         try:
             value: R = load(pipeline.output, view.result, f"the result of job {view.id}")
         except BadInput as error:
-            raise StageError(f"{error}{_skipped(view)}") from error
+            older = (await self.reader.job(view.id)).graph != pipeline.text
+            another = f"; the job was started by another version of {pipeline.name!r}" if older else ""
+            raise StageError(f"{error}{_skipped(view)}{another}") from error
         return value
 
     # -- the face of JobService ------------------------------------------------------------------------

@@ -122,8 +122,8 @@ def _misread(binding: Binding, node: Node, given: Any, want: Any, reader: str) -
     if not isinstance(binding, Ref) or binding.node != node.name:
         return
     try:
-        for name in binding.path:
-            given = _field(given, name, str(binding))
+        for depth, name in enumerate(binding.path):
+            given = _field(given, name, str(Ref(node.name, binding.path[:depth])))
     except GraphError as error:
         yield f"{reader} reads {binding}, and {error}"
         return
