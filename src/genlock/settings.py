@@ -66,7 +66,7 @@ class Settings(BaseSettings):
     backoff: Span = Field(default=timedelta(seconds=1), description="wait before the second try; doubles")
     backoff_cap: Span = Field(default=timedelta(minutes=10), description="longest wait between tries")
     reclaims: int = Field(default=5, ge=0, description="how often a task may lose its process")
-    concurrency: int = Field(default=256, ge=1, description="task bodies at once in one process")
+    concurrency: int = Field(default=1024, ge=1, description="task bodies at once in one process")
     cpu: int = Field(default_factory=_cores, ge=1, description="rendering processes at once")
     child_memory_mb: int = Field(default=2048, ge=256, description="memory limit of one rendering process")
     child_stall: Span = Field(

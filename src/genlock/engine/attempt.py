@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import random
-import shutil
-from collections.abc import Callable, Coroutine, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from genlock.clock import Clock
-from genlock.engine.codec import dump, encode, input_hash_of
+from genlock.engine.body import Bodies
+from genlock.engine.codec import dump_text, encode, input_hash_of
 from genlock.engine.declare import Pipeline, Stage
 from genlock.engine.failure import failure_of, kept, sole
 from genlock.engine.fit import SIGNAL, Unfit
 from genlock.engine.graph import Node
 from genlock.engine.job import Job, Jobs
 from genlock.engine.retry import RetryDefault, retry_at
+from genlock.engine.scratch import Scratch
 from genlock.engine.spec import child_spec
 from genlock.engine.task import LedgerTask, Task
 from genlock.engine.value import Values
-from genlock.errors import AttemptTimeout, ClaimLost, Parked, Skip, StageError
+from genlock.errors import ClaimLost, Parked, Skip
 from genlock.ledger.protocol import Ledger, LedgerReader
 from genlock.ledger.records import Advance, Claim
 
@@ -66,6 +66,7 @@ class Attempts:
         self._tools, self._clock, self._limits, self._rng = tools, clock, limits, rng
         self._work = work
         self.values = Values(reader, jobs)
+        self.bodies = Bodies()
 
     async def run(self, claim: Claim, after: Callable[[], Next] = Next) -> Advance:
         """Run a claimed task and write what came of it. A claim lost on the way ends quietly.
@@ -125,21 +126,18 @@ class Attempts:
         return await self._succeed(claim, output, hashed, after, share=share)
 
     async def _body(self, stage: Stage[..., Any], claim: Claim, values: dict[str, Any]) -> str:
-        folder = self._work / f"{claim.task.node}-{claim.token}"  # short, and no two are the same
-
-        def workdir() -> Path:
-            folder.mkdir(parents=True, exist_ok=True)
-            return folder
-
-        task = LedgerTask(claim, self._ledger, self._reader, self._clock, workdir)
-        tools = {name: task if want is Task else self._tools[want] for name, want in stage.tools.items()}
-        timeout = stage.timeout or self._limits.attempt_timeout
+        scratch = Scratch(self._work / f"{claim.task.node}-{claim.token}")  # short, and no two are the same
+        for name, want in stage.tools.items():
+            values[name] = self._task(claim, scratch) if want is Task else self._tools[want]
         try:
-            result = await _alone(_within(timeout, stage.body(**values, **tools), claim))
+            limit = stage.timeout or self._limits.attempt_timeout
+            result = await self.bodies.run(stage.body(**values), limit, claim.task)
         finally:
-            if folder.exists():
-                await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
-        return encode(dump(stage.output, result, f"what {stage.name} returned"))
+            await scratch.clear()
+        return dump_text(stage.output, result, f"what {stage.name} returned")
+
+    def _task(self, claim: Claim, scratch: Scratch) -> LedgerTask:
+        return LedgerTask(claim, self._ledger, self._reader, self._clock, scratch.folder)
 
     async def _succeed(
         self,
@@ -199,43 +197,3 @@ class Attempts:
             rng=self._rng,
         )
         return await self._ledger.fail(claim, failure_of(error), retry_at=again)
-
-
-async def _alone(body: Coroutine[Any, Any, Any]) -> Any:
-    """Run a body as a task of its own, so that being told to stop and what it does to itself stay apart.
-
-    What a body raises when it is stopped is not held against it.
-    """
-    task = asyncio.create_task(_held(body))
-    try:
-        await asyncio.wait([task])
-    except asyncio.CancelledError:
-        task.cancel()
-        while not task.done():  # told again, it still is not left behind alone
-            with suppress(asyncio.CancelledError):
-                await asyncio.wait([task])
-        if not task.cancelled():
-            task.exception()
-        raise
-    if task.cancelled():
-        raise StageError("something that the stage waited for was cancelled, though the stage was not")
-    return task.result()
-
-
-async def _held(body: Coroutine[Any, Any, Any]) -> Any:
-    try:
-        return await body
-    except SystemExit as error:  # a task lets it through to the event loop, and the process would end
-        raise StageError(f"the stage tried to end the process with {error.code!r}") from error
-
-
-async def _within(timeout: timedelta, body: Any, claim: Claim) -> Any:
-    """Only this attempt's own timeout is an `AttemptTimeout`; a TimeoutError of the body stays its own."""
-    scope = asyncio.timeout(timeout.total_seconds())
-    try:
-        async with scope:
-            return await body
-    except TimeoutError as error:
-        if scope.expired():
-            raise AttemptTimeout(f"{claim.task} took longer than {timeout}") from error
-        raise

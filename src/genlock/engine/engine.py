@@ -100,11 +100,11 @@ class Engine:
 
     async def result(self, pipeline: Pipeline[P, R], job: str) -> R:
         """Wait for a job's end; the result in the pipeline's own type. `StageError` if there is none."""
-        view = await self.show(job)
-        while not view.state.finished:  # a redo may have begun it anew since its last event
-            async for _ in self.watch(view.id, after=view.last_event):
-                pass
-            view = await self.show(view.id)
+        row = await self._find(job)
+        while not row.state.finished:
+            await self.reader.changed(row.id, row.last_event, PATIENCE)
+            row = await self.reader.job(row.id)
+        view = await self._present(row)
         if view.state is not JobState.COMPLETED:
             why = f": {view.error.message}" if view.error else ""
             raise StageError(f"job {view.id} is {view.state}{why}")

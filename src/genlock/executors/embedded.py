@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 
 import structlog
@@ -21,6 +21,8 @@ from genlock.ledger.records import Claim, TaskRef, TaskState
 log = structlog.get_logger(__name__)
 
 LEASE = timedelta(seconds=9)
+PAGE = 256  # tasks claimed in one go: while they run, the next ones are claimed
+LOOK_EVERY = 0.05  # seconds between two looks at what comes due, while bodies come and go
 LONGEST_WAIT = 30.0  # seconds until the ledger is looked at again although nobody rang
 TROUBLE = 1.0  # seconds between two tries to reach a ledger that does not answer
 STOPPED_WITHIN = 10.0  # seconds a cancelled body may take before it is left behind
@@ -57,18 +59,23 @@ class Embedded:
         resources: Resources,
         *,
         holder: str,
-        concurrency: int = 256,
+        concurrency: int = 1024,
         reclaims: int = 5,
         sole: bool = True,
     ) -> None:
         self._engine, self._resources, self._holder = engine, resources, holder
         self._concurrency, self._reclaims, self._sole = concurrency, reclaims, sole
         self._kinds = _resource_kinds(engine)
+        self._next_kinds: dict[str, Next] = {}  # by the kind of the task that ends
+        self._waiting: tuple[str, ...] = ()  # kinds that are waited for, as of the last look
+        self._due: timedelta | None = None  # from the last look on
+        self._looked = float("-inf")
+        self._told = self._stale = False  # somebody said that there is more to do; we may have made some
         self._turn = 0
         self._bodies: dict[str, Body] = {}  # by the token of their claim
         self._bell = asyncio.Event()
         self._loop: asyncio.Task[None] | None = None
-        engine.attach(ring=self._bell.set, stop=self.stop_tasks, stop_lost=self.stop_lost)
+        engine.attach(ring=self._ring, stop=self.stop_tasks, stop_lost=self.stop_lost)
 
     async def start(self) -> Recovery:
         """Free what a dead process held, and begin."""
@@ -122,7 +129,7 @@ class Embedded:
     def _tell(self, bodies: Collection[Body]) -> list[asyncio.Task[None]]:
         tasks = [body.task for body in bodies]
         for task in tasks:
-            task.cancel()
+            self._engine.attempts.bodies.stop(task)
             asyncio.get_running_loop().call_later(STOPPED_WITHIN, _complain, task)
         return tasks
 
@@ -135,49 +142,73 @@ class Embedded:
         while True:
             self._bell.clear()
             try:
-                due = await self._engine.reader.next_due()  # first: what comes due while we look is in it
-                await self._expire()
+                if self._told or self._engine.clock.monotonic() - self._looked >= LOOK_EVERY:
+                    await self._look()
                 while await self._claim():
                     pass
-                await self._rest(due)
+                await self._rest()
             except Exception:
                 log.exception("tasks cannot be claimed; trying again", action="claim")
                 await self._engine.clock.sleep(TROUBLE)
+
+    def _ring(self) -> None:
+        """Somebody has changed what there is to do."""
+        self._told = True
+        self._bell.set()
+
+    async def _look(self) -> None:
+        """See which kinds of tasks wait, and what comes due when; what is due already happens now.
+
+        In this order: what comes due after it was looked for is waited for, what did before is claimed now.
+        """
+        self._told, self._looked, self._stale = False, self._engine.clock.monotonic(), False
+        reader = self._engine.reader
+        self._due = await reader.due_in()
+        if self._due is not None and self._due <= timedelta(0):
+            await self._expire()
+            self._due = await reader.due_in()
+        kinds = tuple(await reader.kinds())
+        if kinds != self._waiting:
+            self._waiting = kinds
+            self._kinds.update(kinds)
+            self._next_kinds.clear()
 
     async def _expire(self) -> None:
         """Deadlines take claims away: whatever ran under one is ended here too, without waiting for it."""
         freed = frozenset(await self._engine.ledger.expire())
         self._tell([body for body in self._bodies.values() if body.claim.task in freed])
 
-    async def _rest(self, due: datetime | None) -> None:
-        wait = LONGEST_WAIT
-        if due is not None:
-            wait = min(wait, max(0.001, (due - self._engine.clock.now()).total_seconds()))
+    async def _rest(self) -> None:
+        """Until the bell rings, or it is time to look again."""
+        since = self._engine.clock.monotonic() - self._looked
+        wait = LOOK_EVERY - since if self._stale else LONGEST_WAIT
+        if self._due is not None:
+            wait = min(wait, self._due.total_seconds() - since)
         with suppress(TimeoutError):
-            async with asyncio.timeout(wait):  # wait_for of Python 3.11 may swallow a cancellation
+            # wait_for of Python 3.11 may swallow a cancellation
+            async with asyncio.timeout(max(0.001, wait)):
                 await self._bell.wait()
+        self._told = self._told or not self._bell.is_set()
 
     async def _claim(self) -> bool:
         """Take what fits, a kind of resource at a time; True if there may be more."""
         more = False
-        for kind in await self._turns():
-            limit = self._fits(kind)
+        for kind in self._turns():
+            limit = min(self._fits(kind), PAGE)
             if limit > 0:
                 claims = await self._engine.ledger.claim(self._holder, limit=limit, resources=[kind])
                 self._begin(claims)
                 more = more or len(claims) == limit
         return more
 
-    async def _turns(self) -> Sequence[str]:
+    def _turns(self) -> Sequence[str]:
         """The kinds that wait, each time beginning with another, so that none takes all places for itself.
 
-        They are asked of the ledger: jobs keep the graphs they were started with, whatever the code says.
+        The ledger names them: jobs keep the graphs they were started with, whatever the code says.
         """
-        kinds = await self._engine.reader.kinds()
-        self._kinds.update(kinds)
         self._turn += 1
-        first = self._turn % max(len(kinds), 1)
-        return [*kinds[first:], *kinds[:first]]
+        first = self._turn % max(len(self._waiting), 1)
+        return [*self._waiting[first:], *self._waiting[:first]]
 
     def _fits(self, kind: str) -> int:
         free = self._concurrency - len(self._bodies)
@@ -196,6 +227,7 @@ class Embedded:
         """In a callback: a task that is cancelled before its first line never comes to its `finally`."""
         del self._bodies[claim.token]
         self._resources.give(claim.resources)
+        self._stale = True
         self._bell.set()
 
     async def _one(self, claim: Claim) -> None:
@@ -203,6 +235,7 @@ class Embedded:
         try:
             advance = await self._engine.attempts.run(claim, lambda: self._next(claim.resources))
             self._begin(advance.claimed)
+            self._told = self._told or len(advance.ready) > len(advance.claimed)
         except asyncio.CancelledError:
             log.info("attempt ended", action="cancelled", task=str(claim.task))
             raise
@@ -230,7 +263,10 @@ class Embedded:
         """
         if self._loop is None:
             return Next()
-        return Next(1, frozenset(kind for kind in self._kinds if self._resources.covers(mine, kind)))
+        if mine not in self._next_kinds:
+            covered = frozenset(kind for kind in self._kinds if self._resources.covers(mine, kind))
+            self._next_kinds[mine] = Next(1, covered)
+        return self._next_kinds[mine]
 
 
 def _complain(task: asyncio.Task[None]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from genlock.ledger.memory_book import Book, Job, Task
 from genlock.ledger.memory_redo import plan
@@ -111,14 +111,14 @@ class MemoryReader:
         ready = (task for job in jobs for task in job.tasks() if task.state is TaskState.READY)
         return sorted({task.spec.resources for task in ready})
 
-    async def next_due(self) -> datetime | None:
+    async def due_in(self) -> timedelta | None:
         now, due = self._book.clock.now(), []
         for job in self._book.jobs.values():
             if job.deadline_at and not job.state.finished:
                 due.append(job.deadline_at)
             if job.state.claimable:
                 due += [at for task in job.tasks() if (at := _due_later(task, now))]
-        return min(due, default=None)
+        return min(due) - now if due else None
 
     async def awaiting(self, prefix: str) -> Sequence[tuple[TaskRef, str]]:
         jobs = (job for job in self._book.jobs.values() if job.state.claimable)

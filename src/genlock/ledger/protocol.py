@@ -272,8 +272,10 @@ class LedgerReader(Protocol):
         """The `resources` that tasks waiting to be claimed ask for, each text once."""
         ...
 
-    async def next_due(self) -> datetime | None:
-        """When a task that is not due yet, a parked task or a deadline comes due next."""
+    async def due_in(self) -> timedelta | None:
+        """How long until a task that is not due yet, a parked task or a deadline comes due next; not above
+        zero for what is due already and `expire` has not seen yet. The ledger's clock tells.
+        """
         ...
 
     async def awaiting(self, prefix: str) -> Sequence[tuple[TaskRef, str]]:

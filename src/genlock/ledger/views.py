@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Engine, Select, case, func, select, tuple_
@@ -17,7 +17,7 @@ from genlock.ledger import schema
 from genlock.ledger.bell import Bell
 from genlock.ledger.database import for_one_statement, is_gone, tell_time
 from genlock.ledger.keeping import doomed, sources
-from genlock.ledger.moment import from_micros, from_micros_or_none, to_micros
+from genlock.ledger.moment import from_micros, to_micros
 from genlock.ledger.records import (
     Event,
     JobFilter,
@@ -225,7 +225,7 @@ class SqlReader:
     async def kinds(self) -> Sequence[str]:
         return await self._read(lambda connection: sorted({lane[1] for lane in _lanes(connection)}))
 
-    async def next_due(self) -> datetime | None:
+    async def due_in(self) -> timedelta | None:
         def look(connection: Connection) -> int | None:
             now = self._tell_time(connection)
             later = [_first_due(connection, *lane, now) for lane in _lanes(connection)]
@@ -233,9 +233,11 @@ class SqlReader:
                 select(func.min(_task.due_at)).where(schema.IS_PARKED, _not_held_back())
             )
             deadline = connection.scalar(select(func.min(_job.deadline_at)).where(schema.HAS_DEADLINE))
-            return min((at for at in [*later, parked, deadline] if at is not None), default=None)
+            due = min((at for at in [*later, parked, deadline] if at is not None), default=None)
+            return None if due is None else due - now
 
-        return from_micros_or_none(await self._read(look))
+        left = await self._read(look)
+        return None if left is None else timedelta(microseconds=left)
 
     async def awaiting(self, prefix: str) -> Sequence[tuple[TaskRef, str]]:
         named = _task.signal.startswith(prefix, autoescape=True)

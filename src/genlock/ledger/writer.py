@@ -29,7 +29,7 @@ from genlock.ledger.records import TaskRef
 from genlock.ledger.sweeping import Sweep, go_on
 from genlock.ledger.transaction import Transactions, explain
 
-MOST_VERBS = 256  # in one transaction
+MOST_VERBS = 512  # in one transaction
 RENEW_EVERY = 3.0  # seconds
 
 
@@ -69,7 +69,9 @@ class Writer:
         self._transactions = Transactions(engine, clock)
         self._clock = clock
         self._heard = heard
-        self._queue: queue.SimpleQueue[Verb | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[list[Verb] | None] = queue.SimpleQueue()
+        self._gathering: dict[asyncio.AbstractEventLoop, list[Verb]] = {}
+        self._left: list[Verb] = []  # taken from the queue, and too many for the batch
         self._leases: dict[str, int] = {}
         self._sweeping: deque[Verb] = deque()
         self._door = threading.Lock()  # nothing is queued behind the end
@@ -78,18 +80,34 @@ class Writer:
         self._thread.start()
 
     async def submit(self, verb: Verb) -> Any:
-        """Do a verb and answer once it is committed."""
+        """Do a verb and answer once it is committed.
+
+        What is submitted in one turn of an event loop is queued together: waking the thread for the
+        first of many verbs would write that one alone.
+        """
         with self._door:
             if self._closed:
                 raise LedgerError("the ledger is closed")
-            self._queue.put(verb)
+            gathering = self._gathering.setdefault(verb.loop, [])
+            gathering.append(verb)
+        if len(gathering) == 1:
+            verb.loop.call_soon(self._hand_over, verb.loop)
         return await verb.future
+
+    def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
+        with self._door:
+            verbs = self._gathering.pop(loop, None)
+            if verbs:
+                self._queue.put(verbs)
 
     def close(self) -> None:
         """Commit what is queued and end the thread; blocks until that is done."""
         with self._door:
             if not self._closed:
                 self._closed = True
+                for verbs in self._gathering.values():
+                    self._queue.put(verbs)
+                self._gathering.clear()
                 self._queue.put(None)
         self._thread.join()
         self._transactions.close()
@@ -127,18 +145,18 @@ class Writer:
                 self._renew()
 
     def _gather(self, timeout: float | None) -> tuple[list[Verb], bool]:
-        """Everything queued, at most a batch; waits for the first one."""
-        verbs: list[Verb] = []
+        """Everything queued, at most a batch; waits for the first one. True if nothing will follow."""
+        verbs, self._left = self._left, []
         try:
-            verb = self._queue.get(timeout=timeout)
-            while verb is not None:
-                verbs.append(verb)
-                if len(verbs) == MOST_VERBS:
-                    return verbs, False
-                verb = self._queue.get_nowait()
+            while len(verbs) < MOST_VERBS:
+                more = self._queue.get_nowait() if verbs else self._queue.get(timeout=timeout)
+                if more is None:
+                    return verbs, True
+                verbs += more
         except queue.Empty:
-            return verbs, False
-        return verbs, True
+            pass
+        verbs, self._left = verbs[:MOST_VERBS], verbs[MOST_VERBS:]
+        return verbs, False
 
     def _renew(self) -> None:
         with suppress(Exception):  # the next verb meets the same database and says so; then it is tried again
