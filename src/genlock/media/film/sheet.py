@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 
 import av
 import cv2
 import numpy as np
 from av.container import InputContainer
-from av.video.reformatter import ColorRange, Colorspace, Interpolation
+from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 from PIL import Image, ImageDraw, ImageFont
 
@@ -124,9 +125,16 @@ def _appeal(frame: av.VideoFrame) -> float:
     return detail * light
 
 
+@cache
+def _reformatter() -> VideoReformatter:
+    """One for all frames: what it works out for a size costs ten times as much as a frame."""
+    return VideoReformatter()
+
+
 def _image(frame: av.VideoFrame, width: int, height: int) -> Image.Image:
     """The frame in full-range RGB, as a screen shows it."""
-    scaled = frame.reformat(
+    scaled = _reformatter().reformat(
+        frame,
         width=width,
         height=height,
         format="rgb24",
