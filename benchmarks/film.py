@@ -35,7 +35,7 @@ from report import ROOT, publish, surroundings
 
 from crash import PACKAGES
 from genlock.media.film.encode import Encoder, Frame
-from genlock.media.film.frames import Easel, load_source
+from genlock.media.film.frames import Easel
 from genlock.media.film.mux import join
 from genlock.media.film.segment import Encoding, Segment, body
 from genlock.media.request import JoinedFilm, JoinSegments, Part
@@ -231,11 +231,7 @@ def encode_only(clip: Clip, to: Path, gate: Any, costs: Any) -> None:
 
 
 def easel_of(clip: Clip) -> Easel:
-    layers = clip.segment.layers
-    return Easel(
-        clip.segment,
-        [load_source(layer, clip.segment, clip.pictures[layer.picture.sha256]) for layer in layers],
-    )
+    return Easel(clip.segment, clip.pictures)
 
 
 def copy_of(frame: Frame, segment: Segment) -> Frame:

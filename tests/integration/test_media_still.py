@@ -13,10 +13,11 @@ from genlock.media.check.film import check
 from genlock.media.check.planned import planned
 from genlock.media.check.report import CheckFilm, CheckReport, Finding, Span
 from genlock.media.film.encode import Encoder
-from genlock.media.film.frames import Easel, load_source
+from genlock.media.film.frames import Easel
 from genlock.media.film.mux import mux
 from genlock.media.film.plan import FilmPlan, plan_shots
 from genlock.media.film.segment import Encoding, body
+from genlock.media.film.style import Style
 from genlock.media.photo.picture import import_picture
 from genlock.media.request import ImportedPicture, ImportPicture, MuxFilm
 
@@ -64,7 +65,7 @@ def film_of(
 ) -> Path:
     """The plan's only clip; in the frames `frozen` the camera stands still, and goes on where it stopped."""
     segment = body(plan.shots[0])
-    easel = Easel(segment, [load_source(segment.layers[0], segment, found.path)])
+    easel = Easel(segment, {found.picture.sha256: found.path})
     raw, film = folder / "raw.mp4", folder / "film.mp4"
     with Encoder(raw, segment.size, segment.fps, Encoding(crf=crf)) as encoder:
         for number in range(segment.frames):
@@ -78,7 +79,9 @@ def one_clip(
     found: ImportedPicture, *, size: tuple[int, int] = SMALL, seconds: float = 6.0, seed: int = 1
 ) -> FilmPlan:
     pair = (found.picture, found.picture)
-    return plan_shots([pair], size=size, seconds_per_clip=seconds, seed=seed, pace=0.8)
+    return plan_shots(
+        [pair], size=size, seconds_per_clip=seconds, seed=seed, style=Style(name="slow", pace=0.8)
+    )
 
 
 def strictly(film: Path, plan: FilmPlan) -> CheckReport:

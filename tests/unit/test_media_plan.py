@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from genlock.errors import BadInput, CheckFailed
 from genlock.media.film.motion import Picture, View, fits, view_at
 from genlock.media.film.plan import FilmPlan, Shot, plan_shots, retake
-from genlock.media.film.segment import Layer, Segment, body, check_frames, segments, transition
+from genlock.media.film.segment import Layer, Morph, Segment, body, check_frames, segments, transition
+from genlock.media.film.style import Style
 
 
 def picture(number: int, width: int = 3840, height: int = 2160) -> Picture:
@@ -35,8 +36,8 @@ plans = st.builds(
     size=st.sampled_from([(1920, 1080), (1080, 1920), (1080, 1080)]),
     seed=st.integers(0, 2**31),
     tempo=st.none() | st.floats(60, 160),
-    transition=st.sampled_from(["dissolve", "cut"]),
-    pace=st.floats(0.5, 2.0),
+    transition=st.sampled_from(["auto", "dissolve", "cut"]),
+    style=st.builds(Style, name=st.just("any"), pace=st.floats(0.5, 2.0)),
 )
 
 
@@ -54,16 +55,15 @@ def test_every_frame_shows_pictures_from_inside(plan: FilmPlan) -> None:
             for layer in seen(piece, number):
                 share = (number - layer.move_start) / layer.move_frames
                 assert 0 <= share < 1
-                if number in (0, piece.frames - 1):
+                if number in (0, piece.frames - 1) and isinstance(layer, Layer):
                     assert fits(view_at(layer.move, share), layer.picture, piece.size)
 
 
-def seen(piece: Segment, number: int) -> list[Layer]:
+def seen(piece: Segment, number: int) -> list[Layer | Morph]:
     """The layers that are neither hidden by a higher one nor not there yet."""
-    shown = [layer for layer in piece.layers if number >= layer.fade_start or not layer.fade_frames]
-    top = shown[-1]
-    done = not top.fade_frames or number >= top.fade_start + top.fade_frames
-    return [top] if done else shown
+    top = piece.layers[-1]
+    share = top.entry.share(number) if top.entry else 1.0
+    return [top] if share == 1 else piece.layers if share else piece.layers[:-1]
 
 
 @given(plans)
@@ -154,7 +154,8 @@ def test_motion_runs_on_through_a_transition() -> None:
     joint = plan.transitions[0]
     first, shared, second = segments(plan)
 
-    def view(layer: Layer, number: int) -> object:
+    def view(layer: Layer | Morph, number: int) -> object:
+        assert isinstance(layer, Layer)
         return view_at(layer.move, (number - layer.move_start) / layer.move_frames)
 
     assert view(first.layers[-1], first.frames) == view(shared.layers[0], 0)
@@ -202,7 +203,7 @@ def test_a_plan_whose_clips_disagree_about_shared_frames_is_refused() -> None:
     beyond = shot.first_move.model_copy(update={"end": View(x=0.01, y=0.5, zoom=1.0)})
     with pytest.raises(ValidationError, match="beyond the edge"):
         Shot(**{**dict(shot), "first_move": beyond})
-    with pytest.raises(ValidationError, match="no dissolve between them"):
+    with pytest.raises(ValidationError, match="nothing leads from one to the other"):
         Shot(**{**dict(shot), "blend_frames": 0})
     with pytest.raises(ValueError, match="share no 14 frames"):
         transition(plan.shots[0], plan.shots[2].model_copy(update={"lead": 0}), plan.transitions[0])

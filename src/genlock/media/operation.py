@@ -44,6 +44,7 @@ MODULES: Mapping[str, str] = MappingProxyType(
         "measure_loudness": "genlock.media.sound.loudness",
         "check_film": "genlock.media.check.film",
         "choose_pairs": "genlock.media.pairing.chooser",
+        "link_pictures": "genlock.media.film.relation",
     }
 )
 

@@ -10,8 +10,10 @@ from genlock.engine.declare import pipeline, provided, stage
 from genlock.engine.task import Task
 from genlock.errors import BadPicture, CheckFailed
 from genlock.media.check.planned import planned
-from genlock.media.film.plan import FilmPlan, plan_shots, retake
+from genlock.media.film.link import Link, LinkPictures
+from genlock.media.film.plan import FilmPlan, Picture, meetings, plan_shots, retake
 from genlock.media.film.segment import body, segments
+from genlock.media.film.style import STYLES
 from genlock.media.music.mood import MOODS
 from genlock.media.music.tune import ComposeMusic
 from genlock.media.pairing.choice import Candidate, ChoosePairs
@@ -45,7 +47,6 @@ from genlock.store.artifact import Artifact
 
 FPS = 30
 AT_ONCE = 64  # photos under way in one order: more than there are rendering processes, or they wait for disks
-PACE = {"calm": 1.0, "bold": 1.5, "cinematic": 0.8}
 
 
 @stage(name="asset_collection", resources={"cpu": 1}, timeout=timedelta(hours=2))
@@ -96,12 +97,16 @@ async def select_pairs(
     ]
 
 
-@stage(name="sub_job_creation")
-async def plan_film(pairs: list[Pair], order: CampaignOrder) -> Storyboard:
+@stage(name="sub_job_creation", resources={"cpu": 1})
+async def plan_film(
+    pairs: list[Pair], order: CampaignOrder, *, studio: Studio = provided(), task: Task = provided()
+) -> Storyboard:
     """Tempo, cuts, camera moves and transitions of the whole film, in frames, before anything is made."""
     mood = MOODS[order.music_style or order.style]
+    pictures = [(pair.first.picture, pair.last.picture) for pair in pairs]
     plan = plan_shots(
-        [(pair.first.picture, pair.last.picture) for pair in pairs],
+        pictures,
+        links=await _links(pairs, pictures, studio, task),
         size=order.size,
         fps=FPS,
         seconds_per_clip=order.clip_duration,
@@ -109,13 +114,24 @@ async def plan_film(pairs: list[Pair], order: CampaignOrder) -> Storyboard:
         tempo=mood.tempo,
         mood=mood.name,
         transition=order.transitions,
-        pace=PACE[order.style],
+        style=STYLES[order.style],
     )
     briefs = [
         Brief(shot=shot, first=pair.first, last=pair.last)
         for shot, pair in zip(plan.shots, pairs, strict=True)
     ]
     return Storyboard(plan=plan, briefs=briefs)
+
+
+async def _links(
+    pairs: list[Pair], pictures: list[tuple[Picture, Picture]], studio: Studio, task: Task
+) -> list[Link]:
+    """How each picture of the film and the next one are related."""
+    assets = {asset.artifact.sha256: asset.artifact for pair in pairs for asset in (pair.first, pair.last)}
+    paths = dict(zip(assets, await studio.paths(assets.values()), strict=True))
+    steps = [(first.sha256, last.sha256) for first, last in meetings(pictures)]
+    found = await studio.run("link_pictures", LinkPictures(pictures=paths, steps=steps), task)
+    return found.links
 
 
 @stage(name="video_generation", resources={"cpu": 1})

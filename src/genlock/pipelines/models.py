@@ -52,7 +52,9 @@ class CampaignOrder(Order):
         description="mood of the music, if not the film's style",
         json_schema_extra={"option": "music"},
     )
-    transitions: Literal["dissolve", "cut"] = Field(default="dissolve", description="how clips meet")
+    transitions: Literal["auto", "dissolve", "cut"] = Field(
+        default="auto", description="how clips meet; auto: as suits the pictures and the style"
+    )
     with_audio: bool = Field(default=True, description="compose music for the film")
     seed: int = Field(default=1, ge=0, lt=2**31, description="the same seed makes the same film")
     output: AbsolutePath | None = Field(default=None, description="where a copy of the film is written")

@@ -1,54 +1,34 @@
-"""Drawing frames: pictures under moving cameras, as YUV planes, to a fraction of a pixel.
-
-A picture is converted once for each segment to BT.709 planes of 1.5 to 2 samples a frame pixel: at
-that density plain bilinear sampling is as sharp as a filter of four times the cost, neither shimmers
-nor softens as the camera moves, and integer crops, which tremble, are never needed.
-"""
+"""Drawing frames: pictures under moving cameras, one above the other, as YUV planes; in children only."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import lru_cache
+import math
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-
-import cv2
-import numpy as np
-from numpy.typing import NDArray
+from typing import Protocol
 
 from genlock.errors import RenderRefused
+from genlock.media.film.canvas import UNMOVED, Draw, Shift, draw_flat, looking_at
+from genlock.media.film.dissolve import draw_dissolve
 from genlock.media.film.draft import draft
-from genlock.media.film.encode import Encoder, Frame, Plane
-from genlock.media.film.motion import Picture, Size, View, cover, enlargement, view_at
-from genlock.media.film.segment import Layer, Segment
+from genlock.media.film.encode import Encoder, Frame
+from genlock.media.film.morph import Morpher
+from genlock.media.film.motion import View, cover, enlargement, surge, surged, view_at
+from genlock.media.film.push import draw_push
+from genlock.media.film.route import corners
+from genlock.media.film.segment import Entry, Layer, Morph, Segment
+from genlock.media.film.source import Box, Source, load_part
+from genlock.media.film.zoom import draw_zoom
 from genlock.media.operation import Progress, operation
 from genlock.media.request import RenderedSegment, RenderSegment
-
-# BT.709, limited range, from B, G, R of 0..255; the last column is the offset.
-_LUMA = np.array([[0.0722 * 219 / 255, 0.7152 * 219 / 255, 0.2126 * 219 / 255, 16.0]])
-_BLUE = np.array([[112 / 255, -0.7152 / 1.8556 * 224 / 255, -0.2126 / 1.8556 * 224 / 255, 128.0]])
-_RED = np.array([[-0.0722 / 1.5748 * 224 / 255, -0.7152 / 1.5748 * 224 / 255, 112 / 255, 128.0]])
-
-_DENSE = 1.7
-_DENSE_ENOUGH = (1.5, 2.1)
-_MARGIN = 4
-
-Region = tuple[int, int, int, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """The part of a picture that a segment shows: planes, and the region they cover, in picture pixels."""
-
-    planes: tuple[Plane, Plane, Plane]
-    region: Region
 
 
 @operation("render_segment")
 def render_segment(request: RenderSegment, progress: Progress) -> RenderedSegment:
     """Draw every frame of a segment and encode it."""
     segment = request.segment
-    sources = [load_source(layer, segment, _path(layer, request.sources)) for layer in segment.layers]
-    easel = Easel(segment, sources)
+    easel = Easel(segment, request.sources)
     with (
         draft(request.to) as path,
         Encoder(path, segment.size, segment.fps, segment.encoding) as encoder,
@@ -64,140 +44,98 @@ def render_segment(request: RenderSegment, progress: Progress) -> RenderedSegmen
     )
 
 
-class Easel:
-    """Draws a segment's frames into one buffer, over and over."""
+class Painter(Protocol):
+    """Draws a layer."""
 
-    def __init__(self, segment: Segment, sources: list[Source]) -> None:
-        self._layers = list(zip(segment.layers, sources, strict=True))
-        self._size = segment.size
-        self._frame = Frame(*segment.size)
-        self._above = Frame(*segment.size)
+    def draw(self, canvas: Frame, number: int, shift: Shift) -> None:
+        """What the layer's camera sees at this frame, moved aside."""
+
+
+class Easel:
+    """Draws a segment's frames into one buffer, over and over. `sources` maps hashes to working copies."""
+
+    def __init__(self, segment: Segment, sources: Mapping[str, Path]) -> None:
+        missing = [sha256[:12] for sha256 in segment.sources if sha256 not in sources]
+        if missing:
+            raise RenderRefused(f"no file was given for picture {', '.join(missing)}")
+        self._lower, *self._upper = (_painter(layer, segment, sources) for layer in segment.layers)
+        self._entry = segment.layers[-1].entry
+        self._frame, self._spare = Frame(*segment.size), Frame(*segment.size)
 
     def draw(self, number: int) -> Frame:
         """The frame of this number; the buffer is drawn into again by the next call."""
-        visible = [
-            (layer, source, share) for layer, source in self._layers if (share := opacity(layer, number)) > 0
-        ]
-        lowest = max(place for place, (_, _, share) in enumerate(visible) if share == 1)
-        for place, (layer, source, share) in enumerate(visible[lowest:]):
-            canvas = self._above if place else self._frame
-            draw_view(canvas, source, _view(layer, number), layer.picture, self._size)
-            if place:
-                _blend(self._frame, self._above, share)
+        share = self._entry.share(number) if self._entry else 0.0
+        if self._entry and 0 < share < 1:
+            layers = (partial(_draw, one, number) for one in (self._lower, *self._upper))
+            _meet(self._entry, share, self._frame, self._spare, *layers)
+        else:
+            (self._upper[0] if share else self._lower).draw(self._frame, number, UNMOVED)
         return self._frame
 
 
-def opacity(layer: Layer, number: int) -> float:
-    """How much of a layer is seen at this frame, 0..1; eased, and even between the two ends."""
-    if not layer.fade_frames:
-        return 1.0
-    share = (number - layer.fade_start + 1) / (layer.fade_frames + 1)
-    share = min(max(share, 0.0), 1.0)
-    return share * share * (3 - 2 * share)
+def _draw(one: Painter, number: int, canvas: Frame, shift: Shift) -> None:
+    one.draw(canvas, number, shift)
 
 
-def draw_view(canvas: Frame, source: Source, view: View, picture: Picture, size: Size) -> None:
-    """Sample what the camera sees into the planes of a frame.
-
-    Chroma samples of H.264 lie on the left luma sample of their pair, and half-way between two lines.
-    """
-    wide, high = cover(picture, size)
-    left = (view.x - wide / view.zoom / 2) * picture.width
-    top = (view.y - high / view.zoom / 2) * picture.height
-    step = wide / view.zoom * picture.width / size[0]
-    for number, (plane, target) in enumerate(zip(source.planes, canvas.planes, strict=True)):
-        x0, y0, x1, y1 = source.region
-        across, down = plane.shape[1] / (x1 - x0), plane.shape[0] / (y1 - y0)
-        stride, shift = (2, (0.5, 1.0)) if number else (1, (0.5, 0.5))
-        matrix = np.array(
-            [
-                [step * stride * across, 0.0, (left + step * shift[0] - x0) * across - 0.5],
-                [0.0, step * stride * down, (top + step * shift[1] - y0) * down - 0.5],
-            ]
-        )
-        cv2.warpAffine(
-            plane,
-            matrix,
-            (target.shape[1], target.shape[0]),
-            dst=target,
-            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-            borderMode=cv2.BORDER_REPLICATE,
-        )
+def _meet(entry: Entry, share: float, canvas: Frame, spare: Frame, below: Draw, above: Draw) -> None:
+    """One layer on its way over another; `step` is what passes of it from frame to frame."""
+    step = 1 / (entry.frames + 1)
+    match entry.kind:
+        case "dissolve":
+            draw_dissolve(canvas, spare, below, above, share)
+        case "zoom":
+            draw_zoom(canvas, spare, below, above, share=share, step=step)
+        case side:
+            draw_push(canvas, spare, below, above, share=share, step=step, side=side)
 
 
-def _blend(below: Frame, above: Frame, share: float) -> None:
-    for under, over in zip(below.planes, above.planes, strict=True):
-        cv2.addWeighted(under, 1 - share, over, share, 0, dst=under)
+def _painter(layer: Layer | Morph, segment: Segment, sources: Mapping[str, Path]) -> Painter:
+    if isinstance(layer, Morph):
+        return Morpher(layer, segment, sources)
+    return Still(layer, segment, sources[layer.picture.sha256])
 
 
-def _view(layer: Layer, number: int) -> View:
-    return view_at(layer.move, (number - layer.move_start) / layer.move_frames)
+class Still:
+    """Draws one picture under a moving camera."""
+
+    def __init__(self, layer: Layer, segment: Segment, path: Path) -> None:
+        self._layer, self._size = layer, segment.size
+        self._source = _load(layer, segment, path)
+
+    def draw(self, canvas: Frame, number: int, shift: Shift) -> None:
+        """What the camera sees at this frame."""
+        picture = self._layer.picture
+        quad = corners(_view(self._layer, number, self._size), picture, self._size)
+        draw_flat(canvas, self._source, looking_at(quad, picture.width, picture.height, self._size, shift))
 
 
-def _path(layer: Layer, sources: dict[str, Path]) -> Path:
-    try:
-        return sources[layer.picture.sha256]
-    except KeyError:
-        raise RenderRefused(f"no file was given for picture {layer.picture.sha256[:12]}") from None
+def _view(layer: Layer, number: int, size: tuple[int, int]) -> View:
+    view = view_at(layer.move, (number - layer.move_start) / layer.move_frames)
+    dash = layer.surge
+    if dash is None:
+        return view
+    share = min(max((number - dash.start + 1) / (dash.frames + 1), 0.0), 1.0)
+    growth = -dash.grow * surge(1 - share) if dash.arrives else dash.grow * surge(share)
+    return surged(view, layer.picture, size, math.exp(growth))
 
 
-@lru_cache(maxsize=3)
-def _decoded(path: Path, picture: Picture) -> Plane:
-    """The working copy as BGR; neighbouring segments of a warm child often show the same one."""
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-    if image is None:
-        raise RenderRefused(f"{path.name} cannot be decoded: it is no working copy of a picture")
-    height, width = image.shape[:2]
-    if (width, height) != (picture.width, picture.height):
-        raise RenderRefused(
-            f"{path.name} has {width}x{height} pixels, but the plan was made for "
-            f"{picture.width}x{picture.height}"
-        )
-    return np.asarray(image, np.uint8)
-
-
-def load_source(layer: Layer, segment: Segment, path: Path) -> Source:
+def _load(layer: Layer, segment: Segment, path: Path) -> Source:
     """Planes of the region that this segment's camera passes over."""
-    ends = [_view(layer, number) for number in _span(layer, segment)]
-    region = _region(ends, layer.picture, segment.size)
-    x0, y0, x1, y1 = region
-    part = _decoded(path, layer.picture)[y0:y1, x0:x1]
-    native = 1 / enlargement(layer.picture, segment.size, max(view.zoom for view in ends))
-    scale = 1.0 if _DENSE_ENOUGH[0] <= native <= _DENSE_ENOUGH[1] else _DENSE / native
-    width, height = max(2, round((x1 - x0) * scale)), max(2, round((y1 - y0) * scale))
-    filtering = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    luma = _plane(part, _LUMA)
-    if scale != 1.0:
-        luma = _resized(luma, width, height, filtering)
-    blue, red = (
-        _resized(_plane(part, matrix), width // 2, height // 2, cv2.INTER_AREA) for matrix in (_BLUE, _RED)
-    )
-    return Source((luma, blue, red), region)
+    begin = max(0, layer.entry.start if layer.entry else 0)
+    end = max(begin + 1, min(segment.frames, layer.end))
+    views = [_view(layer, number, segment.size) for number in range(begin, end)]
+    zooms = [view.zoom for view in views]
+    native = 1 / enlargement(layer.picture, segment.size, max(zooms) if not layer.surge else min(zooms))
+    return load_part(path, layer.picture, _box(layer, views, segment.size), native)
 
 
-def _plane(image: Plane, matrix: NDArray[np.float64]) -> Plane:
-    return np.asarray(cv2.transform(image, matrix), np.uint8)
-
-
-def _resized(plane: Plane, width: int, height: int, filtering: int) -> Plane:
-    return np.asarray(cv2.resize(plane, (width, height), interpolation=filtering), np.uint8)
-
-
-def _span(layer: Layer, segment: Segment) -> tuple[int, int]:
-    """The first and the last frame of the segment at which the layer can be seen."""
-    return max(0, layer.fade_start), min(segment.frames, layer.move_start + layer.move_frames) - 1
-
-
-def _region(views: list[View], picture: Picture, size: Size) -> Region:
-    """The pixels that all views between these two lie in, with a margin for sampling."""
-    wide, high = cover(picture, size)
-    left = min(view.x - wide / view.zoom / 2 for view in views) * picture.width
-    right = max(view.x + wide / view.zoom / 2 for view in views) * picture.width
-    top = min(view.y - high / view.zoom / 2 for view in views) * picture.height
-    bottom = max(view.y + high / view.zoom / 2 for view in views) * picture.height
+def _box(layer: Layer, views: list[View], size: tuple[int, int]) -> Box:
+    """The pixels that all these views lie in."""
+    wide, high = cover(layer.picture, size)
+    width, height = layer.picture.width, layer.picture.height
     return (
-        max(0, int(left) - _MARGIN),
-        max(0, int(top) - _MARGIN),
-        min(picture.width, int(right) + 1 + _MARGIN),
-        min(picture.height, int(bottom) + 1 + _MARGIN),
+        min(view.x - wide / view.zoom / 2 for view in views) * width,
+        min(view.y - high / view.zoom / 2 for view in views) * height,
+        max(view.x + wide / view.zoom / 2 for view in views) * width,
+        max(view.y + high / view.zoom / 2 for view in views) * height,
     )

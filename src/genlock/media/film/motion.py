@@ -99,13 +99,42 @@ def view_at(move: Move, share: float) -> View:
     The camera is slower at both ends but never stands still. Zoom grows by equal factors, which the
     eye reads as an even speed; that also keeps every view between two that fit inside the picture.
     """
-    at = share - _EASE * math.sin(2 * math.pi * share) / (2 * math.pi)
+    at = ease(share)
     start, end = move.start, move.end
     return View(
         x=start.x + (end.x - start.x) * at,
         y=start.y + (end.y - start.y) * at,
         zoom=max(1.0, start.zoom * (end.zoom / start.zoom) ** at),
     )
+
+
+def ease(share: float) -> float:
+    """How much of a move is done when this share of its time has passed, both 0..1."""
+    return share - _EASE * math.sin(2 * math.pi * share) / (2 * math.pi)
+
+
+def nearer(move: Move, picture: Picture, size: Size) -> Move:
+    """The same move seen from near enough that a camera can arrive at its beginning from farther away."""
+    closer = (1 + _headroom(picture, size)) / move.start.zoom
+    if closer <= 1:
+        return move
+    start, end = (
+        aim(picture, size, x=view.x, y=view.y, zoom=view.zoom * closer) for view in (move.start, move.end)
+    )
+    return Move(start=start, end=end)
+
+
+def surge(share: float) -> float:
+    """How much of a dash is done, 0..1: ever faster from rest."""
+    return share * share
+
+
+def surged(view: View, picture: Picture, size: Size, growth: float) -> View:
+    """The view nearer by this factor around the focus, or farther as far as the picture reaches."""
+    x, y = picture.focus
+    zoom = max(1.0, view.zoom * growth)
+    growth = zoom / view.zoom
+    return aim(picture, size, x=x + (view.x - x) / growth, y=y + (view.y - y) / growth, zoom=zoom)
 
 
 def resting_view(picture: Picture, size: Size) -> View:

@@ -1,195 +1,115 @@
-"""The film on paper, in whole frames: which picture is where in view at which frame, before anything runs.
+"""Planning a film in whole frames: which picture is where in view at which frame, before anything runs.
 
-A clip begins on its pair's first picture and ends on its second: a camera move on each, with a dissolve
-around the middle. Neighbouring clips share the frames of the transition between them, so the film is
-as long as all clips together less all transitions. Where a tempo is wished, cuts fall on its beats.
+A clip begins on its pair's first picture and ends on its second: one camera move from view to view if both
+show one scene, else a move on each of them with a turn around the middle. Neighbouring clips share the
+frames of the transition between them, so the film is as long as all clips together less all transitions.
+Where a tempo is wished, cuts fall on its beats.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from random import Random
-from typing import Literal, Self
-
-from pydantic import Field, model_validator
+from typing import Literal
 
 from genlock.errors import BadInput
+from genlock.media.film.link import Link
 from genlock.media.film.motion import (
     MOVES,
     Move,
     Picture,
     Size,
     View,
+    aim,
     arrive,
     choose_move,
-    fits,
     leave,
+    nearer,
     resting_view,
 )
-from genlock.media.operation import Value
+from genlock.media.film.passage import Meeting, choose_passages
+from genlock.media.film.pilot import Leg, find_flight
+from genlock.media.film.route import Mapping, Quad, mapped, quad_at
+from genlock.media.film.shot import FilmPlan, Shot, Transition
+from genlock.media.film.style import CALM, Style
 
-__all__ = ["FilmPlan", "Move", "Picture", "Shot", "Size", "Transition", "View", "plan_shots", "retake"]
+__all__ = [
+    "FilmPlan",
+    "Move",
+    "Picture",
+    "Shot",
+    "Size",
+    "Transition",
+    "View",
+    "meetings",
+    "plan_shots",
+    "retake",
+]
+
+Pair = tuple[Picture, Picture]
 
 BEATS_IN_BAR = 4
 _BEND = 0.08
 _LEAST_SHARE = 0.75
 _SHORTEST_BODY = 4
-_TRANSITION = (0.3, 0.6)
-_BLEND = (0.5, 1.0)
-
-Joint = Literal["dissolve", "cut", "continue"]
-
-
-class Shot(Value):
-    """One clip, complete in itself. Frames count from the clip's own start.
-
-    `lead` and `tail` frames at the ends belong to the transitions; the rest is the clip's body. The
-    first picture's move lasts until the dissolve to the second has ended, the second's move starts where
-    the dissolve does. A clip with one picture has `blend_frames` 0 and one move. `take` counts how often
-    the clip was asked for again; `meets` says whether it begins or ends on its neighbour's picture.
-    """
-
-    index: int = Field(ge=0)
-    width: int = Field(ge=16, multiple_of=2)
-    height: int = Field(ge=16, multiple_of=2)
-    fps: int = Field(ge=1, le=120)
-    frames: int = Field(ge=1)
-    lead: int = Field(ge=0)
-    tail: int = Field(ge=0)
-    first: Picture
-    last: Picture
-    first_move: Move
-    last_move: Move
-    blend_start: int = Field(ge=0)
-    blend_frames: int = Field(ge=0)
-    take: int = Field(default=0, ge=0)
-    seed: int
-    pace: float = 1.0
-    meets: tuple[bool, bool] = (False, False)
-
-    @property
-    def size(self) -> Size:
-        return self.width, self.height
-
-    @property
-    def body_frames(self) -> int:
-        return self.frames - self.lead - self.tail
-
-    @model_validator(mode="after")
-    def _blend_lies_in_body(self) -> Self:
-        if self.body_frames < 1:
-            raise ValueError(f"clip {self.index}: its transitions leave no frame between them")
-        if self.first != self.last and not self.blend_frames:
-            raise ValueError(f"clip {self.index} has two pictures but no dissolve between them")
-        end = self.blend_start + self.blend_frames
-        if self.blend_frames and not self.lead <= self.blend_start <= end <= self.frames - self.tail:
-            raise ValueError(
-                f"clip {self.index}: the dissolve between its pictures reaches into a transition"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _views_lie_in_pictures(self) -> Self:
-        for picture, move in ((self.first, self.first_move), (self.last, self.last_move)):
-            if not all(fits(view, picture, self.size) for view in (move.start, move.end)):
-                raise ValueError(
-                    f"clip {self.index}: the camera would see beyond the edge of {picture.sha256[:12]}"
-                )
-        return self
-
-
-class Transition(Value):
-    """How clip `after` and the next one meet, and how many frames they share."""
-
-    after: int = Field(ge=0)
-    frames: int = Field(ge=0)
-    kind: Joint
-
-
-class FilmPlan(Value):
-    """The whole film. `tempo` is what the cuts were fitted to, in beats a minute, counted from frame 0."""
-
-    fps: int
-    width: int
-    height: int
-    shots: list[Shot] = Field(min_length=1)
-    transitions: list[Transition]
-    tempo: float | None = None
-    mood: str = "calm"
-    seed: int = 1
-
-    @property
-    def total_frames(self) -> int:
-        """Clips together less the frames that two of them share."""
-        return sum(shot.frames for shot in self.shots) - sum(joint.frames for joint in self.transitions)
-
-    @property
-    def duration(self) -> float:
-        """Seconds."""
-        return self.total_frames / self.fps
-
-    @property
-    def cuts(self) -> list[int]:
-        """The frame in the middle of each transition: where the eye, and so the music, turns."""
-        at, cuts = 0, []
-        for shot, joint in zip(self.shots, self.transitions, strict=False):
-            at += shot.frames - joint.frames
-            cuts.append(at + joint.frames // 2)
-        return cuts
-
-    @model_validator(mode="after")
-    def _ends_meet(self) -> Self:
-        if [joint.after for joint in self.transitions] != list(range(len(self.shots) - 1)):
-            raise ValueError("a film of n clips has n - 1 transitions, in order")
-        shared = [0, *(joint.frames for joint in self.transitions), 0]
-        for shot, lead, tail in zip(self.shots, shared[:-1], shared[1:], strict=True):
-            if (shot.lead, shot.tail) != (lead, tail):
-                raise ValueError(
-                    f"clip {shot.index} and its transitions disagree about the frames they share"
-                )
-        return self
+_PASSAGE = (0.3, 0.6)
 
 
 def plan_shots(
-    pairs: Sequence[tuple[Picture, Picture]],
+    pairs: Sequence[Pair],
     *,
+    links: Sequence[Link] = (),
     size: Size = (1920, 1080),
     fps: int = 30,
     seconds_per_clip: float = 6.0,
     seed: int = 1,
     tempo: float | None = None,
     mood: str = "calm",
-    transition: Literal["dissolve", "cut"] = "dissolve",
-    pace: float = 1.0,
+    transition: Literal["auto", "dissolve", "cut"] = "auto",
+    style: Style = CALM,
 ) -> FilmPlan:
     """Plan a film of one clip for each pair, the same for the same arguments.
 
-    No clip is longer than `seconds_per_clip`. A wished tempo may bend by up to 8 % so that cuts fall on
-    bars, half bars or beats; clips hardly longer than a beat are not cut short to meet one. `pace`
-    makes camera moves larger or smaller. Raises `BadInput`.
+    `links` are what is known of the pictures that `meetings` names, in its order; without them everything
+    dissolves. No clip is longer than `seconds_per_clip`. A wished tempo may bend by up to 8 % so that cuts
+    fall on bars, half bars or beats; clips hardly longer than a beat are not cut short to meet one. Raises
+    `BadInput`.
     """
     if not pairs:
         raise BadInput("a film needs at least one pair of pictures")
-    joints = _joints(pairs, transition, _even(seconds_per_clip * 0.08, _TRANSITION, fps))
+    if transition != "auto":
+        style = style.model_copy(update={"dissolve": 1.0, "push": 0.0, "zoom": 0.0})
+    joints = _joints(pairs, transition, _even(seconds_per_clip * 0.08, _PASSAGE, fps))
     cuts, fitted = _cuts(len(pairs), round(seconds_per_clip * fps), joints, tempo, fps)
+    known = [*links] if links else [None] * (2 * len(pairs) - 1)
     shots = [
-        _shot(pair, slot, size=size, fps=fps, seed=seed, pace=pace)
-        for pair, slot in zip(pairs, _slots(cuts, joints), strict=True)
+        _shot(pair, slot, link, size=size, fps=fps, seed=seed, pace=style.pace)
+        for pair, slot, link in zip(pairs, _slots(cuts, joints, fitted, fps), known[::2], strict=True)
     ]
+    shots, joints = _met(shots, joints, known, style)
     size_and_rate = {"width": size[0], "height": size[1], "fps": fps}
     return FilmPlan(**size_and_rate, shots=shots, transitions=joints, tempo=fitted, mood=mood, seed=seed)
 
 
+def meetings(pairs: Sequence[Pair]) -> list[Pair]:
+    """Each picture of a film with the next one: within the first clip, then from it to the second, …"""
+    return list(pairwise(picture for pair in pairs for picture in pair))
+
+
 def retake(shot: Shot, take: int) -> Shot:
     """The same clip with other camera moves; its frames and its neighbours stay as they are."""
-    first, last = _moves(shot, take)
-    return Shot.model_validate({**shot.model_dump(), "take": take, "first_move": first, "last_move": last})
+    random = Random(f"{shot.seed}/{shot.index}/{take}")
+    changed = _morphed(shot, shot.morph.mapping, random) if shot.morph else None
+    if changed is None:
+        first, last = _moves(shot, take)
+        changed = {"first_move": first, "last_move": last}
+    return Shot.model_validate({**shot.model_dump(), **changed, "take": take})
 
 
-def _joints(pairs: Sequence[tuple[Picture, Picture]], transition: str, frames: int) -> list[Transition]:
+def _joints(pairs: Sequence[Pair], transition: str, frames: int) -> list[Transition]:
     """A clip that ends on the picture the next one begins with goes on without a transition."""
     joints = []
     for after, (left, right) in enumerate(pairwise(pairs)):
@@ -200,6 +120,38 @@ def _joints(pairs: Sequence[tuple[Picture, Picture]], transition: str, frames: i
         else:
             joints.append(Transition(after=after, frames=frames, kind="dissolve"))
     return joints
+
+
+def _met(
+    shots: Sequence[Shot], joints: Sequence[Transition], links: Sequence[Link | None], style: Style
+) -> tuple[list[Shot], list[Transition]]:
+    """The same clips and joints with the way chosen in which each picture gives way to the next."""
+    passages = choose_passages(
+        list(_meetings(shots, joints, links)), size=shots[0].size, style=style, seed=shots[0].seed
+    )
+    turns, between = passages[::2], passages[1::2]
+    meeting = [
+        joint.model_copy(update={"kind": kind}) if joint.frames else joint
+        for joint, kind in zip(joints, between, strict=True)
+    ]
+    comes = ["cut", *(joint.kind for joint in meeting)]
+    turned = [
+        retake(shot.model_copy(update={"turn": turn, "comes": kind}), 0)
+        for shot, turn, kind in zip(shots, turns, comes, strict=True)
+    ]
+    return turned, meeting
+
+
+def _meetings(
+    shots: Sequence[Shot], joints: Sequence[Transition], links: Sequence[Link | None]
+) -> Iterator[Meeting]:
+    """A place for each link: within the first clip, between it and the next, …"""
+    for number, link in enumerate(links):
+        shot = shots[number // 2]
+        if number % 2:
+            yield Meeting(shot.last, shots[number // 2 + 1].first, link, free=joints[number // 2].frames > 0)
+        else:
+            yield Meeting(shot.first, shot.last, link, free=shot.blend_frames > 0 and shot.morph is None)
 
 
 def _cuts(
@@ -234,39 +186,51 @@ def _on_beat(frames: int, tempo: float, fps: int) -> tuple[float, float]:
 
 @dataclass(frozen=True, slots=True)
 class _Slot:
-    """A clip's place in the film: how long it is, and what it shares with its neighbours."""
+    """A clip's place in the film: how long it is, what it shares with its neighbours, and where it turns."""
 
     index: int
     frames: int
     lead: int
     tail: int
     meets: tuple[bool, bool]
+    turn: int
 
 
-def _slots(cuts: Sequence[int], joints: Sequence[Transition]) -> list[_Slot]:
+def _slots(cuts: Sequence[int], joints: Sequence[Transition], tempo: float | None, fps: int) -> list[_Slot]:
     shared = [0, *(joint.frames for joint in joints), 0]
     meeting = [False, *(joint.kind == "continue" for joint in joints), False]
     slots = []
     for index, (begin, end) in enumerate(pairwise(cuts)):
         lead, tail = shared[index], shared[index + 1]
+        turn = _middle_beat(begin, end, tempo, fps) - begin + lead // 2
         frames = end + tail // 2 - begin + lead // 2
-        slots.append(_Slot(index, frames, lead, tail, (meeting[index], meeting[index + 1])))
+        slots.append(_Slot(index, frames, lead, tail, (meeting[index], meeting[index + 1]), turn))
     return slots
 
 
+def _middle_beat(begin: int, end: int, tempo: float | None, fps: int) -> int:
+    """The beat nearest to the middle between two cuts; the middle where a clip is too short to choose."""
+    middle = (begin + end) / 2
+    beat = 60 / tempo * fps if tempo else 0.0
+    return round(round(middle / beat) * beat) if 0 < 3 * beat <= end - begin else round(middle)
+
+
 def _shot(
-    pair: tuple[Picture, Picture], slot: _Slot, *, size: Size, fps: int, seed: int, pace: float
+    pair: Pair, slot: _Slot, link: Link | None, *, size: Size, fps: int, seed: int, pace: float
 ) -> Shot:
-    """A clip with its dissolve in the middle between its cuts and its moves chosen by the seed."""
+    """A clip with its turn near the middle between its cuts, or a morph all along."""
     first, last = pair
     frames, lead, tail = slot.frames, slot.lead, slot.tail
     blend = 0
     if first != last:
-        blend = min(_even(frames / fps * 0.14, _BLEND, fps), (frames - lead - tail) // 2 * 2)
-    middle = (lead // 2 + frames - tail // 2) // 2
-    start = min(max(middle - blend // 2, lead), frames - tail - blend)
-    draft = Shot(
-        **asdict(slot),
+        blend = min(_even(frames / fps * 0.1, _PASSAGE, fps), (frames - lead - tail) // 2 * 2)
+    start = min(max(slot.turn - blend // 2, lead), frames - tail - blend)
+    shot = Shot(
+        index=slot.index,
+        frames=frames,
+        lead=lead,
+        tail=tail,
+        meets=slot.meets,
         width=size[0],
         height=size[1],
         fps=fps,
@@ -279,15 +243,55 @@ def _shot(
         seed=seed,
         pace=pace,
     )
-    return retake(draft, 0)
+    mapping = link.mapping if blend and link and link.one_scene else None
+    changed = _morphed(shot, mapping, Random(f"{seed}/{slot.index}/0")) if mapping else None
+    return Shot.model_validate({**shot.model_dump(), **changed}) if changed else shot
 
 
 def _rest(picture: Picture, size: Size) -> Move:
     return Move(start=resting_view(picture, size), end=resting_view(picture, size))
 
 
+def _morphed(shot: Shot, mapping: Mapping, random: Random) -> dict[str, object] | None:
+    """What makes a clip one camera move between two views of a scene; None if there is no such move."""
+    before, after = shot.meets
+    leg = Leg(
+        frames=shot.frames,
+        begin=shot.lead,
+        end=shot.frames - shot.tail,
+        fps=shot.fps,
+        pace=shot.pace,
+        fixed=(
+            resting_view(shot.first, shot.size) if before else None,
+            resting_view(shot.last, shot.size) if after else None,
+        ),
+    )
+    flight = find_flight(shot.first, shot.last, mapping, size=shot.size, leg=leg, random=random)
+    if flight is None:
+        return None
+    route = flight.route
+    share = (flight.blend_start + flight.blend_frames / 2) / shot.frames
+    quad = quad_at(route, shot.first, shot.last, shot.size, share)
+    there: Quad = tuple(mapped(mapping, point) for point in quad)  # type: ignore[assignment]
+    return {
+        "morph": route,
+        "blend_start": flight.blend_start,
+        "blend_frames": flight.blend_frames,
+        "first_move": Move(start=route.start, end=_around(quad, shot.first, shot.size)),
+        "last_move": Move(start=_around(there, shot.last, shot.size), end=route.end),
+    }
+
+
+def _around(quad: Quad, picture: Picture, size: Size) -> View:
+    """The view most like what a frame shows that is turned or slanted on the picture."""
+    x, y = (sum(point[axis] for point in quad) / 4 for axis in (0, 1))
+    wide = math.dist(*((u * picture.width, v * picture.height) for u, v in quad[:2]))
+    whole = size[0] / max(size[0] / picture.width, size[1] / picture.height)
+    return aim(picture, size, x=x, y=y, zoom=max(1.0, whole / wide))
+
+
 def _moves(shot: Shot, take: int) -> tuple[Move, Move]:
-    """Both pictures move in the same way, so that one motion runs through the dissolve."""
+    """Both pictures move in the same way, so that one motion runs through the turn."""
     random_seed = f"{shot.seed}/{shot.index}/{take}"
     kind = MOVES[(Random(shot.seed).randrange(len(MOVES)) + shot.index + take * 2) % len(MOVES)]
     seconds = [(shot.blend_start + shot.blend_frames) / shot.fps, (shot.frames - shot.blend_start) / shot.fps]
@@ -302,6 +306,10 @@ def _moves(shot: Shot, take: int) -> tuple[Move, Move]:
         )
         for picture, length in zip((shot.first, shot.last), seconds, strict=True)
     )
+    if shot.comes == "zoom":
+        first = nearer(first, shot.first, shot.size)
+    if shot.turn == "zoom" and shot.blend_frames:
+        last = nearer(last, shot.last, shot.size)
     before, after = shot.meets
     return (
         leave(shot.first, shot.size, Random(random_seed)) if before else first,

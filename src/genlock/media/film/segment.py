@@ -18,9 +18,13 @@ from pydantic import Field, model_validator
 from genlock.errors import CheckFailed
 from genlock.media.film.motion import Move, Picture, Size
 from genlock.media.film.plan import FilmPlan, Shot, Transition
+from genlock.media.film.route import Route
 from genlock.media.operation import Value
 
-RENDERER = 1  # raised when the same description comes out as other frames
+RENDERER = 2  # raised when the same description comes out as other frames
+
+
+LEAVING, ARRIVING = 0.45, 0.22  # how far a zoom carries the camera, as logarithms
 
 
 def made_by() -> str:
@@ -44,19 +48,93 @@ class Encoding(Value):
     made_by: str = Field(default_factory=made_by)
 
 
+class Surge(Value):
+    """The camera dashes forward: it leaves a picture ever faster, or arrives at one ever slower.
+
+    `grow` is the logarithm of how much larger things get meanwhile.
+    """
+
+    start: int
+    frames: int = Field(ge=1)
+    grow: float = Field(gt=0, le=1)
+    arrives: bool
+
+
+class Entry(Value):
+    """How a layer appears over what is below it. A layer without one is there from the beginning.
+
+    A dissolve, and a zoom, which is one between two surges, mix both; a push comes in from the side that
+    it is named for and moves what is below out of the frame.
+    """
+
+    kind: Literal["dissolve", "zoom", "left", "right", "up", "down"]
+    start: int
+    frames: int = Field(ge=1)
+
+    def share(self, number: int) -> float:
+        """How much of the time has passed at this frame, 0..1; neither end shows on a frame."""
+        return min(max((number - self.start + 1) / (self.frames + 1), 0.0), 1.0)
+
+
 class Layer(Value):
     """A picture under a moving camera. All frames count from the segment's first, which is 0.
 
-    The move begins at `move_start`, before the segment if negative, and lasts `move_frames`. A layer
-    without a fade hides what is below it; with one it appears over `fade_frames` from `fade_start` on.
+    The move begins at `move_start`, before the segment if negative, and lasts `move_frames`.
     """
 
     picture: Picture
     move: Move
     move_start: int
     move_frames: int = Field(ge=1)
-    fade_start: int = 0
-    fade_frames: int = Field(default=0, ge=0)
+    entry: Entry | None = None
+    surge: Surge | None = None
+
+    @property
+    def pictures(self) -> tuple[Picture, ...]:
+        return (self.picture,)
+
+    @property
+    def end(self) -> int:
+        """The frame at which the move is over."""
+        return self.move_start + self.move_frames
+
+
+class Morph(Value):
+    """Two views of one scene under one moving camera that goes from the first to the last.
+
+    One becomes the other during the blend. What the mapping between them does not tell, such as that near
+    things move more than far ones, happens during the bend, which contains the blend.
+    """
+
+    first: Picture
+    last: Picture
+    route: Route
+    move_start: int
+    move_frames: int = Field(ge=1)
+    bend_start: int
+    bend_frames: int = Field(ge=1)
+    blend_start: int
+    blend_frames: int = Field(ge=1)
+    entry: Entry | None = None
+    surge: Surge | None = None
+
+    @property
+    def pictures(self) -> tuple[Picture, ...]:
+        return self.first, self.last
+
+    @property
+    def end(self) -> int:
+        """The frame at which the move is over."""
+        return self.move_start + self.move_frames
+
+    @model_validator(mode="after")
+    def _bends_while_it_blends(self) -> Self:
+        if not (
+            self.move_start <= self.bend_start <= self.blend_start
+            and self.blend_start + self.blend_frames <= self.bend_start + self.bend_frames <= self.end
+        ):
+            raise ValueError("a morph bends within its move and blends while it bends")
+        return self
 
 
 class Segment(Value):
@@ -67,7 +145,7 @@ class Segment(Value):
     height: int
     fps: int
     frames: int = Field(ge=1)
-    layers: list[Layer] = Field(min_length=1)
+    layers: list[Layer | Morph] = Field(min_length=1)
     encoding: Encoding = Field(default_factory=Encoding)
 
     @property
@@ -83,20 +161,24 @@ class Segment(Value):
     @property
     def sources(self) -> list[str]:
         """The hashes of the pictures that are needed."""
-        return list(dict.fromkeys(layer.picture.sha256 for layer in self.layers))
+        return list(dict.fromkeys(one.sha256 for layer in self.layers for one in layer.pictures))
 
     @model_validator(mode="after")
     def _bottom_is_opaque(self) -> Self:
-        if self.layers[0].fade_frames:
-            raise ValueError("the lowest layer of a segment has nothing below it to fade from")
+        if self.layers[0].entry:
+            raise ValueError("the lowest layer of a segment has nothing below it to appear over")
         return self
 
 
 def body(shot: Shot, encoding: Encoding | None = None) -> Segment:
     """The frames of a clip that it shares with no neighbour."""
-    layers = [_first_layer(shot, shot.lead)]
-    if shot.blend_frames:
-        layers.append(_last_layer(shot, shot.lead))
+    if shot.morph:
+        layers: list[Layer | Morph] = [_morph(shot, shot.lead)]
+    elif shot.blend_frames:
+        entry = Entry(kind=shot.turn, start=shot.blend_start - shot.lead, frames=shot.blend_frames)
+        layers = _met(_first_layer(shot, shot.lead), _last_layer(shot, shot.lead), entry)
+    else:
+        layers = [_first_layer(shot, shot.lead)]
     return _segment("body", shot, shot.body_frames, layers, encoding)
 
 
@@ -104,11 +186,30 @@ def transition(before: Shot, after: Shot, joint: Transition, encoding: Encoding 
     """The frames that two neighbours share, both still moving; `ValueError` where they share none."""
     if joint.frames < 1 or (before.tail, after.lead) != (joint.frames, joint.frames):
         raise ValueError(f"clips {before.index} and {after.index} share no {joint.frames} frames")
+    if joint.kind in ("cut", "continue"):
+        raise ValueError(f"clips {before.index} and {after.index} meet in a {joint.kind}: nothing to draw")
     offset = before.frames - before.tail
-    leaving = _last_layer(before, offset) if before.blend_frames else _first_layer(before, offset)
-    lower = leaving.model_copy(update={"fade_start": 0, "fade_frames": 0})
-    upper = _first_layer(after, 0).model_copy(update={"fade_start": 0, "fade_frames": joint.frames})
-    return _segment("transition", before, joint.frames, [lower, upper], encoding)
+    if before.morph:
+        lower: Layer | Morph = _morph(before, offset)
+    else:
+        lower = _last_layer(before, offset) if before.blend_frames else _first_layer(before, offset)
+    upper = _morph(after, 0) if after.morph else _first_layer(after, 0)
+    entry = Entry(kind=joint.kind, start=0, frames=joint.frames)
+    return _segment("transition", before, joint.frames, _met(lower, upper, entry), encoding)
+
+
+def _met(lower: Layer | Morph, upper: Layer | Morph, entry: Entry) -> list[Layer | Morph]:
+    """One layer appearing over another; a zoom carries the camera out of the one and into the other."""
+    surges: list[Surge | None] = [None, None]
+    if entry.kind == "zoom":
+        surges = [
+            Surge(start=entry.start, frames=entry.frames, grow=grow, arrives=arrives)
+            for grow, arrives in ((LEAVING, False), (ARRIVING, True))
+        ]
+    return [
+        lower.model_copy(update={"surge": surges[0]}),
+        upper.model_copy(update={"surge": surges[1], "entry": entry}),
+    ]
 
 
 def segments(plan: FilmPlan, encoding: Encoding | None = None) -> list[Segment]:
@@ -135,7 +236,7 @@ def _segment(
     kind: Literal["body", "transition"],
     shot: Shot,
     frames: int,
-    layers: list[Layer],
+    layers: list[Layer | Morph],
     encoding: Encoding | None,
 ) -> Segment:
     return Segment(
@@ -156,13 +257,24 @@ def _first_layer(shot: Shot, offset: int) -> Layer:
 
 
 def _last_layer(shot: Shot, offset: int) -> Layer:
-    """The clip's second picture, which appears with the dissolve."""
+    """The clip's second picture, which appears with its turn."""
     start = shot.blend_start - offset
-    return Layer(
-        picture=shot.last,
-        move=shot.last_move,
-        move_start=start,
-        move_frames=shot.frames - shot.blend_start,
-        fade_start=start,
-        fade_frames=shot.blend_frames,
+    frames = shot.frames - shot.blend_start
+    return Layer(picture=shot.last, move=shot.last_move, move_start=start, move_frames=frames)
+
+
+def _morph(shot: Shot, offset: int) -> Morph:
+    """Both of the clip's pictures as views of one scene."""
+    if shot.morph is None:
+        raise ValueError(f"clip {shot.index} shows two scenes")
+    return Morph(
+        first=shot.first,
+        last=shot.last,
+        route=shot.morph,
+        move_start=-offset,
+        move_frames=shot.frames,
+        bend_start=shot.lead - offset,
+        bend_frames=shot.body_frames,
+        blend_start=shot.blend_start - offset,
+        blend_frames=shot.blend_frames,
     )

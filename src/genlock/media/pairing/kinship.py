@@ -28,7 +28,8 @@ class Geometry:
     """How the first picture maps onto the second: `points` agree on it.
 
     `scale` above 1: the second is closer. `turn` in degrees. `overlap` is the share of the smaller view that
-    both show, `shift` how far the middle moves, as a share of the longer side.
+    both show, `shift` how far the middle moves, as a share of the longer side. `matrix` takes points of the
+    first to the second, both as shares of width and height, row by row.
     """
 
     points: int
@@ -36,6 +37,7 @@ class Geometry:
     turn: float
     overlap: float
     shift: float
+    matrix: tuple[float, ...]
 
     @property
     def certainty(self) -> float:
@@ -154,7 +156,15 @@ def _measured(matrix: NDArray[np.float64], points: int, one: Portrait, other: Po
         turn=abs(math.degrees(math.atan2(across[1] - down[0], across[0] + down[1]))),
         overlap=_unit(shared / max(smaller, 1.0)),
         shift=float(np.linalg.norm(middle - np.array(other.size) / 2)) / max(other.size),
+        matrix=_in_shares(matrix, one.size, other.size),
     )
+
+
+def _in_shares(
+    matrix: NDArray[np.float64], one: tuple[int, int], other: tuple[int, int]
+) -> tuple[float, ...]:
+    shares = np.diag([1 / other[0], 1 / other[1], 1.0]) @ matrix @ np.diag([*one, 1.0])
+    return tuple(float(value) for value in (shares / shares[2, 2]).ravel())
 
 
 def _corners(size: tuple[int, int]) -> Floats:

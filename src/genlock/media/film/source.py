@@ -1,0 +1,99 @@
+"""Pictures made ready for drawing: planes of the part that a segment shows; in rendering children only.
+
+A picture is converted once for each segment to BT.709 planes of 1.5 to 2 samples a frame pixel: at
+that density plain bilinear sampling is as sharp as a filter of four times the cost, neither shimmers
+nor softens as the camera moves, and integer crops, which tremble, are never needed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from genlock.errors import RenderRefused
+from genlock.media.film.encode import Plane
+from genlock.media.film.motion import Picture
+from genlock.media.film.sampler import Sampler
+
+# BT.709, limited range, from B, G, R of 0..255; the last column is the offset.
+_LUMA = np.array([[0.0722 * 219 / 255, 0.7152 * 219 / 255, 0.2126 * 219 / 255, 16.0]])
+_BLUE = np.array([[112 / 255, -0.7152 / 1.8556 * 224 / 255, -0.2126 / 1.8556 * 224 / 255, 128.0]])
+_RED = np.array([[-0.0722 / 1.5748 * 224 / 255, -0.7152 / 1.5748 * 224 / 255, 112 / 255, 128.0]])
+
+_DENSE = 1.7
+_DENSE_ENOUGH = (1.5, 2.1)
+_MARGIN = 4
+
+Box = tuple[float, float, float, float]
+Region = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The part of a picture that a segment shows: planes, and the region they cover, in picture pixels."""
+
+    samplers: tuple[Sampler, Sampler, Sampler]
+    region: Region
+
+    @property
+    def planes(self) -> tuple[Plane, Plane, Plane]:
+        """Luma, blue and red."""
+        luma, blue, red = (sampler.plane for sampler in self.samplers)
+        return luma, blue, red
+
+
+@lru_cache(maxsize=3)
+def decoded(path: Path, picture: Picture) -> Plane:
+    """The working copy as BGR; neighbouring segments of a warm child often show the same one."""
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    if image is None:
+        raise RenderRefused(f"{path.name} cannot be decoded: it is no working copy of a picture")
+    height, width = image.shape[:2]
+    if (width, height) != (picture.width, picture.height):
+        raise RenderRefused(
+            f"{path.name} has {width}x{height} pixels, but the plan was made for "
+            f"{picture.width}x{picture.height}"
+        )
+    return np.asarray(image, np.uint8)
+
+
+def load_part(path: Path, picture: Picture, box: Box, native: float) -> Source:
+    """Planes of the picture's pixels in `box` (left, top, right, bottom), with a margin for sampling.
+
+    `native` is how many pixels of the picture a frame pixel covers where the camera is nearest.
+    """
+    region = x0, y0, x1, y1 = _region(box, picture)
+    part = decoded(path, picture)[y0:y1, x0:x1]
+    scale = 1.0 if _DENSE_ENOUGH[0] <= native <= _DENSE_ENOUGH[1] else _DENSE / native
+    width, height = max(2, round((x1 - x0) * scale)), max(2, round((y1 - y0) * scale))
+    filtering = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    luma = _plane(part, _LUMA)
+    if scale != 1.0:
+        luma = _resized(luma, width, height, filtering)
+    blue, red = (
+        _resized(_plane(part, matrix), width // 2, height // 2, cv2.INTER_AREA) for matrix in (_BLUE, _RED)
+    )
+    return Source((Sampler(luma), Sampler(blue), Sampler(red)), region)
+
+
+def _region(box: Box, picture: Picture) -> Region:
+    left, top, right, bottom = box
+    return (
+        max(0, int(left) - _MARGIN),
+        max(0, int(top) - _MARGIN),
+        min(picture.width, int(right) + 1 + _MARGIN),
+        min(picture.height, int(bottom) + 1 + _MARGIN),
+    )
+
+
+def _plane(image: Plane, matrix: NDArray[np.float64]) -> Plane:
+    return np.asarray(cv2.transform(image, matrix), np.uint8)
+
+
+def _resized(plane: Plane, width: int, height: int, filtering: int) -> Plane:
+    return np.asarray(cv2.resize(plane, (width, height), interpolation=filtering), np.uint8)
