@@ -13,7 +13,7 @@ BIN := .venv/bin
 FILM := out/campaign.mp4
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help run test check unit prove bench format lock clean always
+.PHONY: help run test check unit prove bench schema format lock clean always
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ prove: .venv/installed ## kill processes at every commit, and try many thousand 
 bench: .venv/installed ## measure with full counts and write docs/figures/
 	@$(BIN)/python benchmarks/crash.py --out docs/figures/crash.json
 	@$(BIN)/python benchmarks/film.py --out docs/figures/film.json
+
+schema: .venv/installed ## write down the ledger's new schema, with jobs in it, for all later versions to read
+	@$(BIN)/python tests/history.py
 
 format: .venv/installed ## put formatting in order and fix what ruff can fix
 	@$(BIN)/ruff format .
