@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import shutil
 import struct
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
-import av
-import cv2
 import numpy as np
 import pytest
 
+from films import FPS, FRAMES, GOOD, RATE, SIZE, TAGS, make, tone
 from genlock.errors import RenderRefused
 from genlock.media.check.container import boxes
 from genlock.media.check.film import check
@@ -21,114 +19,9 @@ from genlock.media.check.report import CheckFilm, CheckReport, Span
 from genlock.media.music import wav
 from genlock.media.sound import stream as sound
 
-PHOTO = Path(__file__).resolve().parents[2] / "examples" / "photos" / "forest-stream.jpg"
-SIZE, FPS, FRAMES, RATE = (320, 180), 30, 150, 48_000
-TAGS = {"color_primaries": 1, "color_trc": 1, "colorspace": 1, "color_range": 1}
-
 
 def quiet(fraction: float, note: str | None = None) -> None:
     assert 0 <= fraction <= 1
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """A film in words: what differs from a good one is what a test is about."""
-
-    frames: int = FRAMES
-    black: range = range(0)
-    frozen: range = range(0)
-    stamps: dict[int, int] = field(default_factory=dict)
-    late: int = 0
-    tags: dict[str, int] = field(default_factory=lambda: dict(TAGS))
-    aspect: Fraction | None = Fraction(1)
-    profile: str = "high"
-    pixels: str = "yuv420p"
-    x264: str = "keyint=60:open-gop=0"
-    faststart: bool = True
-    sound: bool = True
-    gain: float = 1.0
-    hush: tuple[float, float] = (0.0, 0.0)
-    seconds: float | None = None
-    bitrate: int = 256_000
-    rate: int = RATE
-    layout: str = "stereo"
-    size: tuple[int, int] = SIZE
-
-
-GOOD = Recipe()
-
-
-def pictures(recipe: Recipe) -> Iterator[np.ndarray]:
-    """A camera that glides over a photograph."""
-    assert PHOTO.exists(), f"{PHOTO} is part of the repository"
-    read = cv2.imread(str(PHOTO))
-    assert read is not None
-    photo = cv2.resize(read, (640, 480))
-    width, height = recipe.size
-    at = 0
-    for index in range(recipe.frames):
-        at = at if index in recipe.frozen else index
-        move = np.array([[1.0, 0, -0.9 * at], [0, 1.0, -40 - 0.4 * at]])
-        picture = cv2.warpAffine(photo, move, (width, height), borderMode=cv2.BORDER_REFLECT)
-        yield np.zeros_like(picture) if index in recipe.black else picture
-
-
-def tone(recipe: Recipe) -> np.ndarray:
-    """Pink-ish noise near -14 LUFS, different in both ears."""
-    count = round((recipe.seconds or recipe.frames / FPS) * recipe.rate)
-    random = np.random.default_rng(1)
-    spectrum = np.fft.rfft(random.standard_normal((2, count)))
-    spectrum /= np.sqrt(np.maximum(np.fft.rfftfreq(count, 1 / recipe.rate), 40))
-    noise = np.fft.irfft(spectrum, count)
-    noise *= 0.137 / noise.std() * recipe.gain
-    first, last = (round(edge * recipe.rate) for edge in recipe.hush)
-    noise[:, first:last] = 0
-    return noise[: 1 if recipe.layout == "mono" else 2].astype(np.float32)
-
-
-def video_stream(container: av.container.OutputContainer, recipe: Recipe) -> av.VideoStream:
-    options = {"preset": "ultrafast", "profile": recipe.profile, "x264-params": f"8x8dct=1:{recipe.x264}"}
-    stream = container.add_stream("libx264", rate=FPS, options=options)
-    stream.width, stream.height = recipe.size
-    stream.pix_fmt = recipe.pixels
-    context = stream.codec_context
-    context.time_base = Fraction(1, FPS * 10)
-    for name, value in recipe.tags.items():
-        setattr(context, name, value)
-    if recipe.aspect:
-        context.sample_aspect_ratio = recipe.aspect
-    return stream
-
-
-def make(path: Path, recipe: Recipe = GOOD) -> Path:
-    options = {"movflags": "+faststart"} if recipe.faststart else {}
-    with av.open(str(path), "w", options=options) as container:
-        video = video_stream(container, recipe)
-        audio = None
-        if recipe.sound:
-            audio = container.add_stream(
-                "aac", rate=recipe.rate, layout=recipe.layout, options={"aac_coder": "fast"}
-            )
-            audio.bit_rate = recipe.bitrate
-        for index, picture in enumerate(pictures(recipe)):
-            frame = av.VideoFrame.from_ndarray(picture, format="bgr24").reformat(format=recipe.pixels)
-            frame.pts = recipe.late + index * 10 + recipe.stamps.get(index, 0)
-            frame.time_base = Fraction(1, FPS * 10)
-            container.mux(video.encode(frame))
-        container.mux(video.encode(None))
-        if audio:
-            write_sound(container, audio, recipe)
-    return path
-
-
-def write_sound(container: av.container.OutputContainer, stream: av.AudioStream, recipe: Recipe) -> None:
-    samples = tone(recipe)
-    for first in range(0, samples.shape[1], 4800):
-        part = np.ascontiguousarray(samples[:, first : first + 4800])
-        frame = av.AudioFrame.from_ndarray(part, format="fltp", layout=recipe.layout)
-        frame.rate, frame.pts, frame.time_base = recipe.rate, first, Fraction(1, recipe.rate)
-        container.mux(stream.encode(frame))
-    container.mux(stream.encode(None))
 
 
 def examine(path: Path, **more: object) -> CheckReport:
@@ -148,8 +41,8 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_good_film_passes_with_every_number_told(good: Path) -> None:
     report = examine(good)
     assert report.passed, report.sentence()
-    assert len(report.findings) == 21
-    assert len({finding.name for finding in report.findings}) == 21
+    assert len(report.findings) == 25
+    assert len({finding.name for finding in report.findings}) == 25
     assert all(finding.wanted and finding.got for finding in report.findings)
 
 
@@ -191,6 +84,21 @@ BROKEN = {
     "music a little long": (replace(GOOD, seconds=5.1), {"sound length"}),
     "few bits": (replace(GOOD, bitrate=96_000), {"sound bit rate"}),
     "44.1 kHz": (replace(GOOD, rate=44_100), {"sound codec"}),
+    "a frame twice, one lost": (replace(GOOD, frozen=range(70, 71)), {"repeated frames"}),
+    "three frames the same": (replace(GOOD, frozen=range(70, 73)), {"repeated frames"}),
+    "turned by its tags": (replace(GOOD, turned=90), {"upright"}),
+    "interlaced": (replace(GOOD, x264="keyint=60:open-gop=0:interlaced=1"), {"scan"}),
+    "another codec": (
+        replace(GOOD, codec="mpeg4", x264=""),
+        {"codec", "groups of pictures"},
+    ),
+    "picture late": (replace(GOOD, late=40), {"start"}),
+    "sound late": (replace(GOOD, sound_late=0.2), {"sound start", "sound length"}),
+    "sound that drifts": (
+        replace(GOOD, seconds=4.9, stretched=Fraction(102, 100)),
+        {"sound timing"},
+    ),
+    "two sound tracks": (replace(GOOD, tracks=2), {"tracks"}),
     "mono": (replace(GOOD, layout="mono"), {"sound codec", "loudness"}),
 }
 
@@ -199,6 +107,68 @@ BROKEN = {
 def test_a_film_broken_in_one_way_fails_by_that_finding(fault: str, tmp_path: Path) -> None:
     recipe, expected = BROKEN[fault]
     assert faults(examine(make(tmp_path / "broken.mp4", recipe))) == expected
+
+
+TOLD = {
+    "a frame twice, one lost": "repeated frames: 1, the first at 2.33 s (wanted none while the picture",
+    "turned by its tags": "upright: turned by 90° (wanted as stored)",
+    "variable rate": "frame rate: 149 steps, 3 of which differ, first after frame 39: 0.04333 s",
+    "silent tail": "silence: 1.50 s from 3.50 s (wanted 1 s at most, unless planned)",
+    "long groups": "groups of pictures: 2 groups, the longest 3.33 s (wanted closed, 2 s at most)",
+    "two sound tracks": "tracks: 3: picture and sound (wanted 2: picture and sound)",
+    "anamorphic": "pixel aspect: 4:3 (wanted 1:1)",
+}
+
+
+@pytest.mark.parametrize("fault", TOLD)
+def test_what_is_wrong_is_told_with_its_numbers(fault: str, tmp_path: Path) -> None:
+    recipe, _ = BROKEN[fault]
+    assert TOLD[fault] in examine(make(tmp_path / "broken.mp4", recipe)).sentence()
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.95])
+def test_a_film_that_breaks_off_is_found_out(good: Path, tmp_path: Path, share: float) -> None:
+    film = Path(shutil.copy(good, tmp_path / "cut.mp4"))
+    film.write_bytes(film.read_bytes()[: round(film.stat().st_size * share)])
+    assert {"frames", "sound length"} <= faults(examine(film))
+
+
+def test_a_film_that_breaks_off_before_its_index_does_not_open(tmp_path: Path) -> None:
+    film = make(tmp_path / "cut.mp4", replace(GOOD, faststart=False))
+    film.write_bytes(film.read_bytes()[:200_000])
+    assert faults(examine(film)) == {"file"}
+
+
+def test_pictures_that_may_repeat_are_excused(tmp_path: Path) -> None:
+    film = make(tmp_path / "footage.mp4", replace(GOOD, frozen=range(70, 71)))
+    assert examine(film, repeats=[Span(start=60, end=90)]).passed
+    assert faults(examine(film, repeats=[Span(start=0, end=70)])) == {"repeated frames"}
+
+
+RIGHT = {
+    "at dusk": replace(GOOD, shade=0.3),
+    "pale": replace(GOOD, shade=1.8),
+    "slow": replace(GOOD, speed=0.25),
+    "fast": replace(GOOD, speed=6.0),
+    "soft": replace(GOOD, blur=4.0),
+    "soft and dark": replace(GOOD, blur=2.0, shade=0.4),
+    "tiny": replace(GOOD, size=(160, 90)),
+    "tall": replace(GOOD, size=(180, 320)),
+    "square": replace(GOOD, size=(180, 180)),
+    "of few bits": replace(GOOD, x264="keyint=60:open-gop=0:crf=30"),
+    "of many bits": replace(GOOD, x264="keyint=60:open-gop=0:crf=12"),
+    "with frames that look ahead": replace(GOOD, x264="keyint=60:open-gop=0:bframes=3"),
+    "still for a moment": replace(GOOD, frozen=range(60, 85)),
+    "short": replace(GOOD, frames=45),
+}
+
+
+@pytest.mark.parametrize("kind", RIGHT)
+def test_a_film_that_is_right_passes_whatever_it_shows(kind: str, tmp_path: Path) -> None:
+    recipe = RIGHT[kind]
+    film = make(tmp_path / "right.mp4", recipe)
+    report = examine(film, width=recipe.size[0], height=recipe.size[1], frames=recipe.frames)
+    assert report.passed, report.sentence()
 
 
 def test_planned_holds_blacks_and_silences_are_no_faults(tmp_path: Path) -> None:

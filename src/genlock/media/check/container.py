@@ -6,6 +6,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from av.video.stream import VideoStream
 from genlock.media.foreign import open_foreign
 
 _IDR = 5
+_TICK = Fraction(1, 10_000)  # containers whose clock does not divide the rate round by less
 _SILENT_PACKET = 64  # bytes: an AAC packet of digital silence is far smaller than one with sound
 
 
@@ -47,7 +49,11 @@ class VideoTrack:
 
 @dataclass(slots=True)
 class AudioTrack:
-    """The sound track. `start` and `end` are seconds; `bitrate` is measured where there is sound."""
+    """The sound track. `start` and `end` are seconds; `bitrate` is measured where there is sound.
+
+    `uneven` are the packets after which the next one does not come when the samples in it are over: when
+    they begin, and by how much. Both in seconds.
+    """
 
     codec: str
     profile: str
@@ -56,6 +62,8 @@ class AudioTrack:
     start: Fraction = Fraction(0)
     end: Fraction = Fraction(0)
     bitrate: float = 0.0
+    packets: int = 0
+    uneven: list[tuple[Fraction, Fraction]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -174,4 +182,16 @@ def _audio(stream: AudioStream, packets: list[_Seen]) -> AudioTrack:
         start=max(min((packet.start for packet in packets), default=Fraction(0)), Fraction(0)),
         end=max((packet.end for packet in packets), default=Fraction(0)),
         bitrate=float(bits / seconds) if seconds else 0.0,
+        packets=len(packets),
+        uneven=list(_uneven(packets, stream.codec_context.frame_size, stream.codec_context.sample_rate)),
     )
+
+
+def _uneven(packets: list[_Seen], samples: int, rate: int) -> Iterator[tuple[Fraction, Fraction]]:
+    """Packets that begin too early or too late after the one before; nothing where lengths may differ."""
+    if not samples or not rate:
+        return
+    length = Fraction(samples, rate)
+    for one, other in pairwise(packets):
+        if abs(off := other.start - one.start - length) > _TICK:
+            yield one.start, off

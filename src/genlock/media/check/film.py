@@ -133,8 +133,19 @@ def _picture(request: CheckFilm, seen: Watched) -> Iterator[Finding]:
     got = f"{seen.error or 'every frame'}; {seen.damaged} damaged"
     yield _finding("decoding", "every frame, none damaged", got, seen.error is None and not seen.damaged)
     yield _finding("frames", str(request.frames), str(seen.frames), seen.frames == request.frames)
+    got = f"{seen.interlaced} frames interlaced" if seen.interlaced else "progressive"
+    yield _finding("scan", "progressive", got, not seen.interlaced)
+    yield _finding("upright", "as stored", seen.turned or "as stored", seen.turned is None)
+    yield _repeats(request, seen.repeats)
     yield _run("black", seen.black, request.blacks, request.fps, _BLACK_SECONDS)
     yield _run("freeze", seen.still, request.holds, request.fps, _FREEZE_SECONDS)
+
+
+def _repeats(request: CheckFilm, found: Sequence[int]) -> Finding:
+    """Frames shown twice while the picture moves: a jolt, though the count of frames may be right."""
+    wrong = [index for index in found if not any(span.start <= index < span.end for span in request.repeats)]
+    got = f"{len(wrong)}" + (f", the first at {wrong[0] / request.fps:.2f} s" if wrong else "")
+    return _finding("repeated frames", "none while the picture moves", got, not wrong)
 
 
 def _run(
@@ -161,7 +172,17 @@ def _sound_format(request: CheckFilm, audio: AudioTrack) -> Iterator[Finding]:
     film = request.frames / request.fps
     off = float(audio.end) - film
     got = f"{float(audio.end):.3f} s, {off:+.3f} s"
+    yield _sound_timing(audio)
     yield _finding("sound length", f"{film:.3f} s, to one frame", got, abs(off) <= 1 / request.fps + 1e-9)
+
+
+def _sound_timing(audio: AudioTrack) -> Finding:
+    """Whether the sound runs as fast as its samples say: else it drifts away from the picture."""
+    got = f"{audio.packets} packets, {len(audio.uneven)} of which are not"
+    if audio.uneven:
+        at, off = audio.uneven[0]
+        got += f", first at {float(at):.3f} s by {float(off) * 1000:+.3f} ms"
+    return _finding("sound timing", "every packet as long as its samples", got, not audio.uneven)
 
 
 def _sound(request: CheckFilm, progress: Progress) -> Iterator[Finding]:

@@ -51,7 +51,8 @@ class CheckReport(Value):
 class CheckFilm(Request[CheckReport]):
     """Ask whether the film at `path` is what was planned and can be published.
 
-    `holds`, `blacks` and `silences` are planned: they excuse a still, black or silent film in those frames.
+    `holds`, `blacks` and `silences` are planned: they excuse a still, black or silent film in those frames,
+    and `repeats` frames shown twice, as in footage made for fewer frames a second.
     `bitrate` is the least that the audio track must have, measured, in bits a second; for sound so plain that
     the encoder needed less than it was allowed, hand in what the finished soundtrack was measured at.
     """
@@ -65,6 +66,7 @@ class CheckFilm(Request[CheckReport]):
     holds: list[Span] = Field(default_factory=list)
     blacks: list[Span] = Field(default_factory=list)
     silences: list[Span] = Field(default_factory=list)
+    repeats: list[Span] = Field(default_factory=list)
     loudness: float = TARGET
     ceiling: float = CEILING
     bitrate: int = 192_000

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -13,17 +15,18 @@ from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from genlock.media.check.planned import unmoved
+from genlock.media.check.repeat import Luma, Repeats
 from genlock.media.foreign import open_foreign
 from genlock.media.music.synth import RATE, Samples
 from genlock.media.photo.tone import STRONG, blocks, contrasts_of
 
-Luma = NDArray[np.uint8]
 Blocks = NDArray[np.float32]
 
 _BLACK = 30  # luma in video range, where 16 is black
 _BLACK_SHARE = 0.98
 _QUIET = 10 ** (-55 / 20)
 _WINDOW = RATE // 50
+_ONE = 1 << 16
 
 Run = tuple[int, int]
 
@@ -32,11 +35,16 @@ Run = tuple[int, int]
 class Watched:
     """What was seen: decoded frames, damaged ones, and runs (first, past the last) of black and of stillness.
 
-    `error` is what the decoder said when it gave up.
+    `repeats` are frames that repeat the one before in the middle of a movement, `interlaced` counts frames
+    of two fields, `turned` says how players are told to turn or mirror the picture. `error` is what the
+    decoder said when it gave up.
     """
 
     frames: int = 0
     damaged: int = 0
+    interlaced: int = 0
+    turned: str | None = None
+    repeats: list[int] = field(default_factory=list)
     black: list[Run] = field(default_factory=list)
     still: list[Run] = field(default_factory=list)
     error: str | None = None
@@ -45,11 +53,17 @@ class Watched:
 def watch(path: Path) -> Iterator[Watched]:
     """Decode every frame; yields the growing record after each, so that progress can be told."""
     record, reference = Watched(), None
+    repeats = Repeats()
+    record.repeats = repeats.found
     try:
         for frame in _decoded(path):
-            small, index = blocks(_luma(frame)), record.frames
+            luma = _luma(frame)
+            repeats.see(luma, key=frame.key_frame)
+            small, index = blocks(luma), record.frames
             record.frames += 1
             record.damaged += frame.is_corrupt
+            record.interlaced += frame.interlaced_frame
+            record.turned = record.turned or _turned(frame)
             if np.mean(small < _BLACK) >= _BLACK_SHARE:
                 _extend(record.black, index, index)
             if reference is not None and reference.like(small):
@@ -121,6 +135,19 @@ def _luma(frame: VideoFrame) -> Luma:
     plane = frame.planes[0]
     lines: Luma = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)
     return lines[:, : plane.width]
+
+
+def _turned(frame: VideoFrame) -> str | None:
+    """What the frame's display matrix makes of it; None if that is nothing."""
+    matrix: Any = frame.side_data.get("DISPLAYMATRIX")
+    if matrix is None:
+        return None
+    a, b, _, c, d, *_ = struct.unpack("<9i", bytes(matrix))
+    if (a, b, c, d) == (_ONE, 0, 0, _ONE):
+        return None
+    if a * d - b * c < 0:
+        return "mirrored"
+    return f"turned by {frame.rotation % 360}°" if frame.rotation else "scaled"
 
 
 class _Reference:
