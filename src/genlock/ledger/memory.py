@@ -238,7 +238,8 @@ class MemoryLedger(MemoryReader):
 
     async def retry(self, job: str) -> Sequence[TaskRef]:
         found, change = self._book.job(job), Change()
-        if found.state in (JobState.CANCELLED, JobState.COMPLETED):
+        redoing.refuse_cancelled(self._book, found)
+        if found.state is JobState.COMPLETED:
             raise Conflict(f"job {job} is {found.state}: there is nothing to retry")
         revived: list[Job] = []
         if not redoing.revive(self._book, found, revived, change):

@@ -25,7 +25,7 @@ class Redo:
 
 def plan(book: Book, job: Job, keys: Sequence[str]) -> Redo:
     """What a redo of these keys would do; `Conflict` or `NotFound` if it cannot be done."""
-    _refuse_cancelled(book, job)
+    refuse_cancelled(book, job)
     if not keys:
         raise Conflict(f"job {job.spec.id}: name at least one task to run again")
     named: dict[str, Task] = {}
@@ -53,12 +53,13 @@ def plan(book: Book, job: Job, keys: Sequence[str]) -> Redo:
     )
 
 
-def _refuse_cancelled(book: Book, job: Job) -> None:
+def refuse_cancelled(book: Book, job: Job) -> None:
+    """`Conflict` if the job, or one that it decides something in, is cancelled."""
     if job.state is JobState.CANCELLED:
         raise Conflict(f"job {job.spec.id} is cancelled, for good: start it anew")
     owner = owning(book, job)
     if owner:
-        _refuse_cancelled(book, book.jobs[owner.ref.job])
+        refuse_cancelled(book, book.jobs[owner.ref.job])
 
 
 def _targets(book: Book, job: Job, key: str) -> list[Task]:
@@ -208,13 +209,27 @@ def reopen(book: Book, job: Job, change: Change) -> None:
 
 
 def _open_again(book: Book, job: Job) -> None:
-    if job.state.finished:
-        job.state = JobState.RUNNING if job.started_at else JobState.PENDING
-        job.finished_at = None
-        if job.parent and book.jobs[job.parent.job].state is JobState.PAUSED:
-            job.state = JobState.PAUSED
     if job.deadline is not None:
         job.deadline_at = book.clock.now() + job.deadline
+    if not job.state.finished:
+        return
+    was_late = job.state is JobState.FAILED and job.failed_task is None
+    job.state = JobState.RUNNING if job.started_at else JobState.PENDING
+    job.finished_at = None
+    if job.parent and book.jobs[job.parent.job].state is JobState.PAUSED:
+        job.state = JobState.PAUSED
+    if was_late:
+        _open_stopped(book, job)
+
+
+def _open_stopped(book: Book, job: Job) -> None:
+    """Nested jobs that stopped with this one, because its deadline had passed, go on with it."""
+    for task in job.tasks():
+        child = book.jobs[task.child_job] if task.child_job else None
+        if child and task.state is TaskState.SPREAD and child.state.finished:
+            _open_again(book, child)
+            book.restate(child)
+    recall(job)
 
 
 def recall(job: Job) -> None:
@@ -260,7 +275,7 @@ def _revive_task(book: Book, job: Job, task: Task, jobs: list[Job], change: Chan
     nested = book.jobs[task.child_job] if task.child_job else None
     if (
         nested
-        and nested.state is not JobState.CANCELLED
+        and nested.state not in (JobState.CANCELLED, JobState.COMPLETED)
         and task.state in (TaskState.SPREAD, TaskState.FAILED)
     ):
         if not revive(book, nested, jobs, change):

@@ -45,9 +45,9 @@ _PAGE = 500
 
 def redo(batch: Batch, job_id: str, keys: Sequence[str], ahead: Redo) -> RedoPlan:
     """`ahead` was worked out before, and holds if nothing has happened in the job since."""
+    job, change, found = batch.job(job_id), Change(), ahead  # locked: those around it are cancelled with it
     batch.flush()
     refuse_cancelled(batch.connection, job_id)
-    job, change, found = batch.job(job_id), Change(), ahead
     if job.last_event != ahead.seen:
         found = plan(Layout.read(batch.connection, job_id, batch.graph(job_id)), keys)
     batch.log(job, "job.redone", keys=list(keys), redone=len(found.plan.redone))
@@ -204,17 +204,38 @@ def _open_again(batch: Batch, job: JobDraft) -> None:
         job.deadline_at = batch.now + job.deadline
     if not job.finished:
         return
+    was_late = job.state == FAILED_JOB and job.failed_task is None
     job.state = PENDING_JOB if job.started_at is None else RUNNING_JOB
     job.finished_at = None
     if job.parent_job and batch.job(job.parent_job).state == PAUSED_JOB:
         job.state = PAUSED_JOB
     hold(batch, job)
+    if was_late:
+        _open_stopped(batch, job)
+
+
+def _open_stopped(batch: Batch, job: JobDraft) -> None:
+    """Nested jobs that stopped with this one, because its deadline had passed, go on with it."""
+    waiting = select(schema.task).where(
+        _task.job == job.id, _task.child_job.is_not(None), _task.state == SPREAD
+    )
+    tasks = batch.take_in(batch.select(waiting.order_by(_task.position, _task.idx)))
+    batch.fetch_jobs(task.child_job or "" for task in tasks)
+    for task in tasks:
+        child = batch.job(task.child_job or "")
+        if child.finished:
+            _open_again(batch, child)
+            restate(batch, child)
+        task.asleep = int(child.state == WAITING_JOB)
+    _take_stock(batch, job)
 
 
 def retry(batch: Batch, job_id: str) -> list[str]:
     """Failed tasks of a tree of jobs -> ready, with fresh tries; answers which jobs go on."""
     job, change = batch.job(job_id), Change()
-    if job.state in (CANCELLED_JOB, COMPLETED_JOB):
+    batch.flush()
+    refuse_cancelled(batch.connection, job_id)
+    if job.state == COMPLETED_JOB:
         raise Conflict(f"job {job_id} is {job.state}: there is nothing to retry")
     revived: list[str] = []
     if not _revive(batch, job, revived, change):
