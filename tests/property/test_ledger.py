@@ -19,6 +19,7 @@ from hypothesis import note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
+    initialize,
     invariant,
     precondition,
     rule,
@@ -36,7 +37,7 @@ from genlock.testing import FakeClock
 
 HOLDERS = ("x", "y")
 RECLAIMS = 2
-MOST_JOBS = 7
+MOST_JOBS = 8
 
 picks = st.integers(0, 30)
 spans = st.integers(0, 20)
@@ -213,8 +214,12 @@ class History(RuleBasedStateMachine):
 
     # Rules
 
+    @initialize(shape=shapes())
+    def begin(self, shape: dict[str, Any]) -> None:
+        self.start(shape)
+
     @rule(shape=shapes())
-    @precondition(lambda self: len(self.model.jobs) < MOST_JOBS)
+    @precondition(lambda self: sum(job.parent is None for job in self.model.jobs.values()) < 2)
     def start(self, shape: dict[str, Any]) -> None:
         spec = JobSpec(f"job-{len(self.model.jobs)}", "p", "{}", "{}", **shape)
         self.do(
@@ -226,7 +231,6 @@ class History(RuleBasedStateMachine):
         )
 
     @rule(pick=picks, holder=st.sampled_from(HOLDERS))
-    @precondition(lambda self: self.model.jobs)
     def claim_one(self, pick: int, holder: str) -> None:
         ready = sorted(self.claimable())
         refs = ready or self.model.refs()
@@ -236,8 +240,25 @@ class History(RuleBasedStateMachine):
         assert len(claims) == bool(ready)
         self.took(claims)
 
+    @rule(
+        pick=picks,
+        name=st.sampled_from(["succeed", "succeed", "fail", "nest", "nest"]),
+        shape=shapes(),
+        span=spans,
+    )
+    @precondition(lambda self: self.claimable())
+    def go_on(self, pick: int, name: str, shape: dict[str, Any], span: int) -> None:
+        """A step forward: claim something and do what comes next for it."""
+        self.claim_one(pick, HOLDERS[0])
+        claim = self.claims[-1]
+        if self.is_map(claim.task):
+            self.spread(0, span % 4, last=True, slip=1)
+        elif name == "nest" and len(self.model.jobs) < MOST_JOBS:
+            self.nest(0, shape)
+        else:
+            self.do(self.verb("succeed" if name == "nest" else name, claim, span))
+
     @rule(limit=st.integers(1, 4), holder=st.sampled_from(HOLDERS))
-    @precondition(lambda self: self.model.jobs)
     def claim_some(self, limit: int, holder: str) -> None:
         ready = len(self.claimable())
         claims = self.run(self.ledger.claim(holder, limit=limit))
@@ -284,7 +305,7 @@ class History(RuleBasedStateMachine):
     @rule(pick=picks, count=st.integers(0, 3), last=st.sampled_from([True, True, False]), slip=picks)
     @precondition(lambda self: self.live())
     def spread(self, pick: int, count: int, last: bool, slip: int) -> None:
-        maps = [claim for claim in self.live() if self.is_map(claim.task)]
+        maps = [claim for claim in reversed(self.live()) if self.is_map(claim.task)]
         claim = maps[pick % len(maps)] if maps else self.pick_claim(pick)
         known = self.model.jobs[claim.task.job].facts.get(claim.task.key)
         offset = (known.written if known else 0) + (slip == 0)
@@ -314,7 +335,6 @@ class History(RuleBasedStateMachine):
         )
 
     @rule(pick=picks)
-    @precondition(lambda self: self.model.jobs)
     def signal(self, pick: int) -> None:
         ref = self.pick_ref(pick, "parked") or self.pick_ref(pick)
         if ref is None:
@@ -328,7 +348,6 @@ class History(RuleBasedStateMachine):
         )
 
     @rule(verb=st.sampled_from(["pause", "resume", "resume", "retry", "retry"]), pick=picks)
-    @precondition(lambda self: self.model.jobs)
     def steer(self, verb: str, pick: int) -> None:
         job = self.pick_job(pick)
         self.do(
@@ -343,7 +362,6 @@ class History(RuleBasedStateMachine):
         await verb
 
     @rule(pick=picks, sure=st.integers(0, 2))
-    @precondition(lambda self: self.model.jobs)
     def cancel(self, pick: int, sure: int) -> None:
         job = self.pick_job(pick)
         if sure:
@@ -364,7 +382,6 @@ class History(RuleBasedStateMachine):
         assert set(await verb) == refs
 
     @rule(pick=picks, more=st.lists(picks, max_size=2))
-    @precondition(lambda self: self.model.jobs)
     def redo(self, pick: int, more: list[int]) -> None:
         first = self.pick_ref(pick, "done", "failed", "skipped")
         if first is None:
@@ -443,14 +460,14 @@ class History(RuleBasedStateMachine):
         rows = {
             TaskRef(row["job"], row["key"]): row for row in self.query("SELECT * FROM task ORDER BY job, id")
         }
-        assert {ref: row["state"] for ref, row in rows.items()} == self.model.states()
+        assert differs({ref: row["state"] for ref, row in rows.items()}, self.model.states()) == {}
         for ref, row in rows.items():
             fact = self.model.fact(ref)
             known = (fact.revision, fact.attempt, fact.tries, fact.reclaims, fact.token, fact.holder)
             names = ("revision", "attempt", "tries", "reclaims", "token", "holder")
             assert tuple(row[name] for name in names) == known, ref
         jobs = {row["id"]: row["state"] for row in self.query("SELECT id, state FROM job")}
-        assert jobs == self.model.job_states()
+        assert differs(jobs, self.model.job_states()) == {}
 
     def rows_agree_with_each_other(self) -> None:
         assert faults(self.query) == []
@@ -465,9 +482,8 @@ class History(RuleBasedStateMachine):
             (TaskRef(row["job"], row["key"]), row["revision"]): (row["state"], row["output"])
             for row in now + past
         }
-        assert {name: kept.get(name) for name in self.results} == {
-            name: ("done", output) for name, output in self.results.items()
-        }
+        found = {name: kept.get(name) for name in self.results}
+        assert differs(found, {name: ("done", output) for name, output in self.results.items()}) == {}
 
     def history_is_only_added_to(self) -> None:
         told: dict[str, list[Row]] = {}
@@ -476,6 +492,12 @@ class History(RuleBasedStateMachine):
         for job, events in self.told.items():
             assert told[job][: len(events)] == events
         self.told = told
+
+
+def differs(found: dict[Any, Any], derived: dict[Any, Any]) -> dict[Any, Any]:
+    """What was found and what must be, where these are not the same."""
+    names = found.keys() | derived.keys()
+    return {n: (found.get(n), derived.get(n)) for n in names if found.get(n) != derived.get(n)}
 
 
 # Where histories happen
