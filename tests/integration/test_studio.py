@@ -11,8 +11,9 @@ import pytest
 
 from genlock.clock import SystemClock
 from genlock.errors import Parked, StoreError
+from genlock.media.film.mux import count_frames
 from genlock.media.film.plan import plan_shots
-from genlock.media.film.segment import Segment, segments
+from genlock.media.film.segment import Segment, body, segments
 from genlock.media.pool import RenderPool
 from genlock.media.request import ImportPicture
 from genlock.pipelines.studio import Studio
@@ -75,3 +76,27 @@ async def test_a_full_disk_parks_the_task_whichever_segment_finds_out(scene: Set
     with pytest.raises(BaseExceptionGroup) as raised:
         await studio.segments(scene.joints, scene.sources, FakeTask())
     assert raised.group_contains(Parked, match="disk is free")
+
+
+async def test_a_long_segment_is_made_in_parts_and_a_part_that_is_known_is_not_made_again(scene: Set) -> None:
+    """Two clips that begin alike share their first part, whatever they end on."""
+    studio, task = scene.studio, FakeTask()
+    made: list[str] = []
+    run = studio.pool.run
+
+    async def counted(operation: str, *given, **more):  # type: ignore[no-untyped-def]
+        made.append(operation)
+        return await run(operation, *given, **more)
+
+    studio.pool.run = counted  # type: ignore[method-assign]
+    first, second, third = (segment.layers[0].pictures[0] for segment in scene.joints)
+    clips = [
+        body(plan_shots([(first, last)], size=(160, 90), seconds_per_clip=5).shots[0])
+        for last in (second, third)
+    ]
+    whole = await studio.segment(clips[0], scene.sources.values(), task)
+    assert made == ["render_segment"] * 2 + ["join"]
+    assert count_frames(await studio.store.path(whole)) == clips[0].frames == 150
+    made.clear()
+    await studio.segment(clips[1], scene.sources.values(), task)
+    assert made.count("render_segment") < 2

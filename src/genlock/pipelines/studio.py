@@ -13,10 +13,11 @@ from pydantic import BaseModel
 from genlock.clock import Clock
 from genlock.engine.task import Task
 from genlock.errors import Parked
+from genlock.media.film.part import parts
 from genlock.media.film.segment import Segment
 from genlock.media.operation import Request
 from genlock.media.pool import RenderPool
-from genlock.media.request import RenderSegment
+from genlock.media.request import JoinSegments, Part, RenderSegment
 from genlock.store.artifact import Artifact, Store
 
 R = TypeVar("R", bound=BaseModel)
@@ -39,13 +40,13 @@ class Studio:
 
     async def run(self, operation: str, request: Request[R], task: Task, *, share: Share = WHOLE) -> R:
         """Do a media operation in a rendering process; its progress becomes this share of the task's."""
-        (report,) = _reports(task, share, 1)
+        report = _report_of(task, share)
         return await self.pool.run(operation, request, progress=report)
 
     async def segment(self, segment: Segment, sources: Iterable[Artifact], task: Task) -> Artifact:
         """A segment's file: found by its name, or rendered from these pictures."""
-        (report,) = _reports(task, WHOLE, 1)
-        return await self._segment(segment, sources, task, report)
+        pictures = {source.sha256: source for source in sources}
+        return await self._segment(segment, pictures, task, _report_of(task, WHOLE))
 
     async def segments(
         self, wanted: Iterable[Segment], sources: Mapping[str, Artifact], task: Task, *, share: Share = WHOLE
@@ -54,31 +55,47 @@ class Studio:
 
         When one of them cannot be made the others are given up. The task's progress is that of all of them.
         """
+        return await self._segments(wanted, sources, task, _report_of(task, share))
+
+    async def _segments(
+        self, wanted: Iterable[Segment], sources: Mapping[str, Artifact], task: Task, report: Report
+    ) -> dict[str, Artifact]:
         by_name = {segment.name: segment for segment in wanted}
-        reports = _reports(task, share, len(by_name))
+        reports = _divided(report, len(by_name))
         async with asyncio.TaskGroup() as group:
             making = {
-                name: group.create_task(
-                    self._segment(segment, [sources[sha256] for sha256 in segment.sources], task, report)
-                )
+                name: group.create_task(self._segment(segment, sources, task, report))
                 for (name, segment), report in zip(by_name.items(), reports, strict=True)
             }
         return {name: made.result() for name, made in making.items()}
 
     async def _segment(
-        self, segment: Segment, sources: Iterable[Artifact], task: Task, report: Report
+        self, segment: Segment, sources: Mapping[str, Artifact], task: Task, report: Report
     ) -> Artifact:
         artifact = await self.store.find(segment.name)
         if artifact is None:
             self.need_room()
             to = task.workdir / f"{segment.name[:16]}.mp4"
-            paths = {source.sha256: await self.store.path(source) for source in sources}
-            request = RenderSegment(segment=segment, sources=paths, to=to)
-            await self.pool.run("render_segment", request, progress=report)
+            pieces = parts(segment)
+            if len(pieces) > 1:
+                await self._assemble(pieces, sources, task, report, to)
+            else:
+                paths = {sha256: await self.store.path(sources[sha256]) for sha256 in segment.sources}
+                request = RenderSegment(segment=segment, sources=paths, to=to)
+                await self.pool.run("render_segment", request, progress=report)
             artifact = await self.store.put(to, "video/mp4", move=True)
             await self.store.bind(segment.name, artifact)
         await report(1.0, None)
         return artifact
+
+    async def _assemble(
+        self, pieces: list[Segment], sources: Mapping[str, Artifact], task: Task, report: Report, to: Path
+    ) -> None:
+        """Make a segment's parts, as many at once as there are children for, and join them."""
+        made = await self._segments(pieces, sources, task, report)
+        paths = await self.paths(made[piece.name] for piece in pieces)
+        found = [Part(path=path, frames=piece.frames) for path, piece in zip(paths, pieces, strict=True)]
+        await self.pool.run("join", JoinSegments(parts=found, fps=pieces[0].fps, to=to))
 
     async def keep(self, path: Path, media_type: str) -> Artifact:
         """Take a file that was just made into the store."""
@@ -99,15 +116,25 @@ class Studio:
             )
 
 
-def _reports(task: Task, share: Share, count: int) -> list[Report]:
-    """For operations that go on side by side: what each reports, the task shows as the progress of all."""
-    (low, high), done = share, [0.0] * count
+def _report_of(task: Task, share: Share) -> Report:
+    """What an operation reports, as this share of the task's progress."""
+    low, high = share
+
+    async def report(fraction: float, note: str | None) -> None:
+        await task.report(low + (high - low) * fraction, note)
+
+    return report
+
+
+def _divided(report: Report, count: int) -> list[Report]:
+    """For things that go on side by side: what each reports, is reported on as the progress of all."""
+    done = [0.0] * count
 
     def report_of(number: int) -> Report:
-        async def report(fraction: float, note: str | None) -> None:
+        async def part(fraction: float, note: str | None) -> None:
             done[number] = max(done[number], fraction)
-            await task.report(low + (high - low) * sum(done) / count, note)
+            await report(sum(done) / count, note)
 
-        return report
+        return part
 
     return [report_of(number) for number in range(count)]

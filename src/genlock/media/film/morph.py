@@ -132,9 +132,8 @@ class Morpher:
 
     @cached_property
     def _reach(self) -> float:
-        """Frame pixels that anything is bent by at most; 0 where only one picture is seen."""
-        shares = {blended(self._layer, number) for number in self._numbers}
-        if shares <= {0.0} or shares <= {1.0}:
+        """Frame pixels that anything is bent by at most; 0 where nothing is on its way."""
+        if not any(0 < bent(self._layer, number) < 1 for number in self._numbers):
             return 0.0
         across, down = self._bend.reach
         return max(across * self._size[0], down * self._size[1])

@@ -102,7 +102,7 @@ def count_frames(path: Path) -> int:
 def _signature(path: Path) -> Signature:
     """All that must be equal for packets of two files to be decoded as one stream.
 
-    The parameter sets say how pixels are stored as well.
+    The parameter sets also say how pixels are stored and how far frames are reordered.
     """
     with open_packets(path) as film:
         stream = only_video(film, path)
@@ -113,7 +113,6 @@ def _signature(path: Path) -> Signature:
             ("size", (context.width, context.height)),
             ("frame rate", stream.average_rate),
             ("sample aspect ratio", stream.sample_aspect_ratio),
-            ("reordering", context.has_b_frames),
             ("colour", (context.color_primaries, context.color_trc, context.colorspace, context.color_range)),
             ("parameter sets", context.extradata),
         )
