@@ -36,6 +36,7 @@ from genlock.ledger.sql import SqlLedger
 from genlock.testing import FakeClock
 
 HOLDERS = ("x", "y")
+CLAIMABLE = {"pending", "running", "waiting"}
 RECLAIMS = 2
 MOST_JOBS = 8
 
@@ -176,9 +177,6 @@ class History(RuleBasedStateMachine):
     def pinned(self, ref: TaskRef) -> bool:
         return self.model.jobs[ref.job].node(ref.key).skipped
 
-    def pick_job(self, pick: int) -> str:
-        return list(self.model.jobs)[pick % len(self.model.jobs)]
-
     # Verbs of a claim, by name
 
     def verb(self, name: str, claim: Claim, span: int) -> Verb:
@@ -241,22 +239,27 @@ class History(RuleBasedStateMachine):
         self.took(claims)
 
     @rule(
-        pick=picks,
-        name=st.sampled_from(["succeed", "succeed", "fail", "nest", "nest"]),
+        steps=st.lists(
+            st.tuples(picks, st.sampled_from(["succeed", "succeed", "fail", "nest", "nest"]), spans),
+            min_size=1,
+            max_size=6,
+        ),
         shape=shapes(),
-        span=spans,
     )
     @precondition(lambda self: self.claimable())
-    def go_on(self, pick: int, name: str, shape: dict[str, Any], span: int) -> None:
-        """A step forward: claim something and do what comes next for it."""
-        self.claim_one(pick, HOLDERS[0])
-        claim = self.claims[-1]
-        if self.is_map(claim.task):
-            self.spread(0, span % 4, last=True, slip=1)
-        elif name == "nest" and len(self.model.jobs) < MOST_JOBS:
-            self.nest(0, shape)
-        else:
-            self.do(self.verb("succeed" if name == "nest" else name, claim, span))
+    def go_on(self, steps: list[tuple[int, str, int]], shape: dict[str, Any]) -> None:
+        """Steps forward: claim something and do what comes next for it."""
+        for pick, name, span in steps:
+            if not self.claimable():
+                return
+            self.claim_one(pick, HOLDERS[pick % 2])
+            claim = self.claims[-1]
+            if self.is_map(claim.task):
+                self.spread(0, span % 4, last=True, slip=1)
+            elif name == "nest" and len(self.model.jobs) < MOST_JOBS:
+                self.nest(0, shape)
+            else:
+                self.do(self.verb("succeed" if name == "nest" else name, claim, span))
 
     @rule(limit=st.integers(1, 4), holder=st.sampled_from(HOLDERS))
     def claim_some(self, limit: int, holder: str) -> None:
@@ -275,10 +278,17 @@ class History(RuleBasedStateMachine):
     def use(self, name: str, pick: int, span: int) -> None:
         self.do(self.verb(name, self.pick_claim(pick), span))
 
-    @rule(name=st.sampled_from(["succeed", "fail", "skip", "park", "save", "extend"]), pick=picks, span=spans)
+    @rule(
+        name=st.sampled_from(["succeed", "fail", "skip", "park", "save", "extend"]),
+        pick=picks,
+        span=spans,
+        stale=st.booleans(),
+    )
     @precondition(lambda self: self.claims)
-    def deliver_late(self, name: str, pick: int, span: int) -> None:
-        self.do(self.verb(name, self.pick_claim(pick, stale=True), span))
+    def deliver_twice(self, name: str, pick: int, span: int, stale: bool) -> None:
+        """At once, or long after the claim was used up."""
+        claim = self.pick_claim(pick, stale=stale)
+        self.do(*(self.verb(name, claim, span) for _ in range(2)))
 
     @rule(
         names=st.lists(
@@ -295,12 +305,6 @@ class History(RuleBasedStateMachine):
     @precondition(lambda self: self.live())
     def use_many_at_once(self, names: list[tuple[str, int, int, bool]]) -> None:
         self.do(*(self.verb(name, self.pick_claim(pick, stale=old), span) for name, pick, span, old in names))
-
-    @rule(pick=picks, span=spans)
-    @precondition(lambda self: self.live())
-    def deliver_twice(self, pick: int, span: int) -> None:
-        claim = self.pick_claim(pick)
-        self.do(*(self.verb("succeed", claim, span) for _ in range(2)))
 
     @rule(pick=picks, count=st.integers(0, 3), last=st.sampled_from([True, True, False]), slip=picks)
     @precondition(lambda self: self.live())
@@ -347,33 +351,30 @@ class History(RuleBasedStateMachine):
             )
         )
 
-    @rule(verb=st.sampled_from(["pause", "resume", "resume", "retry", "retry"]), pick=picks)
-    def steer(self, verb: str, pick: int) -> None:
-        job = self.pick_job(pick)
+    @rule(
+        verb=st.sampled_from(["pause", "pause", "resume", "resume", "retry", "retry", "retry", "cancel"]),
+        pick=picks,
+        blindly=st.integers(0, 9).map(lambda number: number == 9),
+    )
+    def steer(self, verb: str, pick: int, blindly: bool) -> None:
+        fitting = {"pause": CLAIMABLE, "resume": {"paused"}, "retry": {"failed"}, "cancel": CLAIMABLE}[verb]
+        states = self.model.job_states()
+        jobs = [job for job, state in states.items() if blindly or state in fitting]
+        if not jobs:
+            return
+        job = jobs[pick % len(jobs)]
+        running = {ref for one in self.model.tree(job) for ref in self.running(one.spec.id)}
+        answer = getattr(self.ledger, verb)
         self.do(
             Verb(
                 f"{verb} {job}",
-                lambda: self.steered(getattr(self.ledger, verb)(job)),
+                lambda: self.same(answer(job), running) if verb == "cancel" else self.steered(answer(job)),
                 lambda: getattr(self.model, verb)(job),
             )
         )
 
     async def steered(self, verb: Awaitable[Any]) -> None:
         await verb
-
-    @rule(pick=picks, sure=st.integers(0, 2))
-    def cancel(self, pick: int, sure: int) -> None:
-        job = self.pick_job(pick)
-        if sure:
-            return
-        running = {ref for one in self.model.tree(job) for ref in self.running(one.spec.id)}
-        self.do(
-            Verb(
-                f"cancel {job}",
-                lambda: self.same(self.ledger.cancel(job), running),
-                lambda: self.model.cancel(job),
-            )
-        )
 
     def running(self, job: str) -> list[TaskRef]:
         return [ref for ref in self.model.refs() if ref.job == job and self.model.fact(ref).word == "running"]
@@ -402,25 +403,17 @@ class History(RuleBasedStateMachine):
         self.model.now = self.clock.now()
         self.do(Verb("expire", lambda: self.steered(self.ledger.expire()), self.model.expire))
 
-    @rule(survivor=st.sampled_from(HOLDERS))
-    def lose(self, survivor: str) -> None:
-        """The other process is dead, or thought so: what it says from now on comes too late."""
-        dead = set(HOLDERS) - {survivor}
+    @rule(holder=st.sampled_from(HOLDERS), in_order=st.booleans())
+    def lose(self, holder: str, in_order: bool) -> None:
+        """A process ends, or is thought dead: what it says from now on comes too late."""
+        (survivor,) = set(HOLDERS) - {holder}
+        ended = self.ledger.retire(holder) if in_order else None
+        ended = ended or self.ledger.reclaim(survivor=survivor, limit=RECLAIMS)
         self.do(
             Verb(
-                f"reclaim, {dead} dead",
-                lambda: self.steered(self.ledger.reclaim(survivor=survivor, limit=RECLAIMS)),
-                lambda: self.model.let_go(dead, RECLAIMS),
-            )
-        )
-
-    @rule(holder=st.sampled_from(HOLDERS))
-    def retire(self, holder: str) -> None:
-        self.do(
-            Verb(
-                f"retire {holder}",
-                lambda: self.steered(self.ledger.retire(holder)),
-                lambda: self.model.let_go({holder}, None),
+                f"{holder} {'retires' if in_order else 'dies'}",
+                lambda: self.steered(ended),
+                lambda: self.model.let_go({holder}, None if in_order else RECLAIMS),
             )
         )
 
@@ -438,7 +431,8 @@ class History(RuleBasedStateMachine):
             self.foresee(verb)
         self.ledger = self.run(SqlLedger.open(self.place, self.clock))
         if not keep:
-            self.lose("nobody")
+            for holder in HOLDERS:
+                self.lose(holder, in_order=False)
 
     async def die(self, verbs: list[Verb]) -> None:
         tasks = [asyncio.ensure_future(verb.real()) for verb in verbs]
