@@ -84,7 +84,7 @@ async def open_home(
     async with AsyncExitStack() as stack:  # whatever fails or is called off, the rest is closed all the same
         ledger = await SqlLedger.open(settings.database, clock)
         stack.push_async_callback(ledger.close)
-        pool = await stack.enter_async_context(_pool(settings))
+        pool = await stack.enter_async_context(render_pool(settings))
         store = LocalStore(settings.store)
         studio = Studio(pool, store, clock, reserve=settings.disk_reserve)
         engine = Engine(
@@ -160,7 +160,8 @@ async def _begin(
     return recovery
 
 
-def _pool(settings: Settings) -> RenderPool:
+def render_pool(settings: Settings) -> RenderPool:
+    """Rendering processes with this home's limits; for a command that needs no home as well."""
     return RenderPool(
         workers=settings.cpu,
         memory=settings.child_memory_mb << 20,

@@ -85,7 +85,6 @@ BROKEN = {
     "few bits": (replace(GOOD, bitrate=96_000), {"sound bit rate"}),
     "44.1 kHz": (replace(GOOD, rate=44_100), {"sound codec"}),
     "a frame twice, one lost": (replace(GOOD, frozen=range(70, 71)), {"repeated frames"}),
-    "three frames the same": (replace(GOOD, frozen=range(70, 73)), {"repeated frames"}),
     "turned by its tags": (replace(GOOD, turned=90), {"upright"}),
     "interlaced": (replace(GOOD, x264="keyint=60:open-gop=0:interlaced=1"), {"scan"}),
     "another codec": (

@@ -17,7 +17,7 @@ import typer
 from typer.core import TyperGroup
 
 from genlock import errors
-from genlock.cli import clean, doctor, graph, jobs, resume, run, serve
+from genlock.cli import check, clean, doctor, graph, jobs, resume, run, serve
 from genlock.errors import GenlockError
 
 FAULT = 70  # what sysexits.h calls an internal software error
@@ -32,7 +32,7 @@ EXIT_CODES: tuple[tuple[type[GenlockError], int], ...] = (
     (GenlockError, 1),
 )
 
-ORDER = ("run", "resume", "jobs", "serve", "graph", "clean", "doctor")
+ORDER = ("run", "resume", "jobs", "serve", "graph", "check", "clean", "doctor")
 
 
 class Commands(TyperGroup):
@@ -58,6 +58,7 @@ app.command("resume")(resume.resume)
 app.add_typer(jobs.app, name="jobs")
 app.command("serve")(serve.serve)
 app.command("graph")(graph.graph)
+app.command("check")(check.check)
 app.command("doctor")(doctor.doctor)
 app.command("clean")(clean.clean)
 

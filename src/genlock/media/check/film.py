@@ -13,7 +13,7 @@ from itertools import pairwise
 import av
 
 from genlock.errors import RenderRefused
-from genlock.media.check import watch
+from genlock.media.check import watch, witness
 from genlock.media.check.container import AudioTrack, Container, VideoTrack, inspect
 from genlock.media.check.report import CheckFilm, CheckReport, Finding, Span
 from genlock.media.check.watch import Listener, Watched
@@ -34,7 +34,8 @@ def check(request: CheckFilm, progress: Progress) -> CheckReport:
     try:
         container = inspect(request.path)
     except (av.FFmpegError, OSError) as error:
-        return CheckReport(findings=[_finding("file", "an MP4 that opens", str(error), False)])
+        got = f"no film that can be read ({error.strerror or error})"
+        return CheckReport(findings=[_finding("file", "an MP4 that opens", got, False)])
     return CheckReport(findings=list(_findings(request, container, progress)))
 
 
@@ -123,6 +124,10 @@ def _groups(request: CheckFilm, video: VideoTrack) -> Finding:
 
 
 def _watched(request: CheckFilm, progress: Progress) -> Watched:
+    """What is to be seen in the film: of every frame that was not watched before."""
+    known = witness.seen_before(request.path, request.witness, progress) if request.witness else None
+    if known is not None:
+        return known
     record = Watched()
     for record in watch.watch(request.path):
         progress(0.8 * record.frames / max(request.frames, record.frames), "watching the film")
@@ -130,7 +135,7 @@ def _watched(request: CheckFilm, progress: Progress) -> Watched:
 
 
 def _picture(request: CheckFilm, seen: Watched) -> Iterator[Finding]:
-    got = f"{seen.error or 'every frame'}; {seen.damaged} damaged"
+    got = f"{seen.error or seen.how}; {seen.damaged} damaged"
     yield _finding("decoding", "every frame, none damaged", got, seen.error is None and not seen.damaged)
     yield _finding("frames", str(request.frames), str(seen.frames), seen.frames == request.frames)
     got = f"{seen.interlaced} frames interlaced" if seen.interlaced else "progressive"
@@ -178,10 +183,11 @@ def _sound_format(request: CheckFilm, audio: AudioTrack) -> Iterator[Finding]:
 
 def _sound_timing(audio: AudioTrack) -> Finding:
     """Whether the sound runs as fast as its samples say: else it drifts away from the picture."""
-    got = f"{audio.packets} packets, {len(audio.uneven)} of which are not"
+    got = f"{audio.packets} packets"
     if audio.uneven:
         at, off = audio.uneven[0]
-        got += f", first at {float(at):.3f} s by {float(off) * 1000:+.3f} ms"
+        got += f", {len(audio.uneven)} of which are not, first at {float(at):.3f} s"
+        got += f" by {float(off) * 1000:+.3f} ms"
     return _finding("sound timing", "every packet as long as its samples", got, not audio.uneven)
 
 

@@ -43,8 +43,8 @@ class _Showing:
     shot: Shot
 
 
-def planned(path: Path, plan: FilmPlan, *, has_audio: bool = True) -> CheckFilm:
-    """The check that holds the film at `path` against its plan."""
+def planned(path: Path, plan: FilmPlan, *, has_audio: bool = True, witness: Path | None = None) -> CheckFilm:
+    """The check that holds the film at `path` against its plan; for `witness` see `CheckFilm`."""
     return CheckFilm(
         path=path,
         width=plan.width,
@@ -54,6 +54,7 @@ def planned(path: Path, plan: FilmPlan, *, has_audio: bool = True) -> CheckFilm:
         has_audio=has_audio,
         holds=_where(plan, _seems_still),
         blacks=_where(plan, _seems_black),
+        witness=witness,
     )
 
 

@@ -8,7 +8,6 @@ nor the frame behind a key frame: there encoders leave out changes by themselves
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -19,9 +18,8 @@ Luma = NDArray[np.uint8]
 
 _EVERY = 4  # lines: enough to tell, at a quarter of the cost
 _MOVING = 1.0  # levels by which the pictures around must change from frame to frame
-_EVEN = 4.0  # and how far these changes may differ: a cut is no movement
+_EVEN = 2.0  # and how far these changes may differ: a cut is no movement, and a camera may stop between two
 _STILL = 0.25
-_LONGEST = 3  # frames; what lasts longer is a hold
 _AROUND = 2
 
 
@@ -40,7 +38,7 @@ class Repeats:
         self.found: list[int] = []
         self._before: Luma | None = None
         self._index, self._behind_key = 0, False
-        self._steps: deque[_Step] = deque(maxlen=_LONGEST + 2 * _AROUND)
+        self._steps: deque[_Step] = deque(maxlen=1 + 2 * _AROUND)
 
     def see(self, luma: Luma, *, key: bool) -> None:
         """The next frame, and whether it is a key frame."""
@@ -53,17 +51,12 @@ class Repeats:
         self._index += 1
 
     def _judge(self) -> None:
-        steps = list(self._steps)
-        for run in range(1, _LONGEST + 1):
-            window = steps[-(run + 2 * _AROUND) :]
-            if len(window) == run + 2 * _AROUND and _jolts(window):
-                last = self._index - _AROUND
-                self.found += range(last - run + 1, last + 1)
-
-
-def _jolts(steps: Sequence[_Step]) -> bool:
-    """Whether an even movement stands still between its first two steps and its last two."""
-    around = [step.change for step in (*steps[:_AROUND], *steps[-_AROUND:])]
-    slowest = min(around)
-    moves = slowest >= _MOVING and max(around) <= _EVEN * slowest
-    return moves and all(step.judged and step.change <= _STILL * slowest for step in steps[_AROUND:-_AROUND])
+        """Whether an even movement stands still between its first two steps and its last two."""
+        if len(self._steps) < 1 + 2 * _AROUND:
+            return
+        *before, within = list(self._steps)[: 1 + _AROUND]
+        around = [step.change for step in (*before, *list(self._steps)[1 + _AROUND :])]
+        slowest = min(around)
+        moves = slowest >= _MOVING and max(around) <= _EVEN * slowest
+        if moves and within.judged and within.change <= _STILL * slowest:
+            self.found.append(self._index - _AROUND)

@@ -55,6 +55,10 @@ class CheckFilm(Request[CheckReport]):
     and `repeats` frames shown twice, as in footage made for fewer frames a second.
     `bitrate` is the least that the audio track must have, measured, in bits a second; for sound so plain that
     the encoder needed less than it was allowed, hand in what the finished soundtrack was measured at.
+
+    `witness` is a file of ours with the film's picture that was watched while it was drawn. If the film has
+    its very packets, only key frames are decoded, and held against what was drawn; without one, or if the
+    packets differ, every frame is decoded and watched.
     """
 
     path: Path
@@ -70,3 +74,4 @@ class CheckFilm(Request[CheckReport]):
     loudness: float = TARGET
     ceiling: float = CEILING
     bitrate: int = 192_000
+    witness: Path | None = None

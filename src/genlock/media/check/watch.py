@@ -18,7 +18,7 @@ from genlock.media.check.planned import unmoved
 from genlock.media.check.repeat import Luma, Repeats
 from genlock.media.foreign import open_foreign
 from genlock.media.music.synth import RATE, Samples
-from genlock.media.photo.tone import STRONG, blocks, contrasts_of
+from genlock.media.photo.tone import blocks, contrasts_of, strong
 
 Blocks = NDArray[np.float32]
 
@@ -37,7 +37,7 @@ class Watched:
 
     `repeats` are frames that repeat the one before in the middle of a movement, `interlaced` counts frames
     of two fields, `turned` says how players are told to turn or mirror the picture. `error` is what the
-    decoder said when it gave up.
+    decoder said when it gave up, `how` what was decoded.
     """
 
     frames: int = 0
@@ -48,32 +48,51 @@ class Watched:
     black: list[Run] = field(default_factory=list)
     still: list[Run] = field(default_factory=list)
     error: str | None = None
+    how: str = "every frame"
+
+
+class Watch:
+    """Looks at frames one after the other, and notes what is black and what stands still."""
+
+    def __init__(self) -> None:
+        self.record = Watched()
+        self._reference: Reference | None = None
+
+    def see(self, luma: Luma) -> Blocks:
+        """The next frame; answers it as it was judged, averaged down to blocks."""
+        small, index = blocks(luma), self.record.frames
+        self.record.frames += 1
+        if np.mean(small < _BLACK) >= _BLACK_SHARE:
+            _extend(self.record.black, index, index)
+        if self._reference is not None and self._reference.like(small):
+            _extend(self.record.still, index, self._reference.index)
+        else:
+            self._reference = Reference(index, small)
+        return small
 
 
 def watch(path: Path) -> Iterator[Watched]:
     """Decode every frame; yields the growing record after each, so that progress can be told."""
-    record, reference = Watched(), None
-    repeats = Repeats()
+    eye, repeats = Watch(), Repeats()
+    record = eye.record
     record.repeats = repeats.found
     try:
-        for frame in _decoded(path):
-            luma = _luma(frame)
+        for frame in decoded(path):
+            luma = luma_of(frame)
             repeats.see(luma, key=frame.key_frame)
-            small, index = blocks(luma), record.frames
-            record.frames += 1
-            record.damaged += frame.is_corrupt
-            record.interlaced += frame.interlaced_frame
-            record.turned = record.turned or _turned(frame)
-            if np.mean(small < _BLACK) >= _BLACK_SHARE:
-                _extend(record.black, index, index)
-            if reference is not None and reference.like(small):
-                _extend(record.still, index, reference.index)
-            else:
-                reference = _Reference(index, small)
+            eye.see(luma)
+            note(frame, record)
             yield record
     except av.FFmpegError as error:
         record.error = str(error)
     yield record
+
+
+def note(frame: VideoFrame, record: Watched) -> None:
+    """What the decoder says of a frame."""
+    record.damaged += frame.is_corrupt
+    record.interlaced += frame.interlaced_frame
+    record.turned = record.turned or _turned(frame)
 
 
 class Listener:
@@ -120,16 +139,20 @@ def _length(run: tuple[float, float]) -> float:
     return run[1] - run[0]
 
 
-def _decoded(path: Path) -> Iterator[VideoFrame]:
+def decoded(path: Path, *, keys: bool = False) -> Iterator[VideoFrame]:
+    """The frames of a film, or its key frames alone."""
     with open_foreign(path) as container:
         stream = container.streams.video[0]
         stream.thread_type = "AUTO"
+        if keys:
+            stream.codec_context.skip_frame = "NONKEY"
         # Frames that no other is made from are as good without deblocking when only averages are looked at.
         stream.codec_context.options = {"skip_loop_filter": "noref"}
         yield from container.decode(stream)
 
 
-def _luma(frame: VideoFrame) -> Luma:
+def luma_of(frame: VideoFrame) -> Luma:
+    """The brightness of each pixel, without a copy where that can be."""
     if frame.format.name != "yuv420p":
         frame = frame.reformat(format="gray")
     plane = frame.planes[0]
@@ -150,7 +173,7 @@ def _turned(frame: VideoFrame) -> str | None:
     return f"turned by {frame.rotation % 360}°" if frame.rotation else "scaled"
 
 
-class _Reference:
+class Reference:
     """The frame that a run of still ones began with."""
 
     def __init__(self, index: int, small: Blocks) -> None:
@@ -162,7 +185,7 @@ class _Reference:
         """Whether nothing has moved since."""
         if small.shape != self._small.shape:
             return False
-        return float(np.percentile(cv2.absdiff(self._small, small), STRONG)) <= self._unmoved
+        return strong(np.asarray(cv2.absdiff(self._small, small))) <= self._unmoved
 
 
 def _extend(runs: list[Run], index: int, first: int) -> None:
