@@ -212,10 +212,14 @@ class Batch:
 
     def log(self, job: JobDraft, kind: str, task: str | None = None, /, **data: Any) -> None:
         """Add an event; its number is the next of the job."""
+        self.tell(job, kind, task, encode(data))
+
+    def tell(self, job: JobDraft, kind: str, task: str | None, data: str) -> None:
+        """As `log`, of data that is JSON already."""
         job.last_event += 1
         self.stirred.add(job.id)
         job.updated_at = self.now
-        self._events.append((job.id, job.last_event, self.now, kind, task, encode(data)))
+        self._events.append((job.id, job.last_event, self.now, kind, task, data))
 
     def adopt(self, job: JobDraft) -> None:
         """A job that was inserted just now."""
@@ -242,6 +246,13 @@ class Batch:
                     setattr(draft, TASK_FIELDS[place], value)
                 draft.was = fresh.was
                 self._tasks[name] = self._met[draft.id] = draft
+
+    def let_go(self, names: Iterable[tuple[str, str]]) -> None:
+        """Rows (job, key) were changed without their drafts, which were flushed before."""
+        for name in names:
+            draft = self._tasks.pop(name, None)
+            if draft is not None:
+                self._met.pop(draft.id, None)
 
     def drop(self, jobs: Sequence[str]) -> None:
         """Delete jobs with all their rows; nested ones stand after those they are nested in."""

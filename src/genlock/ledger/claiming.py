@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from heapq import merge
@@ -11,15 +10,14 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, bindparam, delete, insert, select, tuple_, update
 
-from genlock.ledger import schema
+from genlock.ledger import page, schema
 from genlock.ledger.advance import RUNNING_JOB, finish, log_failed, make_ready, move, set_error, settle
 from genlock.ledger.batch import Batch, Change, JobsBusy
-from genlock.ledger.draft import FAILED, READY, RUNNING, TASK_FIELDS, Prepared, TaskDraft
+from genlock.ledger.draft import FAILED, READY, RUNNING, Prepared, TaskDraft
 from genlock.ledger.records import Claim, Failure, TaskRef
 from genlock.ledger.statement import Wait
 
 _task = schema.task.c
-_ID, _JOB, _DUE_AT = (TASK_FIELDS.index(name) for name in ("id", "job", "due_at"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +44,7 @@ def take(batch: Batch, task: TaskDraft, holder: str) -> Claim:
         batch.log(job, "job.started")
     move(batch, task, RUNNING)
     task.let_go()
-    task.holder, task.token = holder, secrets.token_hex(8)
+    task.holder, task.token = holder, batch.statements.token()
     task.attempt, task.started_at = task.attempt + 1, batch.now
     task.progress = task.progress_note = None
     batch.log(job, "task.claimed", task.key, attempt=task.attempt, holder=holder)
@@ -55,37 +53,38 @@ def take(batch: Batch, task: TaskDraft, holder: str) -> Claim:
     return task.claim(batch.parent(task).revision if task.idx >= 0 else task.revision)
 
 
+_Row = Sequence[Any]  # of `page.CLAIMED` columns
+_Kind = tuple[frozenset[str] | None, frozenset[str] | None]  # resources and queues
+
+
 def grant(batch: Batch, wishes: Sequence[Wish]) -> list[list[Claim]]:
     """Serve callers in their order; those who asked for the same kind of task share one search."""
     batch.fetch((ref.job, ref.key) for wish in wishes for ref in wish.tasks or ())
-    open_wishes: dict[tuple[frozenset[str] | None, frozenset[str] | None], int] = {}
+    sought: dict[_Kind, int] = {}
     for wish in wishes:
         if wish.tasks is None:
-            kind = (wish.resources, wish.queues)
-            open_wishes[kind] = open_wishes.get(kind, 0) + wish.limit
-    named = any(wish.tasks is not None for wish in wishes)
-    found = {
-        kind: _longest_ready(batch, kind[0], kind[1], count)
-        for kind, count in ({} if named else open_wishes).items()
-    }
-    return [_serve(batch, wish, found) for wish in wishes]
+            sought[wish.resources, wish.queues] = sought.get((wish.resources, wish.queues), 0) + wish.limit
+    if any(wish.tasks is not None for wish in wishes):
+        return [_serve(batch, wish) for wish in wishes]
+    found = {kind: iter(_longest_ready(batch, *kind, count)) for kind, count in sought.items()}
+    taken: set[int] = set()
+    return [_share_out(batch, wish, found[wish.resources, wish.queues], taken) for wish in wishes]
 
 
-def _serve(
-    batch: Batch,
-    wish: Wish,
-    found: dict[tuple[frozenset[str] | None, frozenset[str] | None], Iterator[TaskDraft]],
-) -> list[Claim]:
-    if wish.tasks is not None:
-        batch.fetch((ref.job, ref.key) for ref in wish.tasks)
-        offered = iter([task for ref in wish.tasks if (task := batch.find(ref)) and wish.fits(task)])
-        limit = len(wish.tasks)
-    else:
-        kind = (wish.resources, wish.queues)
-        offered = found[kind] if kind in found else _longest_ready(batch, *kind, wish.limit)
-        limit = wish.limit
-    ready = (task for task in offered if _claimable(batch, task))
-    return [take(batch, task, wish.holder) for task in islice(ready, limit)]
+def _serve(batch: Batch, wish: Wish) -> list[Claim]:
+    if wish.tasks is None:
+        rows = _longest_ready(batch, wish.resources, wish.queues, wish.limit)
+        return _share_out(batch, wish, iter(rows), set())
+    offered = [task for ref in wish.tasks if (task := batch.find(ref)) and wish.fits(task)]
+    return [take(batch, task, wish.holder) for task in offered if _claimable(batch, task)]
+
+
+def _share_out(batch: Batch, wish: Wish, rows: Iterator[_Row], taken: set[int]) -> list[Claim]:
+    """Its share of what was found; kinds that overlap have found the same."""
+    free = (row for row in rows if row[page.ID] not in taken and batch.job(row[page.JOB]).claimable)
+    mine = list(islice(free, wish.limit))
+    taken.update(row[page.ID] for row in mine)
+    return page.claim(batch, mine, wish.holder)
 
 
 def _claimable(batch: Batch, task: TaskDraft) -> bool:
@@ -95,21 +94,21 @@ def _claimable(batch: Batch, task: TaskDraft) -> bool:
 
 def _longest_ready(
     batch: Batch, resources: Collection[str] | None, queues: Collection[str] | None, count: int
-) -> Iterator[TaskDraft]:
+) -> list[_Row]:
     """The tasks longest ready of jobs that no other process is at work on, unless there are no such tasks."""
     batch.flush()
     rows = _candidates(batch, resources, queues, count)
-    if batch.fetch_jobs({row[_JOB] for row in rows}, Wait.LEAVE_OUT):
+    if batch.fetch_jobs({row[page.JOB] for row in rows}, Wait.LEAVE_OUT):
         rows = _candidates(batch, resources, queues, count)
-    free = [row for row in rows if batch.holds(row[_JOB])]
+    free = [row for row in rows if batch.holds(row[page.JOB])]
     if rows and not free:
-        raise JobsBusy({row[_JOB] for row in rows})
-    return iter(batch.take_in(free))
+        raise JobsBusy({row[page.JOB] for row in rows})
+    return free
 
 
 def _candidates(
     batch: Batch, resources: Collection[str] | None, queues: Collection[str] | None, count: int
-) -> list[Sequence[Any]]:
+) -> list[_Row]:
     """Merged from one short range of the index for each fitting lane."""
     statement = _lane_statement(batch)
     ranges = [
@@ -117,14 +116,15 @@ def _candidates(
         for queue, resource in _lanes(batch)
         if (queues is None or queue in queues) and (resources is None or resource in resources)
     ]
-    return list(islice(merge(*ranges, key=lambda row: (row[_DUE_AT], row[_ID])), count))
+    return list(islice(merge(*ranges, key=lambda row: (row[page.DUE_AT], row[page.ID])), count))
 
 
 def _lane_statement(batch: Batch) -> Prepared:
+    columns = [_task[name] for name in page.CLAIMED]
     return batch.statements.named(
         "lane",
         lambda: (
-            select(schema.task)
+            select(*columns)
             .where(
                 schema.IS_READY,
                 _task.queue == bindparam("queue"),

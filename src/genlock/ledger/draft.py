@@ -130,6 +130,7 @@ class TaskDraft:
             self.written,
             self.resources,
             epoch,
+            self.started_at or 0,
         )
 
 

@@ -11,6 +11,9 @@ from typing import Any
 _encode_any = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
+quote = encode_basestring
+
+
 def encode(data: Mapping[str, Any]) -> str:
     """The object as JSON text."""
     return "{" + ",".join([f'"{name}":{_encode_value(value)}' for name, value in data.items()]) + "}"

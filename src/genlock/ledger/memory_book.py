@@ -16,6 +16,7 @@ from typing import Any
 
 from genlock.clock import Clock
 from genlock.errors import ClaimLost, NotFound
+from genlock.ledger.moment import to_micros
 from genlock.ledger.records import (
     Advance,
     Claim,
@@ -85,6 +86,7 @@ class Task:
             self.written,
             self.spec.resources,
             epoch,
+            0 if self.started_at is None else to_micros(self.started_at),
         )
 
 

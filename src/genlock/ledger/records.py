@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class TaskState(StrEnum):
@@ -130,8 +131,7 @@ class Kept:
     output: str
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """The right to run a task once. `token` is the fence that every write must show.
 
     `attempt` counts claims of this revision from 1; `tries` counts failures so far, which alone
@@ -139,7 +139,8 @@ class Claim:
     child's own item; `kept` is there after a redo; `children` counts the rows that an interrupted
     spread has written already; `resources` is what the task asks of its process, as in its `NodeSpec`;
     `epoch` is the revision of the node (of the map, for a child): what is upstream of tasks of one
-    node does not change while its epoch stays, for a redo there blocks the node under a new revision.
+    node does not change while its epoch stays, for a redo there blocks the node under a new revision;
+    `began` is when it was given, in microseconds since 1970 by the ledger's clock.
     """
 
     task: TaskRef
@@ -154,10 +155,10 @@ class Claim:
     children: int = 0
     resources: str = ""
     epoch: int = 1
+    began: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Advance:
+class Advance(NamedTuple):
     """What one verb made possible: tasks now ready, those of them already claimed, jobs now finished."""
 
     ready: tuple[TaskRef, ...] = ()

@@ -15,6 +15,7 @@ from genlock.ledger.claiming import Wish
 from genlock.ledger.database import open_reader, open_writer, url_of
 from genlock.ledger.migration import bring_up
 from genlock.ledger.moment import to_micros
+from genlock.ledger.page import Success
 from genlock.ledger.records import (
     Advance,
     Claim,
@@ -123,7 +124,12 @@ class SqlLedger:
                 keeping.share(batch, input_hash, claim.task.job, output)
             return advance
 
-        return await self._show(claim, act)
+        if share or "/" not in claim.task.key:
+            return await self._show(claim, act)
+        success = Success(claim, output, input_hash, kept)
+        around = (TaskRef(claim.task.job, claim.task.node),)  # its own row is read if it has to be
+        advance: Advance = await self._writer.submit(Verb(act, success=success, refs=around, fenced=True))
+        return advance
 
     async def spread(self, claim: Claim, page: Sequence[str], *, offset: int, last: bool) -> Advance:
         return await self._show(claim, lambda batch: birth.spread(batch, claim, page, offset, last))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from enum import Enum, auto
+from itertools import count, repeat
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, bindparam, insert, select, text, update
@@ -33,6 +35,7 @@ class Statements:
         self.shared = is_shared(engine)
         self.tell_time = tell_time
         self._prepared: dict[Hashable, Prepared] = {}
+        self._tokens = map("{}{:x}".format, repeat(secrets.token_hex(8)), count())
         self.graphs: OrderedDict[str, Graph] = OrderedDict()
         self.add_event = self.prepare(insert(schema.event))
         self.add_task = self.prepare(insert(schema.task).values(_all_but(schema.task, "id")).inline())
@@ -42,6 +45,10 @@ class Statements:
 
     def prepare(self, statement: Executable) -> Prepared:
         return Prepared(statement, self._dialect)
+
+    def token(self) -> str:
+        """A fence that no other claim has, whoever writes."""
+        return next(self._tokens)
 
     def named(self, name: Hashable, make: Callable[[], Executable]) -> Prepared:
         """The statement of this name, made the first time it is asked for."""

@@ -21,10 +21,11 @@ from sqlalchemy import Engine
 
 from genlock.clock import Clock
 from genlock.errors import GenlockError, LedgerError
-from genlock.ledger import claiming
+from genlock.ledger import claiming, page
 from genlock.ledger.batch import Batch
 from genlock.ledger.claiming import Wish
 from genlock.ledger.database import is_gone
+from genlock.ledger.page import Success
 from genlock.ledger.records import TaskRef
 from genlock.ledger.sweeping import Sweep, go_on
 from genlock.ledger.transaction import Transactions, explain
@@ -37,13 +38,15 @@ RENEW_EVERY = 3.0  # seconds
 class Verb:
     """One call that waits to be written.
 
-    `act` is done on a batch; a `wish` instead is a claim, which may be served together with others.
+    `act` is done on a batch; a `wish` instead is a claim, which may be served together with others. What a
+    child of a map came to is a `success` too, which may be written together with others.
     `refs` are the tasks it will look at, read ahead for the whole batch. `fenced` verbs show a
     claim: a claim of somebody else may be served after them.
     """
 
     act: Callable[[Batch], Any] | None
     wish: Wish | None = None
+    success: Success | None = None
     refs: Sequence[TaskRef] = ()
     fenced: bool = False
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
@@ -195,25 +198,42 @@ class Writer:
 
     def _run(self, batch: Batch, verbs: list[Verb]) -> None:
         wishes: list[Verb] = []
+        successes: list[Verb] = []
         for verb in verbs:
-            batch.turn()
             if verb.wish is not None:
                 wishes.append(verb)
-                continue
-            if wishes and not verb.fenced:
-                self._grant(batch, wishes)
-                wishes = []
-            self._act(batch, verb)
+            elif verb.success is not None:
+                successes.append(verb)
+            else:
+                self._succeed(batch, successes)
+                successes = []
+                if wishes and not verb.fenced:
+                    self._grant(batch, wishes)
+                    wishes = []
+                self._act(batch, verb)
+        self._succeed(batch, successes)
         if wishes:
             self._grant(batch, wishes)
 
+    def _succeed(self, batch: Batch, verbs: list[Verb]) -> None:
+        """Those that move nothing but counters by the page, and then the others."""
+        batch.turn()
+        answers = page.succeed(batch, [verb.success for verb in verbs if verb.success])
+        for place, verb in enumerate(verbs):
+            if place in answers:
+                verb.answer, verb.error, verb.sweeps = answers[place], None, []
+            else:
+                self._act(batch, verb)
+
     def _grant(self, batch: Batch, verbs: list[Verb]) -> None:
+        batch.turn()
         wishes = [verb.wish for verb in verbs if verb.wish]
         for verb, claims in zip(verbs, claiming.grant(batch, wishes), strict=True):
             verb.answer, verb.error = claims, None
 
     def _act(self, batch: Batch, verb: Verb) -> None:
         assert verb.act is not None
+        batch.turn()
         verb.error, verb.sweeps, done = None, [], len(batch.left)
         try:
             verb.answer = verb.act(batch)
