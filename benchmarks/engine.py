@@ -12,51 +12,56 @@ and `floor.py` say what exactly), once a round, so that a slow minute of the mac
 `fanout`: a job of so many tasks that do nothing and one that gathers them. `peak_mb`: the most memory that
 process had. `floor_ratio`: tasks a second, by those of the same rows written in bulk right before or after.
 `chain_ms_per_stage`: jobs of ten stages each, one after another, by the number of stages. `raw_commit_ms`: a
-commit of one row in that disk and minute. `resume_10000_ms`: a job of 10,000 tasks was killed when all
+commit of one row on that disk in that minute. `resume_10000_ms`: a job of 10,000 tasks was killed when all
 were done and the last stage had begun; from opening the ledger to that stage's first line. `wait_1000x1s_s`:
-a job of 1,000 tasks that wait a second each. `peers`: the same work done by others (`contest.py`).
+a job of 1,000 tasks that wait a second each. `peers`: the same work done by others (`contest.py`), and
+`missing`: why a figure of theirs is null.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shutil
-import signal
-import subprocess
 import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any
 
+from bars import show
+from platformdirs import user_cache_path
 from report import ROOT, publish, surroundings
+from stopwatch import Found, Unmeasured, leave, run
+
+if TYPE_CHECKING:
+    from contest import Contest
 
 PACKAGES = ("genlock", "SQLAlchemy", "pydantic")
 PARTS = ("fanout", "chain", "resume", "wait")
 STAGES = 10  # of a chain, as in trial.py
 PATIENCE = 900.0  # seconds one measurement may take
-Found = dict[str, Any]
+MEMORY = ("tmpfs", "ramfs")  # no disks: a commit costs nothing there
 Figures = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Counts:
-    """How many of everything."""
+    """How many of everything; `compared` tasks are the fan-out of the peers."""
 
     sizes: tuple[int, ...] = (100, 1_000, 10_000, 100_000)
     chains: int = 100
     commits: int = 500
     finished: int = 10_000
     waits: int = 1_000
+    compared: int = 1_000
 
 
-SMALL = Counts(sizes=(20, 300), chains=2, commits=20, finished=100, waits=20)
+SMALL = Counts(sizes=(20, 300), chains=2, commits=20, finished=100, waits=20, compared=50)
 
 
 class Bench:
@@ -68,103 +73,96 @@ class Bench:
 
     def round(self, number: int) -> None:
         """Everything once. What is held against each other is measured one right after the other, and
-        every other round the other way round."""
-        if "fanout" in self.parts:
-            for size in self.counts.sizes:
-                pair = [("trial", size), ("floor", size)]
-                for script, count in pair if number % 2 else reversed(pair):
-                    self._keep(f"{script} {size}", self._run(script, "fanout", count))
-        if "chain" in self.parts:
-            self._keep("commit", self._run("floor", "commit", self.counts.commits))
-            self._keep("chain", self._run("trial", "chain", self.counts.chains))
-        if "resume" in self.parts:
-            self._keep("resume", self._resume())
-        if "wait" in self.parts:
-            self._keep("wait", self._run("trial", "wait", self.counts.waits))
+        every other round the other way round.
+        """
+        for part in self.parts:
+            for name, script, count in self._steps(part)[:: 1 if number % 2 else -1]:
+                self.rounds[name].append(self._measure(script, part, count))
 
     def seconds(self, name: str) -> float:
         """The middle of all rounds."""
-        return median(found["seconds"] for found in self.rounds[name])
+        return float(median(found["seconds"] for found in self.rounds[name]))
 
-    def _keep(self, name: str, found: Found) -> None:
-        self.rounds[name].append(found)
+    def _steps(self, part: str) -> list[tuple[str, str, int]]:
+        """What a part consists of: a name for what is found, the script, and how many."""
+        counts = self.counts
+        match part:
+            case "fanout":
+                return [(f"{one} {n}", one, n) for n in counts.sizes for one in ("trial", "floor")]
+            case "chain":
+                return [("chain", "trial", counts.chains), ("commit", "floor", counts.commits)]
+            case "resume":
+                return [("resume", "trial", counts.finished)]
+            case _:
+                return [("wait", "trial", counts.waits)]
 
-    def _run(self, script: str, what: str, count: int) -> Found:
-        with self._home() as home:
-            return run(script, what, count, home)
+    def _measure(self, script: str, part: str, count: int) -> Found:
+        left = self._left(count) if part == "resume" else None
+        with self._home(left) as home:
+            what = "commit" if (script, part) == ("floor", "chain") else part
+            return run(command_of(script, what, count, home), PATIENCE)
 
-    def _resume(self) -> Found:
-        """On a copy of what the kill left, which is the same in every round."""
+    def _left(self, count: int) -> Path:
+        """What a kill leaves of a job whose tasks are all done, the last stage having begun."""
         left = self._folder / "left"
         if not left.exists():
-            leave(self.counts.finished, left)
-        with self._home() as home:
-            shutil.copytree(left, home)
-            return run("trial", "resume", self.counts.finished, home)
+            said = leave(command_of("trial", "leave", count, left), PATIENCE)
+            if said["sum"] != count * (count - 1) // 2:
+                raise Unmeasured(f"{count} tasks came to {said['sum']}")
+        return left
 
     @contextmanager
-    def _home(self) -> Iterator[Path]:
+    def _home(self, copy_of: Path | None) -> Iterator[Path]:
         home = self._folder / "home"
+        if copy_of is not None:
+            shutil.copytree(copy_of, home)
         try:
             yield home
         finally:
             shutil.rmtree(home, ignore_errors=True)
 
 
-def run(script: str, what: str, count: int, home: Path) -> Found:
-    """What a measurement says that has a process of its own."""
-    command = command_of(script, what, count, home)
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
-    if done.returncode:
-        raise SystemExit(f"{script} {what} {count}: exit code {done.returncode}\n{done.stderr[-3000:]}")
-    found: Found = json.loads(done.stdout)
-    return found
-
-
-def leave(count: int, home: Path) -> None:
-    """Kill a job in its last stage, all its tasks being done."""
-    with subprocess.Popen(
-        command_of("trial", "leave", count, home),
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as process:
-        assert process.stdout is not None
-        said = process.stdout.readline()
-        os.killpg(process.pid, signal.SIGKILL)
-    if not said or json.loads(said)["sum"] != count * (count - 1) // 2:
-        raise SystemExit(f"a job of {count} tasks did not come to its last stage")
-
-
 def command_of(script: str, what: str, count: int, home: Path) -> list[str]:
-    path = Path(__file__).with_name(f"{script}.py")
-    return [sys.executable, str(path), what, str(count), str(home)]
+    return [sys.executable, str(Path(__file__).with_name(f"{script}.py")), what, str(count), str(home)]
 
 
 def main() -> int:
-    """Exit code 0 if all was measured, whatever came of it."""
+    """Exit code 0 if all of genlock was measured, whatever came of it."""
     given = arguments()
-    table = sys.stderr if given.json else sys.stdout
     counts = SMALL if given.small else Counts()
     if given.sizes:
-        counts = Counts(**{**vars(counts), "sizes": tuple(given.sizes)})
+        counts = replace(counts, sizes=tuple(given.sizes))
     load = os.getloadavg()[0]
     given.folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="genlock-engine-", dir=given.folder) as folder:
-        bench = Bench(Path(folder), counts, given.only or PARTS)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="engine-", dir=given.folder)))
+        bench = Bench(folder, counts, given.only or PARTS)
+        contest = stack.enter_context(contest_of(given, counts, folder)) if given.peers else None
         for number in range(given.rounds):
             bench.round(number)
+            if contest is not None:
+                contest.round()
             print(f"round {number + 1} of {given.rounds}", file=sys.stderr, flush=True)
-    figures = figures_of(bench)
     report = {
-        **figures,
+        **figures_of(bench),
+        **peers_of(contest),
         "rounds": given.rounds,
         "load": {"before": round(load, 2), "after": round(os.getloadavg()[0], 2)},
         **surroundings(PACKAGES),
     }
-    show(bench, figures, table)
+    report["versions"] |= contest.versions if contest is not None else {}
+    report["machine"]["filesystem"] = filesystem(given.folder)
+    show(report, details_of(bench), sys.stderr if given.json else sys.stdout)
     publish(report, as_json=given.json, out=given.out)
     return 0
+
+
+def contest_of(given: argparse.Namespace, counts: Counts, folder: Path) -> Contest:
+    """Only now: it needs what the tests need."""
+    from contest import Contest, Load
+
+    load = Load(counts.compared, counts.chains, counts.finished)
+    return Contest(folder, given.peers_dir, load, given.limit)
 
 
 def figures_of(bench: Bench) -> Figures:
@@ -195,24 +193,33 @@ def fanout_of(bench: Bench, size: int) -> Figures:
     }
 
 
-def show(bench: Bench, figures: Mapping[str, Any], table: TextIO) -> None:
-    """The figures for people."""
-    if "fanout" in figures:
-        print("CPU of event loop, writer and readers in µs a task, and the floor beside it:", file=table)
-        print(
-            f"{'fan-out':>8}{'tasks/s':>9}{'µs':>9}{'loop':>7}{'writer':>7}{'readers':>8}", end="", file=table
-        )
-        print(f"{'MB':>7}{'floor/s':>9}{'ratio':>7}", file=table)
-    for size, one in figures.get("fanout", {}).items():
-        count, ours = int(size), bench.rounds[f"trial {size}"]
-        cpu = {name: median(f["cpu_s"][name] for f in ours) / count * 1e6 for name in ours[0]["cpu_s"]}
-        print(f"{count:>8,}{one['tasks_per_s']:>9,}{one['us_per_task']:>9,}", end="", file=table)
-        print(f"{cpu['loop']:>7.0f}{cpu['writer']:>7.0f}{cpu['readers']:>8.0f}", end="", file=table)
-        floor = count / bench.seconds(f"floor {size}")
-        print(f"{one['peak_mb']:>7}{floor:>9,.0f}{one['floor_ratio']:>7}", file=table)
-    for name, value in figures.items():
-        if not isinstance(value, dict):
-            print(f"{name:<26} {value}", file=table)
+def details_of(bench: Bench) -> dict[str, dict[str, float]]:
+    """What the table says beside the figures: the floor's speed, and CPU microseconds a task by thread."""
+    details = {}
+    for size in bench.counts.sizes if "fanout" in bench.parts else ():
+        ours = bench.rounds[f"trial {size}"]
+        cpu = {name: median(found["cpu_s"][name] for found in ours) / size * 1e6 for name in ours[0]["cpu_s"]}
+        details[str(size)] = {**cpu, "floor": size / bench.seconds(f"floor {size}")}
+    return details
+
+
+def peers_of(contest: Contest | None) -> Figures:
+    if contest is None:
+        return {"peers": {}}
+    missing = {name: dict(why) for name, why in contest.missing.items() if why}
+    return {"peers": contest.figures(), **({"missing": missing} if missing else {})}
+
+
+def filesystem(folder: Path) -> str:
+    """What kind the disk is of on which a folder lies; Linux only."""
+    mounts = Path("/proc/mounts")
+    if not mounts.exists():
+        return "unknown"
+    at = folder.resolve()
+    found: Mapping[Path, str] = {
+        Path(words[1]): words[2] for line in mounts.read_text().splitlines() if (words := line.split())
+    }
+    return found[next(place for place in (at, *at.parents) if place in found)]
 
 
 def arguments() -> argparse.Namespace:
@@ -224,10 +231,25 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--small", action="store_true", help="few of everything")
     parser.add_argument("--folder", type=Path, default=ROOT / "out", help="on the disk to be measured")
+    parser.add_argument("--peers", action="store_true", help="measure the others too")
+    parser.add_argument(
+        "--peers-dir",
+        type=Path,
+        default=user_cache_path("genlock", appauthor=False) / "peers",
+        help="where they are installed",
+    )
+    parser.add_argument("--limit", type=float, default=180.0, help="seconds a peer may take for one figure")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout, the table on stderr")
     parser.add_argument("--out", type=Path, help="write the JSON object to this file")
-    return parser.parse_args()
+    given = parser.parse_args()
+    given.folder.mkdir(parents=True, exist_ok=True)
+    if filesystem(given.folder) in MEMORY and not given.small:
+        parser.error(f"{given.folder} is kept in memory: name a --folder on a disk")
+    return given
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except Unmeasured as why:
+        sys.exit(f"genlock could not be measured: {why}")
