@@ -41,6 +41,7 @@ prove: .venv/installed ## kill processes at every commit, and try many thousand 
 bench: .venv/installed ## measure with full counts and write docs/figures/
 	@$(BIN)/python benchmarks/crash.py --out docs/figures/crash.json
 	@$(BIN)/python benchmarks/film.py --out docs/figures/film.json
+	@$(BIN)/python benchmarks/engine.py --peers --out docs/figures/engine.json
 
 schema: .venv/installed ## write down the ledger's new schema, with jobs in it, for all later versions to read
 	@$(BIN)/python tests/history.py
