@@ -11,7 +11,10 @@ from av.container import InputContainer
 _FORMATS = "mov,matroska,avi,mpegts,wav,mp3,flac,ogg,aac,h264"
 
 
-def open_foreign(path: Path) -> InputContainer:
-    """The file, by its content; `av.FFmpegError` for what is unreadable or would open other files."""
-    options = {"protocol_whitelist": "file", "format_whitelist": _FORMATS}
+def open_foreign(path: Path, **more: str) -> InputContainer:
+    """The file, by its content; `av.FFmpegError` for what is unreadable or would open other files.
+
+    `more` are options of libav's own.
+    """
+    options = {**more, "protocol_whitelist": "file", "format_whitelist": _FORMATS}
     return av.open(f"file:{path.resolve()}", options=options)

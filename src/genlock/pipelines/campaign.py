@@ -212,6 +212,7 @@ async def merge_audio(
 @stage(name="film_check", resources={"cpu": 1})
 async def check_film(
     film: Print,
+    cut: Cut,
     plan: FilmPlan,
     clips: list[Clip],
     with_audio: bool,
@@ -219,9 +220,13 @@ async def check_film(
     studio: Studio = provided(),
     task: Task = provided(),
 ) -> Checked:
-    """Decode the film and hold it against the plan and the delivery rules. `CheckFailed` has the numbers."""
+    """Hold the film against the plan and the delivery rules. `CheckFailed` has the numbers.
+
+    The cut's frames were looked at when they were drawn; what the film adds to that is looked at here.
+    """
     made = plan.model_copy(update={"shots": [clip.brief.shot for clip in clips]})
-    request = planned(await studio.store.path(film.artifact), made, has_audio=with_audio)
+    path, witness = await studio.paths([film.artifact, cut.artifact])
+    request = planned(path, made, has_audio=with_audio, witness=witness)
     report = await studio.run("check_film", request, task)
     if not report.passed:
         raise CheckFailed(report.sentence())
@@ -241,8 +246,9 @@ async def store_film(
     """The film with a poster and a contact sheet, and a copy where the order asked for one."""
     path = await studio.store.path(checked.film.artifact)
     poster, sheet = task.workdir / "poster.jpg", task.workdir / "sheet.jpg"
-    await studio.run("poster", MakePoster(film=path, to=poster), task, share=(0.0, 0.3))
-    await studio.run("contact_sheet", MakeContactSheet(film=path, to=sheet), task, share=(0.3, 0.9))
+    async with asyncio.TaskGroup() as group:
+        group.create_task(studio.run("contact_sheet", MakeContactSheet(film=path, to=sheet), task))
+        group.create_task(studio.pool.run("poster", MakePoster(film=path, to=poster)))
     plan = board.plan
     if output is not None:
         await studio.store.export(checked.film.artifact, Path(output))
@@ -272,5 +278,5 @@ def campaign(order: CampaignOrder) -> Film:
     music = compose_music.when(order.with_audio)(board.plan, order.seed)
     cut = combine_clips(board, clips)
     film = merge_audio(cut, music)
-    checked = check_film(film, board.plan, clips, order.with_audio)
+    checked = check_film(film, cut, board.plan, clips, order.with_audio)
     return store_film(checked, board, intake.left_out, order.output)

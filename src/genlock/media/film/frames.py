@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from genlock.errors import RenderRefused
+from genlock.media.check.sighting import Lookout, sign
 from genlock.media.film.canvas import UNMOVED, Draw, Shift, draw_flat, looking_at
 from genlock.media.film.dissolve import draw_dissolve
 from genlock.media.film.draft import draft
@@ -26,16 +27,17 @@ from genlock.media.request import RenderedSegment, RenderSegment
 
 @operation("render_segment")
 def render_segment(request: RenderSegment, progress: Progress) -> RenderedSegment:
-    """Draw every frame of a segment and encode it."""
+    """Draw every frame of a segment, look at it and encode it."""
     segment = request.segment
-    easel = Easel(segment, request.sources)
-    with (
-        draft(request.to) as path,
-        Encoder(path, segment.size, segment.fps, segment.encoding) as encoder,
-    ):
-        for number in range(segment.frames):
-            encoder.write(easel.draw(number).buffer)
-            progress((number + 1) / segment.frames, f"{number + 1} of {segment.frames} frames")
+    easel, lookout = Easel(segment, request.sources), Lookout()
+    with draft(request.to) as path:
+        with Encoder(path, segment.size, segment.fps, segment.encoding) as encoder:
+            for number in range(segment.frames):
+                frame = easel.draw(number)
+                lookout.see(frame.planes[0])
+                encoder.write(frame.buffer)
+                progress((number + 1) / segment.frames, f"{number + 1} of {segment.frames} frames")
+        sign(path, lookout.sighting(path))
     return RenderedSegment(
         path=request.to,
         name=segment.name,

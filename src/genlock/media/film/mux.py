@@ -20,6 +20,7 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 
 from genlock.errors import CheckFailed, RenderRefused
+from genlock.media.check.sighting import read_all, sign
 from genlock.media.film.draft import draft
 from genlock.media.film.encode import TICKS_PER_FRAME, Encoder, open_film
 from genlock.media.film.segment import Encoding
@@ -43,6 +44,9 @@ def join(request: JoinSegments, progress: Progress) -> JoinedFilm:
             frames = _encode_again(request.parts, request.fps, path, progress)
         if (written := count_frames(path)) != frames:
             raise CheckFailed(f"{frames} frames were joined, but the film has {written}")
+        seen = read_all([part.path for part in request.parts]) if difference is None else None
+        if seen is not None:
+            sign(path, seen)
     return JoinedFilm(
         path=request.to,
         frames=frames,

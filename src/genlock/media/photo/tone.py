@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import cv2
@@ -34,6 +35,9 @@ def find_tone(image: NDArray[Any], picture: Picture) -> Tone:
 def blocks(luma: NDArray[np.uint8]) -> NDArray[np.float32]:
     """A frame averaged down to 40 blocks along its longer side, with fractions of levels."""
     step = max(1, round(max(luma.shape) / BLOCKS / _PIECES))
+    if step % 2 == 0:  # a quarter of the pixels is left after a step that OpenCV takes five times as fast
+        luma = _halved(luma)
+        step //= 2
     high, wide = (max(1, side // (step * _PIECES)) for side in luma.shape)
     size = wide * _PIECES, high * _PIECES
     # Whole blocks only: OpenCV averages them seven times as fast as broken ones.
@@ -45,11 +49,24 @@ def blocks(luma: NDArray[np.uint8]) -> NDArray[np.float32]:
 def contrasts_of(small: NDArray[np.float32]) -> tuple[float, float]:
     """How far neighbouring blocks differ, side by side and one above the other, where they do most."""
     across, down = (np.abs(np.diff(small, axis=axis)) for axis in (1, 0))
-    return _strong(across), _strong(down)
+    return strong(across), strong(down)
 
 
-def _strong(values: NDArray[np.float32]) -> float:
-    return float(np.percentile(values, STRONG)) if values.size else 0.0
+def strong(values: NDArray[np.float32]) -> float:
+    """The strongest one in a hundred; as `np.percentile` has it, in a tenth of its time."""
+    if not values.size:
+        return 0.0
+    place = (values.size - 1) * STRONG / 100
+    low, high = math.floor(place), math.ceil(place)
+    sorted_there = np.partition(values.ravel(), (low, high))
+    lower, upper = float(sorted_there[low]), float(sorted_there[high])
+    return lower + (upper - lower) * (place - low)
+
+
+def _halved(luma: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    height, width = luma.shape[0] // 2, luma.shape[1] // 2
+    whole = luma[: height * 2, : width * 2]
+    return np.asarray(cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _cut(grey: NDArray[Any], picture: Picture, shape: Size, zoom: float) -> NDArray[np.uint8]:
