@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genlock.media.film.encode import Plane
-from genlock.media.film.flow import filled, find_flow, grey
+from genlock.media.film.flow import filled, find_flow, grey, overlaid, small
+from genlock.media.film.light import Light
 from genlock.media.film.motion import Picture
 from genlock.media.film.route import IDENTITY, Mapping, enlarges, inverse
 
@@ -21,12 +22,12 @@ Floats = NDArray[np.float32]
 Matrix = NDArray[np.float64]
 
 _ROUNDS = 3  # of looking where a bent picture has to be sampled: each is a fifth as far off as the one before
-_MOST = 99.5  # percent of places that move no further than what is called the reach
+_MOST = 98  # percent of places that move no further than what is called the reach
 _FOLDED = 0.15  # the least that a stretched place counts
 
 
 class Bend:
-    """What is left to move when one mapping has been applied.
+    """What is left to move when one mapping has been applied, and `light`, by which the two pictures differ.
 
     Sides are 0, the first picture, and 1, the last.
     """
@@ -36,14 +37,15 @@ class Bend:
     ) -> None:
         self._mapping = mapping
         self._near = 1 if enlarges(mapping, *pictures) else 0
-        near, far = grey(images[self._near]), grey(images[1 - self._near])
-        flow = find_flow(near, far, self.from_plane(1 - self._near))
-        bends = [
-            filled(flow.there, flow.trusted & flow.shared),
-            filled(flow.back, flow.trusted_back & flow.shared),
-        ]
+        near, far = (small(images[side]) for side in (self._near, 1 - self._near))
+        flow = find_flow(grey(near), grey(far), self.from_plane(1 - self._near))
+        sure = flow.shared & flow.telling
+        bends = [filled(flow.there, flow.trusted & sure), filled(flow.back, flow.trusted_back & sure)]
         self._bends = bends if self._near == 0 else bends[::-1]
         self._size = near.shape[1], near.shape[0]
+        laid = overlaid(far, near, self.from_plane(1 - self._near))
+        shown = flow.trusted & flow.shared
+        self.light = Light.between(near, laid, shown) if self._near == 0 else Light.between(laid, near, shown)
 
     def from_plane(self, side: int) -> Mapping:
         """From the plane to a picture, both in shares."""
@@ -58,12 +60,11 @@ class Bend:
         across, down = np.max(lengths, axis=0) / self._size
         return float(across), float(down)
 
-    def places(self, side: int, frame: Floats, camera: Matrix, progress: float) -> tuple[Floats, Floats]:
-        """Where to sample a picture for these points of the frame, and how much it is to be believed there.
+    def places(self, side: int, frame: Floats, camera: Matrix, progress: float) -> Floats:
+        """Where to sample a picture for these points of the frame, in shares of it.
 
-        `camera` leads from the frame to shares of the first picture, `progress` (0..1) from the shape of the
-        first picture to that of the last. Answers shares of the side's picture, and a weight 0..1 that is low
-        where a picture is drawn apart to cover what it does not show.
+        `camera` leads from the frame to shares of the first picture, `progress` (0..1) from the shape of
+        the first picture to that of the last.
         """
         plane = self._pixels @ np.reshape(self._mapping if self._near else IDENTITY, (3, 3)) @ camera
         wanted = np.asarray(cv2.perspectiveTransform(frame, plane), np.float32)
@@ -77,7 +78,7 @@ class Bend:
                 )
                 found = np.asarray(wanted - moved * np.float32(away), np.float32)
         back = np.reshape(self.from_plane(side), (3, 3)) @ np.linalg.inv(self._pixels)
-        return np.asarray(cv2.perspectiveTransform(found, back), np.float32), _belief(wanted, found)
+        return np.asarray(cv2.perspectiveTransform(found, back), np.float32)
 
     @cached_property
     def _pixels(self) -> Matrix:
@@ -86,12 +87,12 @@ class Bend:
         return np.array([[width, 0.0, -0.5], [0.0, height, -0.5], [0.0, 0.0, 1.0]])
 
 
-def _belief(wanted: Floats, found: Floats) -> Floats:
-    """How densely a picture is sampled, by how densely it would be if it were not bent."""
-    before, after = _areas(wanted), _areas(found)
-    return np.asarray(np.clip(after / np.maximum(before, 1e-9), _FOLDED, 1.0), np.float32)
+def believed(places: Floats) -> Floats:
+    """How much a picture is to be believed at each of `places`, up to 1: less where it is drawn apart.
 
-
-def _areas(points: Floats) -> Floats:
-    across, down = np.gradient(points, axis=1), np.gradient(points, axis=0)
-    return np.asarray(np.abs(across[..., 0] * down[..., 1] - across[..., 1] * down[..., 0]))
+    There it covers, with what happens to be around, what only the other picture shows.
+    """
+    across, down = np.gradient(places, axis=1), np.gradient(places, axis=0)
+    areas = np.abs(across[..., 0] * down[..., 1] - across[..., 1] * down[..., 0])
+    usual = float(np.median(areas))
+    return np.asarray(np.clip(areas / max(usual, 1e-12), _FOLDED, 1.0), np.float32)

@@ -27,9 +27,10 @@ Mask = NDArray[np.bool_]
 SIDE = 480  # pixels of the longer side at which flow is found
 _SLACK, _SLACK_BY_LENGTH = 0.5, 0.05  # pixels by which a round trip may miss its start
 _LIKENESS = 0.5  # correlation of what flow brings together
-_WINDOW = 4.0
+_WINDOW = (13, 13)
+_TELLING = 2e-4  # of the smaller eigenvalue of what changes around a place: no edge, but texture or a corner
 _PLAIN = 4.0  # variance of a neighbourhood that has nothing to compare
-_FILLING = (40.0, 14.0, 5.0, 1.8)  # pixels of reach, from the widest
+_FILLING = ((40.0, 16), (14.0, 6), (5.0, 2), (1.8, 1))  # pixels of reach, from the widest, and of a step
 _LEAST_TRUST = 0.08
 _NEAR = 1.0  # pixels by which points of a plane may miss its mapping
 
@@ -39,7 +40,8 @@ class Flow:
     """What moved between two views that lie over each other, in pixels of both (height, width, 2).
 
     A point of the first view is found `there` away in the second, one of the second `back` away in the
-    first. `trusted` says where, on the first. `shared` is what both show.
+    first; `trusted` and `trusted_back` say where. `shared` is what both show, and `telling` where there is
+    enough to see for a flow to be more than a guess.
     """
 
     there: Floats
@@ -47,6 +49,7 @@ class Flow:
     trusted: Mask
     trusted_back: Mask
     shared: Mask
+    telling: Mask
 
     @property
     def agreement(self) -> float:
@@ -54,13 +57,25 @@ class Flow:
         return float((self.trusted & self.shared).sum() / max(1, int(self.shared.sum())))
 
 
-def grey(image: Plane) -> Plane:
-    """A BGR picture as flow sees it: its longer side `SIDE` pixels."""
+def small(image: Plane) -> Plane:
+    """A picture as flow sees it: its longer side `SIDE` pixels."""
     height, width = image.shape[:2]
     scale = SIDE / max(height, width)
     size = max(16, round(width * scale)), max(16, round(height * scale))
-    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-    return np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.uint8)
+    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, size, interpolation=way), np.uint8)
+
+
+def grey(image: Plane) -> Plane:
+    """The brightness of a BGR picture."""
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
+
+
+def overlaid(second: Plane, first: Plane, mapping: Mapping) -> Plane:
+    """The second view moved back by `mapping`, so that it lies over the first."""
+    height, width = first.shape[:2]
+    matrix = in_pixels(mapping, (width, height), (second.shape[1], second.shape[0]))
+    return _moved(second, matrix, (width, height))
 
 
 def find_flow(first: Plane, second: Plane, mapping: Mapping) -> Flow:
@@ -68,7 +83,7 @@ def find_flow(first: Plane, second: Plane, mapping: Mapping) -> Flow:
     height, width = first.shape
     matrix = in_pixels(mapping, (width, height), (second.shape[1], second.shape[0]))
     shared = _moved(np.full(second.shape, 255, np.uint8), matrix, (width, height)) > 250
-    laid = _in_light_of(_moved(second, matrix, (width, height)), first, shared)
+    laid = _in_light_of(overlaid(second, first, mapping), first, shared)
     search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     none = np.zeros((height, width, 2), np.float32)
     there, back = (
@@ -82,19 +97,30 @@ def find_flow(first: Plane, second: Plane, mapping: Mapping) -> Flow:
         trusted=_returns(there, back) & alike,
         trusted_back=_returns(back, there) & _alike(laid, _carried(first, back)),
         shared=shared,
+        telling=np.asarray(cv2.cornerMinEigenVal(first, 9) > _TELLING),
     )
 
 
 def filled(flow: Floats, trusted: Mask) -> Floats:
     """The flow where it is trusted, continued smoothly everywhere else; nothing near means nothing moves."""
     weight = trusted.astype(np.float32)
-    known = flow * weight[..., None]
+    known = np.dstack([flow * weight[..., None], weight])
     result = np.zeros_like(flow)
-    for reach in _FILLING:
-        around, trust = cv2.GaussianBlur(known, (0, 0), reach), cv2.GaussianBlur(weight, (0, 0), reach)
-        trust = trust[..., None]
-        result = (around + _LEAST_TRUST * result) / (trust + _LEAST_TRUST)
+    for reach, coarse in _FILLING:
+        around = _blurred(known, reach, coarse)
+        trust = around[..., 2:]
+        result = (around[..., :2] + _LEAST_TRUST * result) / (trust + _LEAST_TRUST)
     return np.asarray(result, np.float32)
+
+
+def _blurred(values: Floats, reach: float, coarse: int) -> Floats:
+    """Averages over so many pixels, worked out on every so-many-th of them."""
+    height, width = values.shape[:2]
+    size = max(2, width // coarse), max(2, height // coarse)
+    small = cv2.resize(values, size, interpolation=cv2.INTER_AREA) if coarse > 1 else values
+    small = cv2.GaussianBlur(small, (0, 0), reach / coarse)
+    large = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR) if coarse > 1 else small
+    return np.asarray(large, np.float32)
 
 
 def refined(mapping: Mapping, flow: Flow, first: Plane, second: Plane) -> Mapping:
@@ -156,22 +182,23 @@ def _carried(values: NDArray[Any], flow: Floats) -> NDArray[Any]:
 
 
 def _returns(there: Floats, back: Floats) -> Mask:
-    missed = np.linalg.norm(there + _carried(back, there), axis=2)
-    length = np.linalg.norm(there, axis=2)
-    return np.asarray(missed < _SLACK + _SLACK_BY_LENGTH * length)
+    missed = there + _carried(back, there)
+    length = cv2.magnitude(there[..., 0], there[..., 1])
+    return np.asarray(cv2.magnitude(missed[..., 0], missed[..., 1]) < _SLACK + _SLACK_BY_LENGTH * length)
 
 
 def _alike(one: Plane, other: Plane) -> Mask:
     """Where two views that lie over each other show the same, whatever their light; or both nothing."""
     (mean, spread), (its_mean, its_spread) = map(_moments, (one, other))
-    both = cv2.GaussianBlur(one.astype(np.float32) * other, (0, 0), _WINDOW) - mean * its_mean
+    product = cv2.multiply(one, other, dtype=cv2.CV_32F)
+    both = cv2.boxFilter(product, -1, _WINDOW) - mean * its_mean
     likeness = both / np.sqrt(spread * its_spread + 1)
     plain = (spread < _PLAIN) & (its_spread < _PLAIN)
     return np.asarray((likeness > _LIKENESS) | plain)
 
 
 def _moments(view: Plane) -> tuple[Floats, Floats]:
-    values = view.astype(np.float32)
-    mean = cv2.GaussianBlur(values, (0, 0), _WINDOW)
-    variance = cv2.GaussianBlur(values * values, (0, 0), _WINDOW) - mean * mean
-    return np.asarray(mean), np.asarray(np.maximum(variance, 0))
+    """Mean and variance around each place."""
+    mean = cv2.boxFilter(view, cv2.CV_32F, _WINDOW)
+    variance = cv2.sqrBoxFilter(view, cv2.CV_32F, _WINDOW) - mean * mean
+    return np.asarray(mean, np.float32), np.asarray(np.maximum(variance, 0), np.float32)

@@ -11,14 +11,14 @@ places, spread over all pixels, and one sampling of each picture that is seen.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from genlock.media.film.bend import Bend
+from genlock.media.film.bend import Bend, believed
 from genlock.media.film.canvas import (
     Shift,
     draw_flat,
@@ -31,14 +31,15 @@ from genlock.media.film.canvas import (
 from genlock.media.film.dissolve import opacity
 from genlock.media.film.encode import Frame
 from genlock.media.film.motion import Picture, surge
-from genlock.media.film.route import Quad, mapped, quad_at
+from genlock.media.film.route import Mapping as Homography
+from genlock.media.film.route import Quad, across, quad_at
 from genlock.media.film.segment import Morph, Segment
 from genlock.media.film.source import Source, decoded, load_part
 
 Floats = NDArray[np.float32]
 
 STEP = 8  # frame pixels from place to place of the grid
-_FLAT = 0.3  # frame pixels of bending that nobody sees
+_FLAT = 2.0  # frame pixels of bending in all that nobody sees, half of it on each side of the blend
 _SOFT_EDGE = 0.05  # of a picture's side over which its edge fades into the other picture
 
 
@@ -63,16 +64,15 @@ class Morpher:
 
     def _draw(self, side: int, canvas: Frame, number: int, shift: Shift) -> None:
         source, picture = self._sources[side], self._layer.pictures[side]
-        away = abs(bent(self._layer, number) - side)
-        if away * self._reach < _FLAT:
-            draw_flat(
-                canvas,
-                source,
-                looking_at(self._quad(side, number), picture.width, picture.height, self._size, shift),
-            )
-            return
-        places, _ = self._places(side, number, shift)
-        _draw_bent(canvas, source, places * np.array([picture.width, picture.height], np.float32))
+        progress = bent(self._layer, number)
+        if abs(progress - side) * self._reach < _FLAT:
+            quad = self._quad(side, number)
+            draw_flat(canvas, source, looking_at(quad, picture.width, picture.height, self._size, shift))
+        else:
+            places = self._places(side, number, shift)
+            _draw_bent(canvas, source, places * np.array([picture.width, picture.height], np.float32))
+        if 0 < progress < 1:
+            self._bend.light.change(canvas, side, progress)
 
     def _mix(self, canvas: Frame, number: int, shift: Shift, share: float) -> None:
         """Mix by time alone if both pictures show all of the frame, else also by place."""
@@ -81,12 +81,12 @@ class Morpher:
             return mix(canvas, self._spare, share)
         weights = []
         for side, part in enumerate((1 - share, share)):
-            places, belief = self._places(side, number, shift)
-            weights.append(part * belief * _covered(places))
+            places = self._places(side, number, shift)
+            weights.append(part * believed(places) * _covered(places))
         shares = weights[1] / np.maximum(weights[0] + weights[1], 1e-6)
         return mix_by_place(canvas, self._spare, np.asarray(shares, np.float32), 1, STEP)
 
-    def _places(self, side: int, number: int, shift: Shift) -> tuple[Floats, Floats]:
+    def _places(self, side: int, number: int, shift: Shift) -> Floats:
         camera = looking_at(self._quad(0, number), 1, 1, self._size, shift)
         return self._bend.places(side, self._grid, camera, bent(self._layer, number))
 
@@ -94,12 +94,12 @@ class Morpher:
         """What the frame shows of one of the pictures."""
         layer = self._layer
         share = (number - layer.move_start) / layer.move_frames
-        quad = quad_at(layer.route, layer.first, layer.last, self._size, share)
+        turned = bent(layer, number)
+        quad = quad_at(layer.route, layer.first, layer.last, self._size, share=share, turned=turned)
         if layer.surge and not layer.surge.arrives:
             quad = _nearer(quad, layer, number)
         if side:
-            one, two, three, four = (mapped(layer.route.mapping, point) for point in quad)
-            quad = one, two, three, four
+            quad = across(layer.route.mapping, quad)
         return quad
 
     @cached_property
@@ -124,11 +124,10 @@ class Morpher:
         (left, top), (right, bottom) = points.min((0, 1)) - more, points.max((0, 1)) + more
         return load_part(self._paths[side], picture, (left, top, right, bottom), native)
 
-    @cached_property
+    @property
     def _bend(self) -> Bend:
-        first, last = self._layer.pictures
-        images = decoded(self._paths[0], first), decoded(self._paths[1], last)
-        return Bend((first, last), images, self._layer.route.mapping)
+        one, other = self._paths
+        return _found(one, other, self._layer.first, self._layer.last, self._layer.route.mapping)
 
     @cached_property
     def _reach(self) -> float:
@@ -144,6 +143,12 @@ class Morpher:
         columns, rows = (-(-side // STEP) + 2 for side in self._size)
         xs, ys = ((np.arange(count, dtype=np.float32) - 0.5) * STEP for count in (columns, rows))
         return np.dstack(np.meshgrid(xs, ys)).astype(np.float32)
+
+
+@lru_cache(maxsize=2)
+def _found(one: Path, other: Path, first: Picture, last: Picture, mapping: Homography) -> Bend:
+    """The flow between two pictures; neighbouring parts of a clip need the same one."""
+    return Bend((first, last), (decoded(one, first), decoded(other, last)), mapping)
 
 
 def blended(layer: Morph, number: int) -> float:
@@ -188,7 +193,8 @@ def _draw_bent(canvas: Frame, source: Source, places: Floats) -> None:
         if (
             number
         ):  # chroma lies half a luma pixel to the left of where a plane of half the size would have it
-            grid = grid - np.diff(grid, axis=1).mean(axis=(0, 1)) / np.float32(2 * STEP)
+            middle, columns = grid.shape[0] // 2, grid.shape[1]
+            grid = grid - (grid[middle, -1] - grid[middle, 0]) / np.float32(2 * STEP * (columns - 1))
         xs, ys = (
             spread(np.ascontiguousarray(part), target, 1, STEP // 2 if number else STEP)
             for part in (grid[..., 0], grid[..., 1])

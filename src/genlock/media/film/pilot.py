@@ -8,15 +8,17 @@ from dataclasses import dataclass
 from random import Random
 
 from genlock.media.film.motion import Picture, Size, View, cover, enlargement
-from genlock.media.film.route import Mapping, Point, Route, bounds, enlarges, inverse, mapped, quad_at, roll
+from genlock.media.film.route import Mapping, Point, Route, bounds, enlarges, inverse, mapped, roll, upright
 
-_ZOOMS = (1.015, 1.05, 1.09, 1.13, 1.18, 1.24)
+_ZOOMS = (1.015, 1.05, 1.09, 1.13, 1.18, 1.24, 1.3)
 _SOFTEST = 1.9  # frame pixels for each pixel of a picture, at the end of the way
 _ROOM = 0.45  # of the way from the middle to an edge that a view may go
 _WANDER = 0.02  # how far another take looks aside
 _MOST_ROLL = 12.0  # degrees
 _SPEED = (0.012, 0.17)  # of the frame a second: less seems frozen, more is a rush
-_BLEND = 0.7  # seconds
+_BLEND = 0.8  # seconds
+_TORN, _LATE, _HALFWAY = 1.2, 0.9, 0.12  # what is paid, beside the crop, for what is not as one would wish
+_MOST_TORN = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +48,23 @@ class Flight:
 def find_flight(
     first: Picture, last: Picture, mapping: Mapping, *, size: Size, leg: Leg, random: Random
 ) -> Flight | None:
-    """The way that crops least and on which both pictures fill the frame while they change; None if there
-    is none on which at least one of them does.
+    """The best way; None if there is none on which, together, both pictures fill the frame all the time.
+
+    Better is what crops less, what mixes both pictures while either of them fills the frame, and what does
+    so half-way, where each of them is bent least.
     """
-    places = [(random.uniform(-_WANDER, _WANDER), random.uniform(-_WANDER, _WANDER)) for _ in range(2)]
-    found = []
-    for route in _routes(first, last, mapping, size=size, fixed=leg.fixed, aside=places[0]):
-        flight = _timed(route, first, last, size=size, leg=leg)
-        if flight and flight.route.fills <= flight.route.holds:
-            return flight
-        if flight:
-            found.append(flight)
-    return found[0] if found else None
+    aside = random.uniform(-_WANDER, _WANDER), random.uniform(-_WANDER, _WANDER)
+    routes = _routes(first, last, mapping, size=size, fixed=leg.fixed, aside=aside)
+    flights = (_timed(route, first, last, size=size, leg=leg) for route in routes)
+    return min((flight for flight in flights if flight), key=lambda flight: _price(flight, leg), default=None)
+
+
+def _price(flight: Flight, leg: Leg) -> float:
+    route = flight.route
+    crop = math.log(route.start.zoom * route.end.zoom)
+    torn = max(0.0, route.fills - route.holds)
+    middle = (flight.blend_start + flight.blend_frames / 2) / leg.frames
+    return crop + _TORN * torn + _LATE * max(0.0, abs(middle - 0.5) - _HALFWAY)
 
 
 def _routes(
@@ -104,6 +111,8 @@ def _timed(route: Route, first: Picture, last: Picture, *, size: Size, leg: Leg)
     holds, fills = found
     early, late = sorted((holds * leg.frames, fills * leg.frames))
     early, late = max(early, leg.begin), min(late, leg.end)
+    if fills - holds > _MOST_TORN:
+        return None
     if holds < fills:
         if (holds * leg.frames, fills * leg.frames) != (early, late):
             return None
@@ -112,13 +121,14 @@ def _timed(route: Route, first: Picture, last: Picture, *, size: Size, leg: Leg)
         wanted = _BLEND * leg.fps
         if late - early < wanted / 2:
             return None
-    frames = min(math.ceil(wanted), leg.end - leg.begin)
-    start = min(max(round((early + late - frames) / 2), leg.begin), leg.end - frames)
-    return Flight(route.model_copy(update={"holds": holds, "fills": fills}), start, frames)
+    half = min(math.ceil(wanted / 2), (leg.end - leg.begin) // 2)
+    middle = min(max(leg.frames / 2, early + half), late - half) if fills <= holds else (early + late) / 2
+    start = min(max(round(middle) - half, leg.begin), leg.end - 2 * half)
+    return Flight(route.model_copy(update={"holds": holds, "fills": fills}), start, 2 * half)
 
 
 def _bearable(route: Route, first: Picture, last: Picture, *, size: Size, leg: Leg) -> bool:
-    start, end = (quad_at(route, first, last, size, share) for share in (0.0, 1.0))
+    start, end = upright(route, first, last, size, 0.0)[0], upright(route, first, last, size, 1.0)[1]
     if roll(end, first) > _MOST_ROLL:
         return False
     widths = [math.dist(quad[0], quad[1]) for quad in (start, end)]

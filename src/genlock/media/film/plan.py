@@ -32,7 +32,7 @@ from genlock.media.film.motion import (
 )
 from genlock.media.film.passage import Meeting, choose_passages
 from genlock.media.film.pilot import Leg, find_flight
-from genlock.media.film.route import Mapping, Quad, mapped, quad_at
+from genlock.media.film.route import Mapping, Quad, across, upright
 from genlock.media.film.shot import FilmPlan, Shot, Transition
 from genlock.media.film.style import CALM, Style
 
@@ -271,13 +271,13 @@ def _morphed(shot: Shot, mapping: Mapping, random: Random) -> dict[str, object] 
         return None
     route = flight.route
     share = (flight.blend_start + flight.blend_frames / 2) / shot.frames
-    quad = quad_at(route, shot.first, shot.last, shot.size, share)
-    there: Quad = tuple(mapped(mapping, point) for point in quad)  # type: ignore[assignment]
+    here, there = upright(route, shot.first, shot.last, shot.size, share)
+    there = across(mapping, there)
     return {
         "morph": route,
         "blend_start": flight.blend_start,
         "blend_frames": flight.blend_frames,
-        "first_move": Move(start=route.start, end=_around(quad, shot.first, shot.size)),
+        "first_move": Move(start=route.start, end=_around(here, shot.first, shot.size)),
         "last_move": Move(start=_around(there, shot.last, shot.size), end=route.end),
     }
 

@@ -10,13 +10,14 @@ import numpy as np
 
 from genlock.errors import BadPicture
 from genlock.media.film.encode import Plane
-from genlock.media.film.flow import find_flow, grey, refined
+from genlock.media.film.flow import find_flow, grey, refined, small
 from genlock.media.film.link import Link, LinkPictures, Links
 from genlock.media.film.route import IDENTITY, Mapping
 from genlock.media.operation import Progress, operation
 from genlock.media.pairing.kinship import Kinship, compare
 from genlock.media.pairing.portrait import Portrait, portray
 
+_LAID_OUT_ALIKE = 0.85  # without this or points that match, no flow leads from one picture to the other
 _ALMOST = 0.35  # of agreement: correcting the mapping may still bring it over the bar
 
 
@@ -45,6 +46,8 @@ def _link(first: tuple[Path, str], last: tuple[Path, str]) -> Link:
 
 def _agreed(first: Path, last: Path, kinship: Kinship) -> tuple[float, Mapping | None]:
     """How far the flow agrees, and the mapping by which it does so most."""
+    if kinship.geometry is None and kinship.layout < _LAID_OUT_ALIKE:
+        return 0.0, None
     mapping: Mapping = kinship.geometry.matrix if kinship.geometry else IDENTITY  # type: ignore[assignment]
     here, there = _view(first), _view(last)
     flow = find_flow(here, there, mapping)
@@ -64,4 +67,4 @@ def _view(path: Path) -> Plane:
     image = cv2.imread(str(path), cv2.IMREAD_REDUCED_COLOR_2 | cv2.IMREAD_IGNORE_ORIENTATION)
     if image is None:
         raise BadPicture(f"{path.name} cannot be read as a picture")
-    return grey(np.asarray(image, np.uint8))
+    return grey(small(np.asarray(image, np.uint8)))

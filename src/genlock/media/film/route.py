@@ -70,19 +70,32 @@ def inverse(mapping: Mapping) -> Mapping:
     return tuple(value / determinant for value in adjugate)  # type: ignore[return-value]
 
 
-def quad_at(route: Route, first: Picture, last: Picture, size: Size, share: float) -> Quad:
+def quad_at(route: Route, first: Picture, last: Picture, size: Size, *, share: float, turned: float) -> Quad:
     """The frame on the first picture when this share (0..1) of the time has passed.
 
     Slower at both ends, like every camera move here; what is seen grows or shrinks by equal factors.
+    `turned` (0..1) says how far the camera has gone over from standing upright before the first
+    picture to standing upright before the last.
     """
+    before, after = upright(route, first, last, size, share)
+    return _quad(
+        (x + (u - x) * turned, y + (v - y) * turned) for (x, y), (u, v) in zip(before, after, strict=True)
+    )
+
+
+def upright(route: Route, first: Picture, last: Picture, size: Size, share: float) -> tuple[Quad, Quad]:
+    """The frame on the first picture, if the camera stands upright before the first, and before the last."""
     here = corners(route.start, first, size)
     back = inverse(route.mapping)
-    there = _across(back, corners(route.end, last, size))
+    there = across(back, corners(route.end, last, size))
     growth = math.sqrt(_area(there) / _area(here))
     at = ease(share)
     if abs(growth - 1) > _EVEN:
         at = (growth**at - 1) / (growth - 1)
-    return _quad((x + (u - x) * at, y + (v - y) * at) for (x, y), (u, v) in zip(here, there, strict=True))
+    quad = _quad((x + (u - x) * at, y + (v - y) * at) for (x, y), (u, v) in zip(here, there, strict=True))
+    one = _straight(quad, cover(first, size))
+    other = _straight(across(route.mapping, quad), cover(last, size))
+    return one, across(back, other)
 
 
 def bounds(route: Route, first: Picture, last: Picture, size: Size) -> tuple[float, float] | None:
@@ -90,16 +103,19 @@ def bounds(route: Route, first: Picture, last: Picture, size: Size) -> tuple[flo
 
     None if at any time there is a place in the frame that neither of them shows.
     """
-    quads = [quad_at(route, first, last, size, step / _STEPS) for step in range(_STEPS + 1)]
-    in_first = [all(map(_within, quad)) for quad in quads]
-    in_last = [all(_within(mapped(route.mapping, point)) for point in quad) for quad in quads]
+    both = [upright(route, first, last, size, step / _STEPS) for step in range(_STEPS + 1)]
+    in_first = [all(_within(point) for quad in quads for point in quad) for quads in both]
+    in_last = [
+        all(_within(mapped(route.mapping, point)) for quad in quads for point in quad) for quads in both
+    ]
     holds = next((step for step, true in enumerate(in_first) if not true), _STEPS + 1) - 1
     fills = _STEPS + 1 - next((step for step, true in enumerate(reversed(in_last)) if not true), _STEPS + 1)
     if holds < 0 or fills > _STEPS:
         return None
     seen = all(
         _within(point) or _within(mapped(route.mapping, point))
-        for quad in quads[holds : fills + 1]
+        for quads in both[holds : fills + 1]
+        for quad in quads
         for point in _outline(quad)
     )
     return (holds / _STEPS, fills / _STEPS) if seen else None
@@ -125,13 +141,22 @@ def roll(quad: Quad, picture: Picture) -> float:
     return max(abs((angle + 180) % 360 - 180) for angle in angles)
 
 
-def _across(mapping: Mapping, quad: Quad) -> Quad:
+def across(mapping: Mapping, quad: Quad) -> Quad:
+    """Where a quadrangle lies in the other picture."""
     return _quad(mapped(mapping, point) for point in quad)
 
 
 def _quad(points: Iterator[Point]) -> Quad:
     one, two, three, four = points
     return one, two, three, four
+
+
+def _straight(quad: Quad, whole: Point) -> Quad:
+    """The upright frame around the same middle that shows as much; `whole` is what it shows at zoom 1."""
+    x, y = (sum(point[axis] for point in quad) / 4 for axis in (0, 1))
+    scale = math.sqrt(_area(quad) / (whole[0] * whole[1])) / 2
+    wide, high = whole[0] * scale, whole[1] * scale
+    return (x - wide, y - high), (x + wide, y - high), (x + wide, y + high), (x - wide, y + high)
 
 
 def _area(quad: Quad) -> float:

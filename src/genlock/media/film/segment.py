@@ -21,9 +21,10 @@ from genlock.media.film.plan import FilmPlan, Shot, Transition
 from genlock.media.film.route import Route
 from genlock.media.operation import Value
 
-RENDERER = 2  # raised when the same description comes out as other frames
+RENDERER = 3  # raised when the same description comes out as other frames
 
 
+BENDING = 2.4  # seconds in which near things pass far ones: longer looks no better and costs more
 LEAVING, ARRIVING = 0.45, 0.22  # how far a zoom carries the camera, as logarithms
 
 
@@ -267,14 +268,17 @@ def _morph(shot: Shot, offset: int) -> Morph:
     """Both of the clip's pictures as views of one scene."""
     if shot.morph is None:
         raise ValueError(f"clip {shot.index} shows two scenes")
+    middle = shot.blend_start + shot.blend_frames // 2
+    half = min(middle - shot.lead, shot.frames - shot.tail - middle, round(BENDING / 2 * shot.fps))
+    half = max(half, shot.blend_frames // 2)
     return Morph(
         first=shot.first,
         last=shot.last,
         route=shot.morph,
         move_start=-offset,
         move_frames=shot.frames,
-        bend_start=shot.lead - offset,
-        bend_frames=shot.body_frames,
+        bend_start=middle - half - offset,
+        bend_frames=2 * half,
         blend_start=shot.blend_start - offset,
         blend_frames=shot.blend_frames,
     )
