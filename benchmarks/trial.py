@@ -23,6 +23,7 @@ import resource
 import threading
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ import structlog
 
 import genlock.ledger.sql  # what `open_engine` would import when it is called
 import genlock.pipelines.campaign  # noqa: F401 - likewise
-from genlock import Engine, open_engine, pipeline, provided, stage
+from genlock import Engine, Pipeline, open_engine, pipeline, provided, stage
 
 JOB = "trial"
 STAGES = 10  # of a chain
@@ -54,7 +55,7 @@ class Resumed(Last):
 
     async def begin(self, values: list[int]) -> None:
         self.began_at.set_result(time.perf_counter())
-        self.sum = sum(values)
+        check(sum(values), sum(range(len(values))))
 
 
 @stage
@@ -109,54 +110,60 @@ def chain(value: int) -> int:
 PIPELINES = (fanout, wait, leave, chain)
 
 
-async def try_map(engine: Engine, mapped: Any, count: int) -> Found:
+async def run_map(engine: Engine, mapped: Pipeline[[int], int], count: int) -> Found:
     """A job of so many tasks, checked by what it comes to."""
     began = time.perf_counter()
     total = await engine.run(mapped, count)
     seconds = time.perf_counter() - began
-    if total != count * (count - 1) // 2:
-        raise SystemExit(f"the tasks came to {total}, which cannot be")
+    check(total, count * (count - 1) // 2)
     return {"seconds": seconds}
 
 
-async def try_chain(engine: Engine, jobs: int) -> Found:
+async def run_chains(engine: Engine, jobs: int) -> Found:
     """Jobs one after another, so that no stage shares a commit with another job's."""
     began = time.perf_counter()
     for value in range(jobs):
-        if await engine.run(chain, value) != value:
-            raise SystemExit("a chain came to another value than it was given")
+        check(await engine.run(chain, value), value)
     return {"seconds": time.perf_counter() - began}
 
 
+def check(found: int, expected: int) -> None:
+    """That the work was done: a figure for something else is none."""
+    if found != expected:
+        raise SystemExit(f"it came to {found}, not {expected}")
+
+
+def opened(home: Path, last: Last | None = None, **settings: Any) -> AbstractAsyncContextManager[Engine]:
+    return open_engine(PIPELINES, tools={Last: last or Last()}, home=home, **settings)
+
+
 async def try_fanout(count: int, home: Path) -> Found:
-    async with open_engine(PIPELINES, tools={Last: Last()}, home=home) as engine:
-        return await measured(try_map(engine, fanout, count))
+    async with opened(home) as engine:
+        return await measured(run_map(engine, fanout, count))
 
 
 async def try_wait(count: int, home: Path) -> Found:
-    async with open_engine(PIPELINES, tools={Last: Last()}, home=home, concurrency=count) as engine:
-        return await measured(try_map(engine, wait, count))
+    async with opened(home, concurrency=count) as engine:
+        return await measured(run_map(engine, wait, count))
 
 
-async def try_chains(count: int, home: Path) -> Found:
-    async with open_engine(PIPELINES, tools={Last: Last()}, home=home) as engine:
-        return await measured(try_chain(engine, count))
+async def try_chain(count: int, home: Path) -> Found:
+    async with opened(home) as engine:
+        return await measured(run_chains(engine, count))
 
 
 async def try_leave(count: int, home: Path) -> Found:
-    async with open_engine(PIPELINES, tools={Last: Last()}, home=home) as engine:
+    async with opened(home) as engine:
         await engine.start("leave", {"count": count}, id=JOB)
-        await asyncio.Event().wait()
-    return {}
+        return {"result": await engine.result(leave, JOB)}
 
 
 async def try_resume(count: int, home: Path) -> Found:
     last = Resumed()
     began = time.perf_counter()
-    async with open_engine(PIPELINES, tools={Last: last}, home=home) as engine:
+    async with opened(home, last) as engine:
         seconds = await last.began_at - began
-        if await engine.result(leave, JOB) != count:
-            raise SystemExit("the resumed job lost results")
+        check(await engine.result(leave, JOB), count)
     return {"seconds": seconds}
 
 
@@ -195,7 +202,7 @@ def cpu_seconds() -> dict[str, float]:
 
 TRIALS: dict[str, Callable[[int, Path], Awaitable[Found]]] = {
     "fanout": try_fanout,
-    "chain": try_chains,
+    "chain": try_chain,
     "wait": try_wait,
     "leave": try_leave,
     "resume": try_resume,
