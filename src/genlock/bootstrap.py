@@ -75,6 +75,7 @@ async def open_home(
     tools: Mapping[Any, object] | None = None,
 ) -> AsyncIterator[Home]:
     """Open a home that this process owns (see `genlock.owner`). `more` are pipelines of the user's own."""
+    from genlock.ledger.copying import MARK
     from genlock.ledger.sql import SqlLedger
 
     clock = clock or SystemClock()
@@ -82,6 +83,8 @@ async def open_home(
     settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     opening = clock.now()
     async with AsyncExitStack() as stack:  # whatever fails or is called off, the rest is closed all the same
+        for left in settings.home.glob(f"{settings.database.name}{MARK}*"):  # of a backup that was killed
+            left.unlink(missing_ok=True)
         ledger = await SqlLedger.open(settings.database, clock)
         stack.push_async_callback(ledger.close)
         pool = await stack.enter_async_context(render_pool(settings))

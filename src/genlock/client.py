@@ -26,9 +26,11 @@ PATIENCE = 2.0  # seconds for which an owner that holds its home may not answer 
 RESTART = 0.5  # seconds for which a home may have no owner, because one is being restarted
 PAUSE = 0.05  # seconds between two tries to reach it
 SLOW = 30.0  # seconds an answer may take: an owner deep in a big commit still answers in time
+COPYING = 3600.0  # seconds that copying a ledger of any size may take
 
 _JOB, _JOBS = TypeAdapter(JobView), TypeAdapter(list[JobView])
 _TASKS, _EVENTS = TypeAdapter(list[TaskView]), TypeAdapter(list[EventView])
+_PATH = TypeAdapter(str)
 _OPEN, _END = object(), object()
 _GRAPH, _REDO = TypeAdapter(GraphView), TypeAdapter(RedoView)
 
@@ -162,6 +164,9 @@ class SocketClient(JobService):
         body = {"name": name, "value": value}
         return await self._ask(_JOB, "POST", _at(job, "tasks", task, "signal"), body=body, again=True)
 
+    async def copy_ledger(self) -> str:
+        return await self._ask(_PATH, "POST", "/ledger/copy", slow=COPYING)
+
     async def _stream(self, job: str, seen: int) -> AsyncIterator[EventView | object]:
         """What one connection brings: `_OPEN` once it stands, events, `_END` if the job has finished."""
         headers = {"Last-Event-ID": str(seen)}
@@ -188,12 +193,17 @@ class SocketClient(JobService):
         query: Mapping[str, Any] | None = None,
         body: Mapping[str, Any] | None = None,
         again: bool = False,
+        slow: float = SLOW,
     ) -> T:
-        """One question, answered in `shape`. With `again` a change may be asked for twice."""
+        """One question, answered in `shape` within `slow` seconds. With `again` a change may be asked for
+        twice.
+        """
         since = self._clock.monotonic()
         while True:
             try:
-                answer = await self._client().request(method, PREFIX + path, params=query, json=body)
+                answer = await self._client().request(
+                    method, PREFIX + path, params=query, json=body, timeout=slow
+                )
                 break
             except httpx2.TransportError as error:
                 asked = not isinstance(error, httpx2.ConnectError)

@@ -23,7 +23,8 @@
     │       ├── EventTimeout    nobody answered a gate in time
     │       ├── RenderRefused   the media library says the material cannot be used
     │       └── CheckFailed     a finished film is not what was planned
-    └── StoreError              a file is missing from the store or is not what its name says
+    ├── StoreError              a file is missing from the store or is not what its name says
+    └── BackupError             a backup cannot be made, or is not whole
 
 Signals end an attempt without being failures; they are no GenlockError: `Skip` is raised by a
 stage body on purpose, `Parked` by the engine inside one.
@@ -132,6 +133,10 @@ class CheckFailed(Permanent):
 
 class StoreError(GenlockError):
     """A file is missing from the store or is not what its name says."""
+
+
+class BackupError(GenlockError):
+    """A backup cannot be made, or is not whole."""
 
 
 class Skip(Exception):

@@ -197,6 +197,9 @@ class FakeService(JobService):
             job=found.id, redone=[target], maybe=["store_film"], kept=["collect"], dry_run=dry_run
         )
 
+    async def copy_ledger(self) -> str:
+        return "home/ledger.db.copy-1"
+
     async def signal(self, job: str, task: str, name: str, value: Any) -> JobView:
         self.asked.append(("signal", job, task, name, value))
         return await self.show(job)

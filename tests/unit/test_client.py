@@ -65,6 +65,7 @@ async def test_every_verb_answers_as_the_service_does(client: SocketClient, serv
     assert await client.redo("abc", "store/3", dry_run=True) == await service.redo(
         "abc", "store/3", dry_run=True
     )
+    assert await client.copy_ledger() == await service.copy_ledger()
     await client.signal("abc", "review/0", "approval", {"ok": True})
     assert service.asked[-1] == ("signal", "abc", "review/0", "approval", {"ok": True})
     assert (await client.cancel("abc", "enough")).state is JobState.CANCELLED

@@ -17,7 +17,7 @@ import typer
 from typer.core import TyperGroup
 
 from genlock import errors
-from genlock.cli import check, clean, doctor, graph, jobs, resume, run, serve
+from genlock.cli import backup, check, clean, doctor, graph, jobs, resume, run, serve
 from genlock.errors import GenlockError
 
 FAULT = 70  # what sysexits.h calls an internal software error
@@ -29,10 +29,11 @@ EXIT_CODES: tuple[tuple[type[GenlockError], int], ...] = (
     (errors.OwnerError, 4),
     (errors.LedgerError, 4),
     (errors.StoreError, 4),
+    (errors.BackupError, 4),
     (GenlockError, 1),
 )
 
-ORDER = ("run", "resume", "jobs", "serve", "graph", "check", "clean", "doctor")
+ORDER = ("run", "resume", "jobs", "serve", "graph", "check", "clean", "backup", "restore", "doctor")
 
 
 class Commands(TyperGroup):
@@ -61,6 +62,8 @@ app.command("graph")(graph.graph)
 app.command("check")(check.check)
 app.command("doctor")(doctor.doctor)
 app.command("clean")(clean.clean)
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
 
 
 def _print_version(wanted: bool) -> None:

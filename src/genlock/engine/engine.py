@@ -283,6 +283,9 @@ class Engine:
             self._ring()
         return woken
 
+    async def copy_ledger(self) -> str:
+        return await self.reader.copy()
+
     # -- inside ----------------------------------------------------------------------------------------
 
     async def _call_off(self, job: str, reason: str) -> None:

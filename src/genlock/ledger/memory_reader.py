@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import datetime, timedelta
 
+from genlock.errors import Unsupported
 from genlock.ledger.memory_book import Book, Job, Task
 from genlock.ledger.memory_redo import plan
 from genlock.ledger.records import (
@@ -138,6 +139,9 @@ class MemoryReader:
     async def shared(self, input_hash: str) -> str | None:
         found = self._book.shared.get(input_hash)
         return found[1] if found else None
+
+    async def copy(self) -> str:
+        raise Unsupported("a ledger in memory cannot be copied: it ends with its process")
 
     async def texts(self, *, unless_finished_before: datetime | None = None) -> AsyncIterator[str]:
         left_out = self._book.doomed(unless_finished_before) if unless_finished_before else []

@@ -294,6 +294,13 @@ class LedgerReader(Protocol):
         """A result that a job shared for these inputs."""
         ...
 
+    async def copy(self) -> str:
+        """The path of a consistent copy of the whole ledger, made beside it; whoever asked takes it away.
+
+        `Unsupported` for a ledger that is no file of this machine.
+        """
+        ...
+
     def texts(self, *, unless_finished_before: datetime | None = None) -> AsyncIterator[str]:
         """Every JSON text that jobs hold: inputs, outputs, notes, revisions; without those that `forget`
         would delete for this time. `genlock clean` looks through them for the artifacts still reached.

@@ -15,6 +15,7 @@ from genlock.clock import Clock
 from genlock.errors import LedgerError, NotFound
 from genlock.ledger import schema
 from genlock.ledger.bell import Bell
+from genlock.ledger.copying import copy_beside
 from genlock.ledger.database import for_one_statement, is_gone, tell_time
 from genlock.ledger.keeping import doomed, sources
 from genlock.ledger.moment import from_micros, to_micros
@@ -259,6 +260,9 @@ class SqlReader:
         shared = schema.shared.c
         rows = await self._rows(select(shared.output).where(shared.input_hash == input_hash))
         return str(rows[0].output) if rows else None
+
+    async def copy(self) -> str:
+        return str(await self._read(copy_beside))
 
     async def texts(self, *, unless_finished_before: datetime | None = None) -> AsyncIterator[str]:
         left_out = None if unless_finished_before is None else doomed(to_micros(unless_finished_before))

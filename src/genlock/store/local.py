@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import hashlib
 import os
 import secrets
@@ -16,7 +17,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from genlock.errors import StoreError
+from genlock.errors import Conflict, StoreError
 from genlock.store.artifact import Artifact, Freed
 
 CHUNK = 1 << 20
@@ -68,6 +69,33 @@ class LocalStore:
 
     async def clean(self, keep: Collection[str], *, dry_run: bool = False) -> Freed:
         return await asyncio.to_thread(self._clean, frozenset(keep), dry_run)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep every process from cleaning for as long as this lasts. `Conflict` if one is cleaning now."""
+        with self._lock(fcntl.LOCK_SH, f"{self.root} is being cleaned: try again when that has ended"):
+            yield
+
+    def names(self) -> Iterator[tuple[str, str]]:
+        """Every name that is bound, with the text that says to what."""
+        for path in self._names.glob("*/*"):
+            with suppress(FileNotFoundError):
+                yield path.name, path.read_text(encoding="utf-8")
+
+    def give_name(self, name: str, text: str) -> None:
+        """Bind a name again, as `names` told it."""
+        self._bind(name, Artifact.model_validate_json(text))
+
+    @contextmanager
+    def _lock(self, how: int, why_not: str) -> Iterator[None]:
+        handle = os.open(self.root / "cleaning", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(handle, how | fcntl.LOCK_NB)
+            yield
+        except BlockingIOError as error:
+            raise Conflict(why_not) from error
+        finally:
+            os.close(handle)
 
     def free_share(self) -> float:
         usage = shutil.disk_usage(self.root)
@@ -143,6 +171,10 @@ class LocalStore:
         _sync_folder(to.parent)
 
     def _clean(self, keep: frozenset[str], dry_run: bool) -> Freed:
+        with self._lock(fcntl.LOCK_EX, f"a backup of {self.root} is being made: clean when that has ended"):
+            return self._remove_others(keep, dry_run)
+
+    def _remove_others(self, keep: frozenset[str], dry_run: bool) -> Freed:
         files = size = 0
         for path in [*self._objects.glob("*/*"), *self._incoming.iterdir()]:
             freed = None if path.name in keep else self._remove_old(path, dry_run)

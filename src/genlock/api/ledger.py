@@ -1,0 +1,17 @@
+"""The route of the ledger itself: a copy of it for a backup."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from genlock.api.dependency import Service
+from genlock.api.problem import RESPONSES
+from genlock.api.wire import Envelope, wrapped
+
+router = APIRouter(prefix="/ledger", tags=["ledger"], responses=RESPONSES)
+
+
+@router.post("/copy", response_model=Envelope[str])
+async def copy_ledger(service: Service) -> Envelope[str]:
+    """Make a copy of the ledger in its own folder, for `genlock backup`, which takes it away. Its path."""
+    return wrapped(await service.copy_ledger())
