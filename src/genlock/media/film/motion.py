@@ -27,6 +27,7 @@ _PUSH = (0.019, 0.026)
 _PAN = (0.022, 0.032)
 _PUSH_RANGE = (0.02, 0.35)
 _ROOM = (0.12, 0.35)
+_ROOM_TO_ARRIVE = 0.2
 
 
 class Tone(Value):
@@ -115,7 +116,7 @@ def ease(share: float) -> float:
 
 def nearer(move: Move, picture: Picture, size: Size) -> Move:
     """The same move seen from near enough that a camera can arrive at its beginning from farther away."""
-    closer = (1 + _headroom(picture, size)) / move.start.zoom
+    closer = (1 + _headroom(picture, size, _ROOM_TO_ARRIVE)) / move.start.zoom
     if closer <= 1:
         return move
     start, end = (

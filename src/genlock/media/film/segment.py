@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Sequence
 from importlib.metadata import version
 from itertools import pairwise
@@ -16,16 +17,16 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from genlock.errors import CheckFailed
-from genlock.media.film.motion import Move, Picture, Size
+from genlock.media.film.motion import Move, Picture, Size, view_at
 from genlock.media.film.plan import FilmPlan, Shot, Transition
 from genlock.media.film.route import Route
 from genlock.media.operation import Value
 
-RENDERER = 3  # raised when the same description comes out as other frames
+RENDERER = 4  # raised when the same description comes out as other frames
 
 
 BENDING = 2.4  # seconds in which near things pass far ones: longer looks no better and costs more
-LEAVING, ARRIVING = 0.45, 0.22  # how far a zoom carries the camera, as logarithms
+LEAVING = 1.1  # how far a zoom carries the camera into the picture that it leaves, as a logarithm
 
 
 def made_by() -> str:
@@ -57,7 +58,7 @@ class Surge(Value):
 
     start: int
     frames: int = Field(ge=1)
-    grow: float = Field(gt=0, le=1)
+    grow: float = Field(gt=0, le=2)
     arrives: bool
 
 
@@ -201,16 +202,22 @@ def transition(before: Shot, after: Shot, joint: Transition, encoding: Encoding 
 
 def _met(lower: Layer | Morph, upper: Layer | Morph, entry: Entry) -> list[Layer | Morph]:
     """One layer appearing over another; a zoom carries the camera out of the one and into the other."""
-    surges: list[Surge | None] = [None, None]
+    leaves, arrives = None, None
     if entry.kind == "zoom":
-        surges = [
-            Surge(start=entry.start, frames=entry.frames, grow=grow, arrives=arrives)
-            for grow, arrives in ((LEAVING, False), (ARRIVING, True))
-        ]
+        leaves = Surge(start=entry.start, frames=entry.frames, grow=LEAVING, arrives=False)
+        arrives = _arrival(upper, entry)
     return [
-        lower.model_copy(update={"surge": surges[0]}),
-        upper.model_copy(update={"surge": surges[1], "entry": entry}),
+        lower.model_copy(update={"surge": leaves}),
+        upper.model_copy(update={"surge": arrives, "entry": entry}),
     ]
+
+
+def _arrival(upper: Layer | Morph, entry: Entry) -> Surge | None:
+    """From as far away as the picture reaches; a morph sets out at once on its own way."""
+    if isinstance(upper, Morph):
+        return None
+    room = math.log(view_at(upper.move, 0.0).zoom)
+    return Surge(start=entry.start, frames=entry.frames, grow=room, arrives=True) if room > 0 else None
 
 
 def segments(plan: FilmPlan, encoding: Encoding | None = None) -> list[Segment]:

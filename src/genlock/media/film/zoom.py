@@ -10,8 +10,8 @@ from genlock.media.film.encode import Frame
 from genlock.media.film.motion import surge
 from genlock.media.film.segment import LEAVING
 
-_MIXED = (0.28, 0.72)  # from which to which share of the time both pictures are seen
-_SHUTTER = 0.5
+_MIXED = (0.36, 0.66)  # from which to which share of the time both pictures are seen
+_SHUTTER = 0.8
 _DOUBLINGS = 3
 _LEAST_BLUR = 0.002
 
