@@ -126,14 +126,15 @@ class Attempts:
         return await self._succeed(claim, output, hashed, after, share=share)
 
     async def _body(self, stage: Stage[..., Any], claim: Claim, values: dict[str, Any]) -> str:
-        scratch = Scratch(self._work / f"{claim.task.node}-{claim.token}")  # short, and no two are the same
+        scratch = Scratch(self._work, f"{claim.task.node}-{claim.token}")  # short, and no two are the same
         for name, want in stage.tools.items():
             values[name] = self._task(claim, scratch) if want is Task else self._tools[want]
         try:
             limit = stage.timeout or self._limits.attempt_timeout
             result = await self.bodies.run(stage.body(**values), limit, claim.task)
         finally:
-            await scratch.clear()
+            if scratch.made:
+                await scratch.clear()
         return dump_text(stage.output, result, f"what {stage.name} returned")
 
     def _task(self, claim: Claim, scratch: Scratch) -> LedgerTask:
@@ -150,7 +151,7 @@ class Attempts:
         share: bool = False,
     ) -> Advance:
         then = after()
-        return await self._ledger.succeed(
+        advance = await self._ledger.succeed(
             claim,
             output,
             input_hash=hashed,
@@ -159,6 +160,9 @@ class Attempts:
             claim_next=then.limit,
             resources=then.resources,
         )
+        for claimed in advance.claimed:
+            self.values.hand_over(claimed, claim.task, output)
+        return advance
 
     async def _spread(self, claim: Claim, items: list[Any] | None) -> Advance:
         """A page a transaction; what an interrupted attempt has written already is not written again."""

@@ -10,14 +10,17 @@ from pathlib import Path
 class Scratch:
     """A folder that is made when it is first asked for, and gone when the attempt has ended."""
 
-    def __init__(self, place: Path) -> None:
-        self._place, self._made = place, False
+    def __init__(self, parent: Path, name: str) -> None:
+        self._parent, self._name = parent, name
+        self.made = False
 
     def folder(self) -> Path:
-        self._place.mkdir(parents=True, exist_ok=True)
-        self._made = True
-        return self._place
+        """The folder, which is there from now on."""
+        folder = self._parent / self._name
+        folder.mkdir(parents=True, exist_ok=True)
+        self.made = True
+        return folder
 
     async def clear(self) -> None:
-        if self._made:
-            await asyncio.to_thread(shutil.rmtree, self._place, ignore_errors=True)
+        """Delete it with all that is in it."""
+        await asyncio.to_thread(shutil.rmtree, self._parent / self._name, ignore_errors=True)

@@ -17,6 +17,8 @@ from genlock.ledger.protocol import LedgerReader
 from genlock.ledger.records import Claim, TaskRef, TaskState
 
 KEPT_IN_MEMORY = 32_000_000  # characters of arguments that the children of maps share
+HANDED_OVER = 100_000  # characters of an output at most that goes from task to task without being read
+MOST_HANDED = 256
 EMPTY = 1_000  # what an opening of a map counts for that has nothing in common
 
 
@@ -63,13 +65,15 @@ class Values:
 
     def __init__(self, reader: LedgerReader, jobs: Jobs) -> None:
         self._reader, self._jobs = reader, jobs
+        self._handed: OrderedDict[str, tuple[str, str]] = OrderedDict()  # by token: a node and its output
         self._common: OrderedDict[Opening, asyncio.Task[Arguments]] = OrderedDict()
         self._weights: dict[Opening, int] = {}
 
     async def arguments(self, job: Job, node: Node, claim: Claim) -> Arguments:
         """Every data argument of a task by name; a map has its items alone, each child of it its own one."""
         if claim.task.index is None:
-            return await self._read(job, node, [node.mapped] if node.mapped else node.bindings)
+            names = [node.mapped] if node.mapped else node.bindings
+            return await self._read(job, node, names, self._taken_over(job, claim))
         mine = Item(claim.item or "null")
         if len(node.bindings) == 1:
             return dict.fromkeys(node.bindings, mine)
@@ -80,7 +84,7 @@ class Values:
         key = (job.id, job.created_at, node.name, epoch)
         if key not in self._common:
             others = [name for name in node.bindings if name != node.mapped]
-            self._common[key] = asyncio.create_task(self._read(job, node, others))
+            self._common[key] = asyncio.create_task(self._read(job, node, others, {}))
             self._common[key].add_done_callback(partial(self._weigh, key))
         self._common.move_to_end(key)
         read = self._common[key]
@@ -96,8 +100,20 @@ class Values:
             oldest = next(each for each in self._common if each in self._weights)
             del self._common[oldest], self._weights[oldest]
 
-    async def _read(self, job: Job, node: Node, names: Iterable[str]) -> Arguments:
-        read: dict[str, Any] = {}
+    def hand_over(self, claim: Claim, done: TaskRef, output: str) -> None:
+        """A task was claimed in the commit that wrote this output, which it need not read then."""
+        if done.index is None and done.job == claim.task.job and len(output) <= HANDED_OVER:
+            self._handed[claim.token] = (done.node, output)
+            if len(self._handed) > MOST_HANDED:
+                self._handed.popitem(last=False)
+
+    def _taken_over(self, job: Job, claim: Claim) -> dict[str, Any]:
+        name, output = self._handed.pop(claim.token, (None, ""))
+        if name is None or job.graph.nodes[name].nested:
+            return {}
+        return {name: json.loads(output)}
+
+    async def _read(self, job: Job, node: Node, names: Iterable[str], read: dict[str, Any]) -> Arguments:
         return {name: Argument(await self._resolve(job, node.bindings[name], read)) for name in names}
 
     async def resolve(self, job: Job, binding: Binding) -> Any:

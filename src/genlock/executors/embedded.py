@@ -43,7 +43,7 @@ class Body:
     """A task that runs here."""
 
     claim: Claim
-    task: asyncio.Task[None]
+    task: asyncio.Task[bool]
 
 
 class Embedded:
@@ -70,7 +70,8 @@ class Embedded:
         self._waiting: tuple[str, ...] = ()  # kinds that are waited for, as of the last look
         self._due: timedelta | None = None  # from the last look on
         self._looked = float("-inf")
-        self._told = self._stale = False  # somebody said that there is more to do; we may have made some
+        self._told = self._stale = False  # somebody said that there is more to do; bodies may have made some
+        self._short = False  # of places or resources for what waits
         self._turn = 0
         self._bodies: dict[str, Body] = {}  # by the token of their claim
         self._bell = asyncio.Event()
@@ -126,7 +127,7 @@ class Embedded:
         if tasks := self._tell(bodies):
             await asyncio.wait(tasks, timeout=STOPPED_WITHIN)
 
-    def _tell(self, bodies: Collection[Body]) -> list[asyncio.Task[None]]:
+    def _tell(self, bodies: Collection[Body]) -> list[asyncio.Task[bool]]:
         tasks = [body.task for body in bodies]
         for task in tasks:
             self._engine.attempts.bodies.stop(task)
@@ -192,10 +193,12 @@ class Embedded:
 
     async def _claim(self) -> bool:
         """Take what fits, a kind of resource at a time; True if there may be more."""
-        more = False
+        more = self._short = False
         for kind in self._turns():
             limit = min(self._fits(kind), PAGE)
-            if limit > 0:
+            if limit <= 0:
+                self._short = True
+            else:
                 claims = await self._engine.ledger.claim(self._holder, limit=limit, resources=[kind])
                 self._begin(claims)
                 more = more or len(claims) == limit
@@ -223,25 +226,34 @@ class Embedded:
             self._bodies[claim.token] = Body(claim, task)
             task.add_done_callback(partial(self._ended, claim))
 
-    def _ended(self, claim: Claim, _: asyncio.Task[None]) -> None:
-        """In a callback: a task that is cancelled before its first line never comes to its `finally`."""
+    def _ended(self, claim: Claim, body: asyncio.Task[bool]) -> None:
+        """In a callback: a task that is cancelled before its first line never comes to its `finally`.
+
+        Nobody is called for nothing: a chain of stages needs no other hand.
+        """
         del self._bodies[claim.token]
         self._resources.give(claim.resources)
-        self._stale = True
-        self._bell.set()
+        if self._short or body.cancelled() or body.exception() or not body.result():
+            self._stale = True
+            self._bell.set()
 
-    async def _one(self, claim: Claim) -> None:
-        """Run a task, and then what it made ready and fits: a chain of stages needs no other hand."""
+    async def _one(self, claim: Claim) -> bool:
+        """Run a task, and then what it made ready and fits. True if nothing else can have come of it: a
+        task that is to be tried again, or waits, comes due in its time.
+        """
         try:
             advance = await self._engine.attempts.run(claim, lambda: self._next(claim.resources))
             self._begin(advance.claimed)
-            self._told = self._told or len(advance.ready) > len(advance.claimed)
+            if len(advance.ready) > len(advance.claimed):
+                self._ring()
+            return any(advance)
         except asyncio.CancelledError:
             log.info("attempt ended", action="cancelled", task=str(claim.task))
             raise
         except Exception:
             log.exception("an attempt could not be recorded", action="attempt", task=str(claim.task))
             await self._release(claim)
+            return False
 
     async def _release(self, claim: Claim) -> None:
         """Give a claim back whose outcome could not be written, as soon as the ledger takes writes again."""
@@ -269,7 +281,7 @@ class Embedded:
         return self._next_kinds[mine]
 
 
-def _complain(task: asyncio.Task[None]) -> None:
+def _complain(task: asyncio.Task[bool]) -> None:
     if not task.done():
         log.error("a body does not stop although it was cancelled", action="stop", task=task.get_name())
 

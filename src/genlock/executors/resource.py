@@ -20,6 +20,7 @@ class Resources:
     def __init__(self, capacity: Mapping[str, int]) -> None:
         self._capacity = dict(capacity)
         self._used: dict[str, int] = {}
+        self._known: dict[str, dict[str, int]] = {}  # needs by their texts
 
     def room(self, text: str) -> int | None:
         """How many tasks with these needs could start now; None if they need nothing."""
@@ -44,7 +45,9 @@ class Resources:
             self._used[name] = self._used.get(name, 0) + sign * count
 
     def _needs(self, text: str) -> dict[str, int]:
-        return {name: min(count, self._of(name)) for name, count in parse(text).items()}
+        if text not in self._known:
+            self._known[text] = {name: min(count, self._of(name)) for name, count in parse(text).items()}
+        return self._known[text]
 
     def _of(self, name: str) -> int:
         return self._capacity.get(name, 1)
