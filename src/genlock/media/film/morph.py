@@ -51,6 +51,7 @@ class Morpher:
         self._paths = [sources[picture.sha256] for picture in layer.pictures]
         self._numbers = _numbers(layer, segment)
         self._spare = Frame(*segment.size)
+        self._known: dict[int, tuple[tuple[int, Shift], Floats]] = {}
 
     def draw(self, canvas: Frame, number: int, shift: Shift) -> None:
         """What the camera sees at this frame."""
@@ -87,6 +88,14 @@ class Morpher:
         return mix_by_place(canvas, self._spare, np.asarray(shares, np.float32), 1, STEP)
 
     def _places(self, side: int, number: int, shift: Shift) -> Floats:
+        """Found once for a frame, though it takes them to draw and to mix."""
+        asked = number, shift
+        known = self._known.get(side)
+        if known is None or known[0] != asked:
+            known = self._known[side] = asked, self._look(side, number, shift)
+        return known[1]
+
+    def _look(self, side: int, number: int, shift: Shift) -> Floats:
         camera = looking_at(self._quad(0, number), 1, 1, self._size, shift)
         return self._bend.places(side, self._grid, camera, bent(self._layer, number))
 
@@ -187,16 +196,16 @@ def _covered(places: Floats) -> Floats:
 
 def _draw_bent(canvas: Frame, source: Source, places: Floats) -> None:
     """Sample a picture at a grid of places, in its pixels, that is spread over all pixels of the frame."""
-    for number, (plane, target) in enumerate(zip(source.planes, canvas.planes, strict=True)):
+    luma, *chroma = zip(source.planes, canvas.planes, strict=True)
+    for number, pairs in enumerate(([luma], chroma)):
         matrix = onto_plane(source, number)
         grid = places * matrix.diagonal()[:2].astype(np.float32) + matrix[:2, 2].astype(np.float32)
-        if (
-            number
-        ):  # chroma lies half a luma pixel to the left of where a plane of half the size would have it
+        if number:  # it lies half a luma pixel to the left of where a plane of half the size would have it
             middle, columns = grid.shape[0] // 2, grid.shape[1]
             grid = grid - (grid[middle, -1] - grid[middle, 0]) / np.float32(2 * STEP * (columns - 1))
         xs, ys = (
-            spread(np.ascontiguousarray(part), target, 1, STEP // 2 if number else STEP)
+            spread(np.ascontiguousarray(part), pairs[0][1], 1, STEP // 2 if number else STEP)
             for part in (grid[..., 0], grid[..., 1])
         )
-        cv2.remap(plane, xs, ys, cv2.INTER_LINEAR, dst=target, borderMode=cv2.BORDER_REPLICATE)
+        for plane, target in pairs:
+            cv2.remap(plane, xs, ys, cv2.INTER_LINEAR, dst=target, borderMode=cv2.BORDER_REPLICATE)
