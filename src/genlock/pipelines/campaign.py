@@ -47,9 +47,10 @@ from genlock.store.artifact import Artifact
 
 FPS = 30
 AT_ONCE = 64  # photos under way in one order: more than there are rendering processes, or they wait for disks
+LONG = timedelta(hours=2)  # ten thousand photos are a quarter of an hour of work, or two, for a small machine
 
 
-@stage(name="asset_collection", resources={"cpu": 1}, timeout=timedelta(hours=2))
+@stage(name="asset_collection", resources={"cpu": 1}, timeout=LONG)
 async def collect_assets(
     photos: list[str], skip_bad: bool, *, studio: Studio = provided(), task: Task = provided()
 ) -> Intake:
@@ -73,7 +74,7 @@ async def collect_assets(
     return gathered(photos, [each.result() for each in importing], skip_bad=skip_bad)
 
 
-@stage(name="image_pair_selection", resources={"cpu": 1})
+@stage(name="image_pair_selection", resources={"cpu": 1}, timeout=LONG)
 async def select_pairs(
     assets: list[Asset], count: int, seed: int, *, studio: Studio = provided(), task: Task = provided()
 ) -> list[Pair]:

@@ -18,13 +18,14 @@ from genlock.media.pairing import matching, sequence
 from genlock.media.pairing.choice import Candidate, Choice, ChoosePairs, ChosenPair
 from genlock.media.pairing.kinship import Kinship, compare
 from genlock.media.pairing.matching import Edge
-from genlock.media.pairing.portrait import Portrait, portray
+from genlock.media.pairing.portrait import FEATURES, Portrait, portray
 from genlock.media.pairing.reason import explain
 
 Step = tuple[int, int]  # a pair in the direction in which it is shown
 
 _ALL_COMPARED = 48  # pictures up to which every pair is looked at closely
 _RELATIVES = 14  # beyond that, as many likely relatives of each picture
+_REMEMBERED = 1_350_000  # distinctive places of all pictures together: a third of a gigabyte
 _ROUNDS = 4
 _SAME_AGAIN, _SEEN_BEFORE, _AWAY = 100.0, 1.5, 0.35  # costs of an order; 1 is a step of 40 in colour
 
@@ -148,9 +149,10 @@ class Album:
 
 
 def _portraits(candidates: Sequence[Candidate], progress: Progress) -> Iterator[Portrait]:
+    features = min(FEATURES, _REMEMBERED // max(1, len(candidates)))
     for done, candidate in enumerate(candidates):
         progress(0.6 * done / len(candidates), f"looking at picture {done + 1} of {len(candidates)}")
-        yield portray(candidate.path, candidate.sha256)
+        yield portray(candidate.path, candidate.sha256, features)
 
 
 def _told(candidates: Sequence[Candidate], album: Album, step: Step) -> ChosenPair:

@@ -18,7 +18,7 @@ Halves = NDArray[np.float16]
 Bytes = NDArray[np.uint8]
 
 _LONG_SIDE = 400
-_FEATURES = 450
+FEATURES = 450  # distinctive places that are looked for in a picture
 _GRID = 6
 _MOST_PIXELS = 200_000_000
 
@@ -64,12 +64,12 @@ class Portrait:
         return np.concatenate(parts)
 
 
-def portray(path: Path, sha256: str) -> Portrait:
-    """Look at a picture; `BadPicture` if it cannot be read."""
+def portray(path: Path, sha256: str, features: int = FEATURES) -> Portrait:
+    """Look at a picture, at so many distinctive places of it; `BadPicture` if it cannot be read."""
     colours = _load(path)
     lab = _floats(cv2.cvtColor(colours.astype(np.float32) / 255, cv2.COLOR_RGB2Lab))
     grey = np.asarray(cv2.cvtColor(colours, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
-    points, descriptors = _features(grey)
+    points, descriptors = _features(grey, features)
     edges, directions = _edges(grey)
     chroma = np.hypot(lab[..., 1], lab[..., 2])
     return Portrait(
@@ -113,11 +113,9 @@ def _thumb(grey: Bytes) -> Floats:
     return np.asarray(small, dtype=np.float32)
 
 
-def _features(grey: Bytes) -> tuple[Floats, Halves]:
+def _features(grey: Bytes, most: int) -> tuple[Floats, Halves]:
     """Distinctive points with descriptors whose dot product measures likeness (square roots of SIFT's)."""
-    keypoints, found = cv2.SIFT.create(nfeatures=_FEATURES, contrastThreshold=0.02).detectAndCompute(
-        grey, None
-    )
+    keypoints, found = cv2.SIFT.create(nfeatures=most, contrastThreshold=0.02).detectAndCompute(grey, None)
     if found is None or not len(keypoints):
         return np.zeros((0, 2), np.float32), np.zeros((0, 128), np.float16)
     descriptors = np.sqrt(found / np.maximum(found.sum(axis=1, keepdims=True), 1e-6))
