@@ -20,6 +20,7 @@ from dbos import DBOS, SetWorkflowID
 from drive import STAGES, begun, check, drive, total
 
 JOB = "trial"
+THREADS = 8  # that write: without a limit there are as many as steps, which is slower
 resumed: list[float] = []  # when the last step of a killed workflow began anew
 running_again = threading.Event()
 
@@ -77,7 +78,8 @@ def configure(place: str) -> None:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.close()
         url = f"sqlite:///{path}"
-    DBOS(config={"name": "trial", "system_database_url": url, "log_level": "ERROR"})
+    threads = {"max_executor_threads": THREADS}
+    DBOS(config={"name": "trial", "system_database_url": url, "log_level": "ERROR", **threads})
 
 
 def try_fanout(count: int, place: str) -> float:
