@@ -405,6 +405,18 @@ async def test_a_reader_sees_commits_of_another_process_by_looking(tmp_path):
     await other.close()
 
 
+async def test_the_end_of_a_job_is_seen_whichever_process_brings_it(tmp_path):
+    mine = await SqlLedger.open(tmp_path / "ledger.db", SystemClock())
+    other = await SqlLedger.open(tmp_path / "ledger.db", SystemClock())
+    await mine.create_job(_spec("job-1", NodeSpec("a")))
+    waiting = [asyncio.ensure_future(one.reader.ended("job-1", 30)) for one in (mine, other)]
+    await asyncio.sleep(0.05)
+    await mine.cancel("job-1")
+    assert [(await one).state for one in waiting] == ["cancelled", "cancelled"]
+    await mine.close()
+    await other.close()
+
+
 async def test_reading_goes_on_while_the_writer_holds_its_lock(ledger, tmp_path):
     await ledger.create_job(_spec("job-1", NodeSpec("a")))
     blocker = sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)

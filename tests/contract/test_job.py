@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -167,6 +168,20 @@ async def test_events_come_in_pages_and_wake_those_who_wait(bench):
     assert await bench.reader.changed("job-1", 3, 0.0) is True
     last = (await bench.row()).last_event
     assert await bench.reader.changed("job-1", last, 0.01) is False
+
+
+async def test_the_end_of_a_job_is_waited_for_and_answers_with_its_row(bench):
+    await bench.start("a")
+    assert (await bench.reader.ended("job-1", 0.01)).state == "pending"
+    waiting = [asyncio.ensure_future(bench.reader.ended("job-1", 30)) for _ in range(3)]
+    claim = await bench.claim("a")
+    await bench.ledger.extend(claim, progress=0.5)
+    await asyncio.sleep(0.05)
+    assert not any(one.done() for one in waiting)
+    await bench.ledger.succeed(claim, "1")
+    assert [row.state for row in await asyncio.wait_for(asyncio.gather(*waiting), 5)] == ["completed"] * 3
+    with pytest.raises(NotFound):
+        await bench.reader.ended("nobody", 1)
 
 
 async def test_texts_are_all_json_a_job_holds(bench):

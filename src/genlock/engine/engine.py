@@ -30,6 +30,7 @@ R = TypeVar("R")
 T = TypeVar("T")
 
 RECENT = 1000  # jobs among which an abbreviated id is looked for
+PAGE = 1000  # tasks read at a time
 PATIENCE = 20.0  # seconds one look for new events waits before it looks again
 
 
@@ -95,25 +96,24 @@ class Engine:
 
     async def run(self, pipeline: Pipeline[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Start a job, wait for its end and answer with its result. `StageError` if it failed."""
-        view = await self._start(pipeline, pipeline.encode_inputs(*args, **kwargs))
-        return await self.result(pipeline, view.id)
+        job = await self._start(pipeline, pipeline.encode_inputs(*args, **kwargs))
+        return await self.result(pipeline, job)
 
     async def result(self, pipeline: Pipeline[P, R], job: str) -> R:
         """Wait for a job's end; the result in the pipeline's own type. `StageError` if there is none."""
         row = await self._find(job)
         while not row.state.finished:
-            await self.reader.changed(row.id, row.last_event, PATIENCE)
-            row = await self.reader.job(row.id)
-        view = await self._present(row)
-        if view.state is not JobState.COMPLETED:
-            why = f": {view.error.message}" if view.error else ""
-            raise StageError(f"job {view.id} is {view.state}{why}")
+            row = await self.reader.ended(row.id, PATIENCE)
+        if row.state is not JobState.COMPLETED:
+            why = f": {row.error.message}" if row.error else ""
+            raise StageError(f"job {row.id} is {row.state}{why}")
+        found = await self.attempts.values.result(self.jobs.of(row))
         try:
-            value: R = load(pipeline.output, view.result, f"the result of job {view.id}")
+            value: R = load(pipeline.output, found, f"the result of job {row.id}")
         except BadInput as error:
-            older = (await self.reader.job(view.id)).graph != pipeline.text
-            another = f"; the job was started by another version of {pipeline.name!r}" if older else ""
-            raise StageError(f"{error}{_skipped(view)}{another}") from error
+            another = f"; the job was started by another version of {pipeline.name!r}"
+            why = f"{_skipped(await self._present(row))}{another if row.graph != pipeline.text else ''}"
+            raise StageError(f"{error}{why}") from error
         return value
 
     # -- the face of JobService ------------------------------------------------------------------------
@@ -134,7 +134,7 @@ class Engine:
                 f"there is no pipeline {pipeline!r}; there are: {', '.join(sorted(self.pipelines))}"
             )
         found = self.pipelines[pipeline]
-        return await self._start(
+        job = await self._start(
             found,
             fit_inputs(found, params),
             id=id,
@@ -143,6 +143,7 @@ class Engine:
             deadline=deadline,
             labels=labels,
         )
+        return await self.show(job)
 
     async def _start(
         self,
@@ -154,7 +155,7 @@ class Engine:
         dedup: str | None = None,
         deadline: timedelta | None = None,
         labels: Mapping[str, Any] | None = None,
-    ) -> JobView:
+    ) -> str:
         while True:
             spec = job_spec(
                 pipeline,
@@ -169,7 +170,7 @@ class Engine:
             if created.created or id or created.id != spec.id:
                 break  # else the id that was drawn is another job's
         self._ring()
-        return await self.show(created.id)
+        return created.id
 
     async def show(self, job: str) -> JobView:
         return await self._present(await self._find(job))
@@ -189,7 +190,12 @@ class Engine:
 
     async def tasks(self, job: str) -> Sequence[TaskView]:
         row = await self._find(job)
-        return [present_task(task) for task in await self.reader.tasks(row.id, limit=100_000)]
+        views: list[TaskView] = []
+        last: str | None = None
+        while page := await self.reader.tasks(row.id, after=last, limit=PAGE):
+            views += map(present_task, page)
+            last = page[-1].ref.key
+        return views
 
     async def events(self, job: str, *, after: int = 0, limit: int = 1000) -> Sequence[EventView]:
         row = await self._find(job)

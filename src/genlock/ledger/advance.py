@@ -196,6 +196,7 @@ def _knows(batch: Batch, job: JobDraft) -> bool:
 def close(batch: Batch, job: JobDraft, state: str, change: Change, **data: object) -> None:
     """The job is over: say so."""
     job.state, job.finished_at = state, batch.now
+    batch.stirred[job.id] = True
     if state == FAILED_JOB and job.error_kind is not None:
         data = {"kind": job.error_kind, "message": job.error_message, "task": job.failed_task}
     batch.log(job, f"job.{state}", **data)

@@ -70,7 +70,7 @@ class Batch:
         self._tasks: dict[tuple[str, str], TaskDraft] = {}
         self._absent: set[tuple[str, str]] = set()
         self._events: list[tuple[Any, ...]] = []
-        self.stirred: set[str] = set()  # jobs that have new events
+        self.stirred: dict[str, bool] = {}  # jobs that have new events, and whether they have ended
         # What verbs have been handed since the last flush between two verbs: only these can differ.
         self._met: dict[int, TaskDraft] = {}
         self._met_jobs: dict[str, JobDraft] = {}
@@ -217,7 +217,7 @@ class Batch:
     def tell(self, job: JobDraft, kind: str, task: str | None, data: str) -> None:
         """As `log`, of data that is JSON already."""
         job.last_event += 1
-        self.stirred.add(job.id)
+        self.stirred.setdefault(job.id, False)
         job.updated_at = self.now
         self._events.append((job.id, job.last_event, self.now, kind, task, data))
 

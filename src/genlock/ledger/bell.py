@@ -16,41 +16,50 @@ from dataclasses import dataclass, field
 from genlock.errors import LedgerError
 
 LOOK_EVERY = 0.25  # seconds
+Newest = tuple[int, bool]  # the number of a job's newest event, and whether it has ended
 
 
 @dataclass(eq=False, slots=True)
 class _Waiter:
     job: str
-    after: int
+    after: int | None  # an event's number; None waits for the end of the job
     loop: asyncio.AbstractEventLoop
     heard: asyncio.Event = field(default_factory=asyncio.Event)
 
+    def has(self, found: Newest | None) -> bool:
+        """Whether what it waits for has come, or the job is gone."""
+        if found is None:
+            return True
+        last_event, ended = found
+        return ended if self.after is None else last_event > self.after
+
 
 class Bell:
-    """`newest` tells the numbers of the newest events of jobs; those that are gone are left out."""
+    """`newest` tells how far jobs have come; those that are gone are left out."""
 
-    def __init__(self, newest: Callable[[Collection[str]], Awaitable[Mapping[str, int]]]) -> None:
+    def __init__(self, newest: Callable[[Collection[str]], Awaitable[Mapping[str, Newest]]]) -> None:
         self._newest = newest
         self._waiters: dict[asyncio.AbstractEventLoop, set[_Waiter]] = {}
         self._lookers: dict[asyncio.AbstractEventLoop, asyncio.Task[None]] = {}
         self._lock = threading.Lock()
 
-    def ring(self, jobs: Collection[str]) -> None:
-        """These jobs have changed; may be called from any thread."""
+    def ring(self, jobs: Mapping[str, bool]) -> None:
+        """These jobs have changed, and ended where it says so; may be called from any thread."""
         if not self._waiters:
             return
         with self._lock:
-            woken = [waiter for waiters in self._waiters.values() for waiter in waiters if waiter.job in jobs]
+            every = [waiter for waiters in self._waiters.values() for waiter in waiters if waiter.job in jobs]
+        woken = [waiter for waiter in every if waiter.after is not None or jobs[waiter.job]]
         for waiter in woken:
             with suppress(RuntimeError):  # the loop ended while it waited: nobody is left to tell
                 waiter.loop.call_soon_threadsafe(waiter.heard.set)
 
-    async def wait(self, job: str, after: int) -> None:
-        """Return when the job has an event beyond `after`, or is gone."""
+    async def wait(self, job: str, after: int | None) -> None:
+        """Return when the job has an event beyond `after` (None: when it has ended), or is gone."""
         waiter = _Waiter(job, after, asyncio.get_running_loop())
         self._join(waiter)
         try:
-            while (await self._newest([job])).get(job, after + 1) <= after:
+            while not waiter.has((await self._newest([job])).get(job)):
                 await waiter.heard.wait()
                 waiter.heard.clear()
         finally:
@@ -81,5 +90,5 @@ class Bell:
             except LedgerError:
                 newest = {}  # each that waits looks for itself, and is told
             for waiter in waiters:
-                if newest.get(waiter.job, waiter.after + 1) > waiter.after:
+                if waiter.has(newest.get(waiter.job)):
                     waiter.heard.set()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from genlock.errors import Unsupported
@@ -97,6 +98,13 @@ class MemoryReader:
         except TimeoutError:
             return False
         return True
+
+    async def ended(self, job: str, timeout: float) -> JobRow:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                while not self._book.job(job).state.finished:
+                    await self._book.stirred()
+        return await self.job(job)
 
     async def ready_count(self) -> int:
         now = self._book.clock.now()

@@ -264,6 +264,10 @@ class LedgerReader(Protocol):
         """Wait until the job has an event beyond `after`, at most `timeout` seconds."""
         ...
 
+    async def ended(self, job: str, timeout: float) -> JobRow:
+        """Wait until the job has ended, at most `timeout` seconds; the job as it stands then."""
+        ...
+
     async def ready_count(self) -> int:
         """How many tasks could be claimed this instant."""
         ...

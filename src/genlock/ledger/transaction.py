@@ -22,7 +22,7 @@ _LOOKS = 50  # at a transaction that the server has not given up yet, 0.1 s apar
 class _Unsure(Exception):
     """The connection was lost during COMMIT: the server knows what came of it by this number."""
 
-    def __init__(self, number: str, stirred: set[str]) -> None:
+    def __init__(self, number: str, stirred: dict[str, bool]) -> None:
         super().__init__(number)
         self.number, self.stirred = number, stirred
 
@@ -37,8 +37,9 @@ class Transactions:
     def close(self) -> None:
         self._engine.dispose()
 
-    def commit(self, work: Callable[[Batch], None], refs: Sequence[TaskRef] = ()) -> set[str]:
-        """Do this work on one batch, which reads `refs` ahead; answers which jobs have changed.
+    def commit(self, work: Callable[[Batch], None], refs: Sequence[TaskRef] = ()) -> dict[str, bool]:
+        """Do this work on one batch, which reads `refs` ahead; answers which jobs have
+        changed, and whether they have ended.
 
         Work may be done several times, each time from the beginning; its last time counts.
         """
@@ -64,7 +65,7 @@ class Transactions:
 
     def _attempt(
         self, work: Callable[[Batch], None], refs: Sequence[TaskRef], jobs: frozenset[str]
-    ) -> set[str]:
+    ) -> dict[str, bool]:
         number: str | None = None
         batch: Batch | None = None
         with self._engine.connect() as connection:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -14,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from genlock.clock import Clock
 from genlock.errors import LedgerError, NotFound
 from genlock.ledger import schema
-from genlock.ledger.bell import Bell
+from genlock.ledger.bell import Bell, Newest
 from genlock.ledger.copying import copy_beside
 from genlock.ledger.database import for_one_statement, is_gone, tell_time
 from genlock.ledger.keeping import doomed, sources
@@ -54,7 +55,7 @@ class SqlReader:
         await asyncio.to_thread(self._threads.shutdown)
         self._engine.dispose()
 
-    def stir(self, jobs: Collection[str]) -> None:
+    def stir(self, jobs: Mapping[str, bool]) -> None:
         """Wake who waits for these jobs; may be called from any thread."""
         self._bell.ring(jobs)
 
@@ -196,9 +197,16 @@ class SqlReader:
         await self.job(job)
         return True
 
-    async def _newest(self, jobs: Collection[str]) -> dict[str, int]:
-        rows = await self._rows(select(_job.id, _job.last_event).where(_job.id.in_(jobs)))
-        return {row.id: row.last_event for row in rows}
+    async def ended(self, job: str, timeout: float) -> JobRow:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                await self._bell.wait(job, None)
+        return await self.job(job)
+
+    async def _newest(self, jobs: Collection[str]) -> dict[str, Newest]:
+        columns = (_job.id, _job.last_event, _job.finished_at)
+        rows = await self._rows(select(*columns).where(_job.id.in_(jobs)))
+        return {row.id: (row.last_event, row.finished_at is not None) for row in rows}
 
     async def ready_count(self) -> int:
         def look(connection: Connection) -> int:

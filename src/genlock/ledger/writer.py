@@ -11,7 +11,7 @@ import asyncio
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -66,9 +66,9 @@ class Verb:
 
 
 class Writer:
-    """Owns the writing connection. `heard` is told, in the thread, which jobs a commit has changed."""
+    """Owns the writing connection. `heard` is told in the thread which jobs a commit has changed or ended."""
 
-    def __init__(self, engine: Engine, clock: Clock, heard: Callable[[Collection[str]], None]) -> None:
+    def __init__(self, engine: Engine, clock: Clock, heard: Callable[[Mapping[str, bool]], None]) -> None:
         self._transactions = Transactions(engine, clock)
         self._clock = clock
         self._heard = heard
