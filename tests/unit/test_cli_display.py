@@ -19,10 +19,11 @@ from genlock.cli.jobs import _keys
 from genlock.cli.pace import Pace, Times
 from genlock.cli.session import Interrupt, Session
 from genlock.cli.table import job_page, jobs_table
-from genlock.cli.word import ago, length, size
+from genlock.cli.word import ago, folded, length, next_steps, size
 from genlock.engine.views import ErrorView, StageView
 from genlock.ledger.records import JobState, TaskState
 from genlock.settings import Settings
+from genlock.testing import FakeClock
 
 FILM = {
     "film": {"sha256": "a" * 64, "size": 3, "media_type": "video/mp4"},
@@ -86,6 +87,49 @@ async def test_plain_lines_tell_each_change_once(
         "  length  1:36.5 (2895 frames, 1920×1080 at 30/s, 12 clips)",
         "  check   2 of 2 passed, -14.1 LUFS",
     ]
+
+
+def test_a_log_hears_now_and_then_of_what_takes_long(
+    service: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job, clock = service.add("abc"), FakeClock()
+    screen = PlainScreen(clock=clock)
+    screen.update(job)
+    capsys.readouterr()
+    for seconds, said in ((29, ""), (2, "video_generation 25%: clip 2\n"), (28, ""), (3, "video_gen")):
+        clock.advance(seconds)
+        screen.update(job)
+        heard = capsys.readouterr().out
+        assert heard.startswith(said)
+        assert bool(heard) == bool(said)
+
+
+async def test_bad_photos_are_told_a_line_each_and_end_the_command_as_bad_input_does(
+    service: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    message = "2 of 3 photos cannot be used:\na.jpg is empty\nb.jpg is a folder\nMend them"
+    error = ErrorView(kind="BadPicture", message=message, task="collect")
+    job = service.add("abc", state=JobState.FAILED, error=error)
+    assert await follow(service, QuietScreen(), lambda: asyncio.sleep(0), tmp_path) == 2
+    assert [line.strip() for line in next_steps(job, [])][:-1] == message.splitlines()
+
+
+def test_lines_fold_where_a_terminal_ends() -> None:
+    line = "    bomb.png has 20000x20000 = 400 million pixels; at most 100 million are decoded"
+    assert folded(line, None) == folded(line, 200) == line
+    assert folded(line, 40).splitlines() == [
+        "    bomb.png has 20000x20000 = 400",
+        "      million pixels; at most 100",
+        "      million are decoded",
+    ]
+
+
+def test_what_is_left_out_is_listed_up_to_a_point() -> None:
+    left_out = [{"photo": f"/p/{number}.jpg", "why": f"{number}.jpg is empty"} for number in range(40)]
+    lines = list(film_lines({**FILM, "left_out": left_out}))
+    start = lines.index(("without", "40 photos that cannot be used:"))
+    assert lines[start + 1] == ("", "0.jpg is empty")
+    assert lines[-1] == ("", "and 10 more: genlock jobs show --json has them all")
 
 
 async def test_a_failure_names_the_tasks_and_what_to_do(

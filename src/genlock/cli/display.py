@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from genlock.engine.views import EventView, JobView, StageView, TaskView
 
 
+LONG = 30.0  # seconds that a log may be silent about something that goes on
 ECHO = 3  # columns left free: the ^C that a terminal echoes must not wrap, or the next picture slips
 
 
@@ -105,11 +106,13 @@ class QuietScreen:
 
 
 class PlainScreen(QuietScreen):
-    """A line for each change, without control codes: for logs and pipes."""
+    """A line for each change, and now and then for what takes long; no control codes: for logs and pipes."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, clock: Clock | None = None) -> None:
         super().__init__()
+        self._clock = clock or SystemClock()
         self._known: dict[str, tuple[str, int]] = {}
+        self._spoke = self._clock.monotonic()
 
     def started(self, job: JobView) -> None:
         _line(f"job {job.id}: {job.pipeline}")
@@ -127,7 +130,15 @@ class PlainScreen(QuietScreen):
             if now != before:
                 self._known[stage.name] = now
                 if text := _change(stage, done, before[0], self.times.spent(stage.name)):
-                    _line(text)
+                    self._say(text)
+        if self._clock.monotonic() - self._spoke >= LONG:
+            for stage in job.stages:
+                if _phase(stage) == "running" and stage.note:
+                    self._say(f"{stage.name} {stage.progress:.0%}: {stage.note}")
+
+    def _say(self, text: str) -> None:
+        self._spoke = self._clock.monotonic()
+        _line(text)
 
 
 class JsonScreen(QuietScreen):
