@@ -232,10 +232,10 @@ async def test_no_verb_scans_a_table(ledger):
     _trace(ledger, None)
     looking = [sql for sql in asked if sql.startswith(("SELECT", "UPDATE", "DELETE", "WITH"))]
     plans = []
-    with ledger._writer._transactions._engine.connect() as connection:
-        for sql in looking:
-            rows = connection.connection.cursor().execute(f"EXPLAIN QUERY PLAN {sql}").fetchall()
-            plans += [(row[3], sql) for row in rows]
+    connection = ledger._writer._transactions.connection.connection
+    for sql in looking:
+        rows = connection.cursor().execute(f"EXPLAIN QUERY PLAN {sql}").fetchall()
+        plans += [(row[3], sql) for row in rows]
     assert len(looking) > 20
     assert not [
         (step, sql)
@@ -246,8 +246,7 @@ async def test_no_verb_scans_a_table(ledger):
 
 def _trace(ledger: SqlLedger, hear: Callable[[str], None] | None) -> None:
     """Hear every statement of the writer with its values."""
-    with ledger._writer._transactions._engine.connect() as connection:
-        connection.connection.driver_connection.set_trace_callback(hear)
+    ledger._writer._transactions.connection.connection.driver_connection.set_trace_callback(hear)
 
 
 _SMALL_SCANS = {  # the keys asked for; one row a process; jobs just paused; what is running

@@ -492,19 +492,18 @@ def _explain_everything(ledger: SqlLedger, plans: list[dict[str, Any]]) -> None:
         if "plan:" in text:
             plans.append(json.loads(text.partition("plan:")[2]))
 
-    with ledger._writer._transactions._engine.connect() as connection:
-        driver = connection.connection.driver_connection
-        assert driver is not None
-        driver.add_notice_handler(hear)
-        for statement in (
-            "LOAD 'auto_explain'",
-            "SET auto_explain.log_min_duration = 0",
-            "SET auto_explain.log_format = json",
-            "SET auto_explain.log_level = notice",
-            "SET enable_seqscan = off",
-        ):
-            driver.execute(statement)
-        driver.commit()
+    driver = ledger._writer._transactions.connection.connection.driver_connection
+    assert driver is not None
+    driver.add_notice_handler(hear)
+    for statement in (
+        "LOAD 'auto_explain'",
+        "SET auto_explain.log_min_duration = 0",
+        "SET auto_explain.log_format = json",
+        "SET auto_explain.log_level = notice",
+        "SET enable_seqscan = off",
+    ):
+        driver.execute(statement)
+    driver.commit()
 
 
 def test_the_server_of_the_tests_leaves_nothing_behind(tmp_path):

@@ -32,10 +32,21 @@ class Transactions:
 
     def __init__(self, engine: Engine, clock: Clock) -> None:
         self._engine = engine
+        self._connection: Connection | None = None  # kept: taking one from the pool costs as much as a commit
         self._statements = Statements(engine, tell_time(engine, clock))
 
     def close(self) -> None:
+        """Let go of the database."""
+        if self._connection is not None:
+            self._connection.close()
         self._engine.dispose()
+
+    @property
+    def connection(self) -> Connection:
+        """The one that writes, opened when it is needed."""
+        if self._connection is None:
+            self._connection = self._engine.connect()
+        return self._connection
 
     def commit(self, work: Callable[[Batch], None], refs: Sequence[TaskRef] = ()) -> dict[str, bool]:
         """Do this work on one batch, which reads `refs` ahead; answers which jobs have
@@ -68,24 +79,30 @@ class Transactions:
     ) -> dict[str, bool]:
         number: str | None = None
         batch: Batch | None = None
-        with self._engine.connect() as connection:
-            try:
-                transaction = connection.begin()
-                batch = Batch(connection, self._statements)
-                batch.look_ahead(refs, jobs)
-                work(batch)
-                batch.flush()
-                number = self._number(connection)
-                with around("commit"):
-                    transaction.commit()
-            except BaseException as error:
-                self._statements.graphs.clear()
-                if is_gone(error):
-                    connection.invalidate()
-                    if batch is not None and number is not None:
-                        raise _Unsure(number, batch.stirred) from error
-                raise
+        connection = self.connection
+        try:
+            transaction = connection.begin()
+            batch = Batch(connection, self._statements)
+            batch.look_ahead(refs, jobs)
+            work(batch)
+            batch.flush()
+            number = self._number(connection)
+            with around("commit"):
+                transaction.commit()
+        except BaseException as error:
+            self._let_go(connection, error)
+            if is_gone(error) and batch is not None and number is not None:
+                raise _Unsure(number, batch.stirred) from error
+            raise
         return batch.stirred
+
+    def _let_go(self, connection: Connection, error: BaseException) -> None:
+        """Undo what was begun, on a connection that is of use no more if that is the trouble."""
+        self._connection = None
+        self._statements.graphs.clear()
+        if is_gone(error):
+            connection.invalidate()
+        connection.close()
 
     def _number(self, connection: Connection) -> str | None:
         """By which the server can be asked later what came of this transaction; None if it wrote nothing."""
