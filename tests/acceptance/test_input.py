@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -215,6 +216,18 @@ def test_the_same_picture_twice_makes_no_pair(genlock: Any, photo: Any) -> None:
     shutil.copy(one, genlock.folder / "copy of it.jpg")
     said = genlock("run", "campaign", one, "copy of it.jpg", "-o", "film.mp4", *TINY, code=REFUSED)
     assert "the 2 photos are all the same picture: a film needs two different ones" in said
+
+
+def test_a_full_disk_is_said_where_the_job_is_watched_and_the_job_waits(genlock: Any, photo: Any) -> None:
+    genlock.env["GENLOCK_DISK_RESERVE"] = "0.999999"
+    command = genlock.start("run", "campaign", *photo("two-dogs", "wall-clock"), "--job-id", "full", *TINY)
+    command.until(lambda: "asset_collection parked: disk nearly full: " in command.out)
+    command.signal(signal.SIGINT)
+    assert command.wait() == 128 + signal.SIGINT
+    assert "genlock resume full" in command.err
+    assert "disk nearly full: " in genlock("jobs", "show", "full")
+    genlock.env["GENLOCK_DISK_RESERVE"] = "0"
+    genlock("run", "campaign", *photo("two-dogs", "wall-clock"), "-o", "film.mp4", *TINY)
 
 
 def test_a_failed_order_goes_on_once_its_picture_is_mended(genlock: Any, photo: Any) -> None:

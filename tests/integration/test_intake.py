@@ -143,7 +143,9 @@ async def test_a_full_disk_parks_with_a_sentence_before_anything_is_written(
         assert studio.pool.pids == []
     parked = caught.value.exceptions[0]
     assert isinstance(parked, Parked)
-    assert "of the disk is free, and 100% is left to others: goes on when there is room" in str(parked)
+    said = str(parked)
+    assert said.startswith("disk nearly full: ")
+    assert said.endswith("% is free, and 100% is left to others; goes on when there is room")
 
 
 async def test_a_name_that_is_no_text_is_read_all_the_same(opened: Open, tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ async def test_a_full_disk_parks_the_task_whichever_segment_finds_out(scene: Set
     studio = Studio(scene.studio.pool, scene.studio.store, SystemClock(), reserve=0.999999)
     with pytest.raises(BaseExceptionGroup) as raised:
         await studio.segments(scene.joints, scene.sources, FakeTask())
-    assert raised.group_contains(Parked, match="disk is free")
+    assert raised.group_contains(Parked, match="disk nearly full")
 
 
 async def test_a_long_segment_is_made_in_parts_and_a_part_that_is_known_is_not_made_again(scene: Set) -> None:

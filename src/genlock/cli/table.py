@@ -114,7 +114,7 @@ def _why(task: TaskView) -> str:
     if _waits_for_code(task):
         return "waits for code that fits, see above"
     if task.state is TaskState.PARKED:
-        return f"waits for {task.waits_for}" if task.waits_for else "waits"
+        return task.waits_for or "waits"
     if task.error and task.state is not TaskState.DONE:
         return f"{task.error.kind}: {briefly(task.error.message, 300)}"
     return task.reason or (task.note or "" if task.state is TaskState.RUNNING else "")

@@ -69,7 +69,8 @@ def present_stage(node: TaskRow, counts: Mapping[TaskState, int], running: Seque
         total=total,
         counts=dict(counts),
         progress=1.0 if node.state in ENDED else min(1.0, (ended + part) / total),
-        note=next((row.progress_note for row in active if row.progress_note), None) or node.reason,
+        note=next((row.progress_note for row in active if row.progress_note), None)
+        or (node.parked_for if node.state is TaskState.PARKED else node.reason),
     )
 
 

@@ -110,7 +110,7 @@ class Studio:
         free = self.store.free_share()
         if free < self._reserve:
             raise Parked(
-                f"only {free:.1%} of the disk is free, and {self._reserve:.0%} is left to others: goes on "
+                f"disk nearly full: {free:.1%} is free, and {self._reserve:.0%} is left to others; goes on "
                 "when there is room",
                 until=self._clock.now() + LOOK_AGAIN,
             )
