@@ -1,27 +1,31 @@
 """What a film costs against the least it could: encoding ready frames, and nothing else.
 
-python benchmarks/film.py                    # a 1080p film of 6 clips, a table
-python benchmarks/film.py --pairs 20 --json  # one JSON object
+python benchmarks/film.py                    # 1080p films of 6 clips, a table; about eight minutes
+python benchmarks/film.py --no-moviepy       # without the film by MoviePy, which takes the longest
 python benchmarks/film.py --out film.json    # the object into a file, the table on the screen
 
-`kb_cpu_ratio`: CPU time of clips drawn and encoded, by that of encoding the same frames, ready in memory,
-by the same encoder in as many processes. `clip_fps` and `floor_fps`: frames a second of all processes.
-`join_copy_s` and `join_encode_s`: joining the film's pieces by copying packets, and by encoding them again.
-`film_wall_s`: from the command to the film. `film_wall_ratio`: that, by the time in which the bare encoder
-gets through as many frames; `film_cpu_ratio`: the same of CPU time, which other programs disturb less.
+`kb_cpu_ratio`: CPU time of the parts of a film of camera moves and dissolves, drawn and encoded as the
+renderer does it, by that of encoding the same frames, ready in memory, by the same encoder in as many
+processes. `morph_cpu_ratio`: the same for clips in which one view of a scene becomes another. `clip_fps`
+and `floor_fps`: frames a second of all processes. `film_wall_s`: from the command to the film of camera
+moves, composed, checked and stored. `film_wall_ratio`: that, by the time in which the bare encoder gets
+through all of its frames; `film_cpu_ratio`: the same of CPU time, which other programs disturb less.
+`film_fps` and `moviepy_fps`: frames of the finished film a second, ours, and MoviePy's for the same
+photos, moves, dissolves and the music ready made. `join_copy_s` and `join_encode_s`: joining the film's
+pieces by copying packets, and by encoding them again.
 """
 
 from __future__ import annotations
 
 import argparse
-import multiprocessing
+import json
 import os
 import resource
+import shutil
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -29,58 +33,48 @@ from statistics import median
 from typing import Any
 
 import av
-import cv2
 from command import Command
+from platformdirs import user_cache_path
+from render import Cost, Piece, drawn_and_encoded, kept, only_encoded, pieces_of, quiet
 from report import ROOT, publish, surroundings
+from stopwatch import run
 
-from crash import PACKAGES
-from genlock.media.film.encode import Encoder, Frame
-from genlock.media.film.frames import Easel
+from genlock.media.film.encode import Encoder
 from genlock.media.film.mux import join
-from genlock.media.film.segment import Encoding, Segment, body
+from genlock.media.film.segment import Encoding
 from genlock.media.request import JoinedFilm, JoinSegments, Part
-from genlock.pipelines.models import Brief, CampaignOrder, Cut, Storyboard
+from genlock.pipelines.models import CampaignOrder, Cut, Storyboard
 
 JOB = "film"
+SECOND_VIEWS = "*-near.*"  # photos that show what another one shows: pairs of them become morphs
+MOVIEPY_MAY_TAKE = 1800.0  # seconds
+PACKAGES = ("genlock", "av", "opencv-python-headless", "numpy", "SQLAlchemy")
 Figures = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Clip:
-    """A clip to be made, and where its pictures are."""
-
-    segment: Segment
-    pictures: Mapping[str, Path]
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What making clips took: seconds of wall time, seconds of CPU of all processes, frames made."""
-
-    wall: float
-    cpu: float
-    frames: int
-
-    @property
-    def cpu_ms(self) -> float:
-        """Milliseconds of CPU a frame."""
-        return self.cpu / self.frames * 1000
-
-
 def main() -> int:
-    """Exit code 0 if the film was made, whatever it took."""
+    """Exit code 0 if the films were made, whatever it took."""
     given = arguments()
     table = sys.stderr if given.json else sys.stdout
     load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="genlock-film-") as name:
-        rounds = [one_round(Path(name) / str(number), given) for number in range(given.repeats)]
-        last = rounds[-1]
-        figures = {**ratios(rounds), **joining(last.outputs, last.objects, Path(name))}
-    stored = last.outputs["video_storage"]
+        folder = Path(name)
+        strangers = without_second_views(given.photos, folder / "photos")
+        scenes = made_film(folder / "scenes", given.photos, given)
+        morphs = [piece for piece in scenes.pieces if piece.morphs][: 3 * given.processes]
+        rounds = [
+            one_round(folder / str(number), strangers, morphs, given) for number in range(given.repeats)
+        ]
+        last = rounds[-1].film
+        figures = {**ratios(rounds), **joining(last, folder)}
+        if given.moviepy:
+            figures |= by_moviepy(last, folder, given)
+            figures["moviepy_ratio"] = round(figures["film_fps"] / figures["moviepy_fps"], 2)
     report = {
         **figures,
         "stages_s": last.stages,
-        "film": {"frames": stored["frames"], "seconds": round(stored["seconds"], 2)},
+        "film": {"frames": last.cost.frames, "parts": len(last.pieces)},
+        "morph_film": {"wall_s": round(scenes.cost.wall, 2), "stages_s": scenes.stages},
         "order": {name: getattr(given, name) for name in ("pairs", "clip_duration", "resolution", "seed")},
         "processes": given.processes,
         "repeats": given.repeats,
@@ -93,62 +87,88 @@ def main() -> int:
 
 
 @dataclass(frozen=True)
-class Round:
-    """A film and, right after it, clips of it made, and only encoded: the machine has one pace for all."""
+class Film:
+    """A film as it was made: what it took, and where it and its parts are."""
 
-    film: Cost
-    made: Cost
-    bare: Cost
+    cost: Cost
     stages: dict[str, float]
     outputs: dict[str, Any]
     objects: Path
 
+    @property
+    def pieces(self) -> list[Piece]:
+        return pieces_of(self.outputs, self.objects)
 
-def one_round(folder: Path, given: argparse.Namespace) -> Round:
+
+@dataclass(frozen=True)
+class Round:
+    """A film and, right after it, its frames made, and only encoded: the machine has one pace for all."""
+
+    film: Film
+    made: Cost
+    bare: Cost
+    morphed: Cost
+    bare_morphed: Cost
+
+
+def one_round(folder: Path, photos: Path, morphs: Sequence[Piece], given: argparse.Namespace) -> Round:
     """Everything in a new home."""
-    with Command(folder) as command:
-        wall, cpu = run_film(command, given)
-        outputs = command.outputs(JOB)
-        stages = split(command.answer("jobs", "show", JOB)["tasks"])
-    objects = command.home / "store" / "objects"
-    clips = clips_of(outputs, objects)[: given.processes]
+    film = made_film(folder, photos, given)
+    flat = [piece for piece in film.pieces if not piece.morphs]
+    if len(flat) < len(film.pieces) or not morphs:
+        raise SystemExit(f"{photos} must not show a scene twice, and {given.photos} must")
     return Round(
-        film=Cost(wall, cpu, outputs["video_storage"]["frames"]),
-        made=together(draw_and_encode, clips, folder),
-        bare=together(encode_only, clips, folder),
-        stages=stages,
-        outputs=outputs,
-        objects=objects,
+        film=film,
+        made=drawn_and_encoded(flat, given.processes, folder),
+        bare=only_encoded(flat, given.processes, folder),
+        morphed=drawn_and_encoded(morphs, given.processes, folder),
+        bare_morphed=only_encoded(morphs, given.processes, folder),
     )
 
 
 def ratios(rounds: Sequence[Round]) -> Figures:
-    """The middle of all rounds, each film and clip held against the encoder of its own round."""
+    """The middle of all rounds, each film and part held against the encoder of its own round."""
 
     def middle(figure: Callable[[Round], float], digits: int) -> float:
         return round(median(map(figure, rounds)), digits)
 
     return {
         "kb_cpu_ratio": middle(lambda one: one.made.cpu / one.bare.cpu, 3),
-        "clip_fps": middle(lambda one: one.made.frames / one.made.wall, 1),
-        "floor_fps": middle(lambda one: one.bare.frames / one.bare.wall, 1),
+        "morph_cpu_ratio": middle(lambda one: one.morphed.cpu / one.bare_morphed.cpu, 3),
+        "film_wall_ratio": middle(lambda one: one.film.cost.wall / one.bare.wall, 2),
+        "film_cpu_ratio": middle(lambda one: one.film.cost.cpu / one.bare.cpu, 2),
+        "film_wall_s": middle(lambda one: one.film.cost.wall, 2),
+        "film_fps": middle(lambda one: one.film.cost.fps, 1),
+        "clip_fps": middle(lambda one: one.made.fps, 1),
+        "floor_fps": middle(lambda one: one.bare.fps, 1),
         "clip_cpu_ms": middle(lambda one: one.made.cpu_ms, 2),
         "floor_cpu_ms": middle(lambda one: one.bare.cpu_ms, 2),
-        "film_wall_s": middle(lambda one: one.film.wall, 2),
-        "film_wall_ratio": middle(
-            lambda one: one.film.wall / one.film.frames / (one.bare.wall / one.bare.frames), 2
-        ),
-        "film_cpu_ratio": middle(lambda one: one.film.cpu_ms / one.bare.cpu_ms, 2),
+        "morph_cpu_ms": middle(lambda one: one.morphed.cpu_ms, 2),
     }
 
 
-def run_film(command: Command, given: argparse.Namespace) -> tuple[float, float]:
-    """Seconds from starting `genlock run` to its end, the film being checked and stored; its CPU seconds."""
-    order = [given.photos, "--pairs", given.pairs, "--clip-duration", given.clip_duration]
-    order += ["--resolution", given.resolution, "--seed", given.seed, "--job-id", JOB]
-    began, used = time.perf_counter(), children_cpu()
-    command("run", "campaign", *order, "--quiet")
-    return time.perf_counter() - began, children_cpu() - used
+def without_second_views(photos: Path, folder: Path) -> Path:
+    """The same photos, but of each scene only one."""
+    folder.mkdir()
+    views = set(photos.glob(SECOND_VIEWS))
+    for photo in photos.iterdir():
+        if photo.is_file() and photo not in views:
+            shutil.copy(photo, folder)
+    return folder
+
+
+def made_film(folder: Path, photos: Path, given: argparse.Namespace) -> Film:
+    """From starting `genlock run` to its end, the film being checked and stored."""
+    with Command(folder) as command:
+        order = [photos, "--pairs", given.pairs, "--clip-duration", given.clip_duration]
+        order += ["--resolution", given.resolution, "--seed", given.seed, "--transitions", "dissolve"]
+        began, used = time.perf_counter(), children_cpu()
+        command("run", "campaign", *order, "--job-id", JOB, "--quiet")
+        wall, cpu = time.perf_counter() - began, children_cpu() - used
+        outputs = command.outputs(JOB)
+        stages = split(command.answer("jobs", "show", JOB)["tasks"])
+    cost = Cost(wall, cpu, outputs["video_storage"]["frames"])
+    return Film(cost, stages, outputs, command.home / "store" / "objects")
 
 
 def children_cpu() -> float:
@@ -168,97 +188,15 @@ def split(tasks: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     return {stage: round((last - first).total_seconds(), 2) for stage, (first, last) in ordered}
 
 
-def clips_of(outputs: Mapping[str, Any], objects: Path) -> list[Clip]:
-    """The film's clips, as they were ordered."""
-    board = Storyboard.model_validate(outputs["sub_job_creation"])
-    return [Clip(body(brief.shot), pictures_of(brief, objects)) for brief in board.briefs]
-
-
-def pictures_of(brief: Brief, objects: Path) -> dict[str, Path]:
-    return {one.artifact.sha256: kept(objects, one.artifact.sha256) for one in (brief.first, brief.last)}
-
-
-def kept(objects: Path, sha256: str) -> Path:
-    """Where the store keeps a file."""
-    return objects / sha256[:2] / sha256
-
-
-# Drawing and encoding
-
-
-def together(work: Any, clips: Sequence[Clip], folder: Path) -> Cost:
-    """A clip in each of as many processes, which begin at one moment."""
-    context = multiprocessing.get_context("spawn")
-    gate, costs = context.Barrier(len(clips)), context.SimpleQueue()
-    processes = [
-        context.Process(target=work, args=(clip, folder / f"bare{number}.mp4", gate, costs))
-        for number, clip in enumerate(clips)
-    ]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join()
-    if any(process.exitcode for process in processes):
-        raise SystemExit("a process that was measured has failed")
-    all_costs: list[Cost] = [costs.get() for _ in clips]
-    return Cost(
-        wall=max(cost.wall for cost in all_costs),
-        cpu=sum(cost.cpu for cost in all_costs),
-        frames=sum(cost.frames for cost in all_costs),
-    )
-
-
-def draw_and_encode(clip: Clip, to: Path, gate: Any, costs: Any) -> None:
-    """In a process of its own: what the renderer does, from the pictures' files on."""
-    cv2.setNumThreads(1)
-    segment = clip.segment
-    gate.wait()
-    with measured(segment.frames, costs), writing(segment, to) as encoder:
-        easel = easel_of(clip)
-        for number in range(segment.frames):
-            encoder.write(easel.draw(number).buffer)
-
-
-def encode_only(clip: Clip, to: Path, gate: Any, costs: Any) -> None:
-    """In a process of its own: the least that any renderer must do."""
-    cv2.setNumThreads(1)
-    segment, easel = clip.segment, easel_of(clip)
-    frames = [copy_of(easel.draw(number), segment) for number in range(segment.frames)]
-    gate.wait()
-    with measured(segment.frames, costs), writing(segment, to) as encoder:
-        for frame in frames:
-            encoder.write(frame.buffer)
-
-
-def easel_of(clip: Clip) -> Easel:
-    return Easel(clip.segment, clip.pictures)
-
-
-def copy_of(frame: Frame, segment: Segment) -> Frame:
-    copy = Frame(*segment.size)
-    for target, plane in zip(copy.planes, frame.planes, strict=True):
-        target[:] = plane
-    return copy
-
-
-def writing(segment: Segment, to: Path) -> Encoder:
-    return Encoder(to, segment.size, segment.fps, segment.encoding)
-
-
-@contextmanager
-def measured(frames: int, costs: Any) -> Iterator[None]:
-    wall, cpu = time.perf_counter(), time.process_time()
-    yield
-    costs.put(Cost(time.perf_counter() - wall, time.process_time() - cpu, frames))
-
-
 # Joining
 
 
-def joining(outputs: Mapping[str, Any], objects: Path, folder: Path) -> Figures:
+def joining(film: Film, folder: Path) -> Figures:
     """The film's pieces joined by copying, and joined again with a last one that must be encoded."""
-    cut = Cut.model_validate(outputs["video_combination"])
-    parts = [Part(path=kept(objects, piece.artifact.sha256), frames=piece.frames) for piece in cut.pieces]
+    cut = Cut.model_validate(film.outputs["video_combination"])
+    parts = [
+        Part(path=kept(film.objects, piece.artifact.sha256), frames=piece.frames) for piece in cut.pieces
+    ]
     copied, copy_seconds = joined(parts, folder)
     odd = Part(path=unlike(parts[-1], folder / "unlike.mp4"), frames=parts[-1].frames)
     encoded, encode_seconds = joined([*parts[:-1], odd], folder)
@@ -273,10 +211,6 @@ def joined(parts: list[Part], folder: Path) -> tuple[JoinedFilm, float]:
     return film, time.perf_counter() - began
 
 
-def quiet(fraction: float, note: str | None = None) -> None:
-    """Nobody watches."""
-
-
 def unlike(part: Part, to: Path) -> Path:
     """The same frames with other parameter sets."""
     with av.open(str(part.path)) as film:
@@ -286,6 +220,72 @@ def unlike(part: Part, to: Path) -> Path:
             for frame in film.decode(stream):
                 encoder.write(frame)
     return to
+
+
+# MoviePy
+
+
+def by_moviepy(film: Film, folder: Path, given: argparse.Namespace) -> Figures:
+    """The same film made with MoviePy, in an environment of its own."""
+    from contest import installed
+
+    order = folder / "order.json"
+    order.write_text(json.dumps(order_of(film, folder / "moviepy.mp4", given.processes)), encoding="utf-8")
+    script = ROOT / "benchmarks" / "peer" / "on_moviepy.py"
+    found = run([str(installed("moviepy", given.cache)), str(script), str(order)], MOVIEPY_MAY_TAKE)
+    made = Part(path=folder / "moviepy.mp4", frames=film.cost.frames)
+    with av.open(str(made.path)) as opened:
+        frames = sum(1 for packet in opened.demux(video=0) if packet.size)
+    if abs(frames - made.frames) > 1:
+        raise SystemExit(f"MoviePy made {frames} frames where {made.frames} were ordered")
+    return {
+        "moviepy_s": round(found["seconds"], 1),
+        "moviepy_fps": round(frames / found["seconds"], 2),
+        "moviepy_version": found["version"],
+    }
+
+
+def order_of(film: Film, to: Path, threads: int) -> dict[str, Any]:
+    """All that was decided about the film, in seconds."""
+    board, encoding = Storyboard.model_validate(film.outputs["sub_job_creation"]), Encoding()
+    plan = board.plan
+    return {
+        "to": str(to),
+        "size": [plan.width, plan.height],
+        "fps": plan.fps,
+        "seconds": plan.duration,
+        "preset": encoding.preset,
+        "crf": encoding.crf,
+        "threads": threads,
+        "music": str(kept(film.objects, film.outputs["audio_generation"]["artifact"]["sha256"])),
+        "shots": list(shots_of(board, film.objects)),
+    }
+
+
+def shots_of(board: Storyboard, objects: Path) -> Iterator[dict[str, Any]]:
+    start = 0
+    for brief in board.briefs:
+        shot = brief.shot
+        yield {
+            "start": start / shot.fps,
+            "seconds": shot.frames / shot.fps,
+            "lead": shot.lead / shot.fps,
+            "blend_start": shot.blend_start / shot.fps,
+            "blend": shot.blend_frames / shot.fps,
+            **{
+                name: {
+                    "path": str(kept(objects, asset.artifact.sha256)),
+                    "width": asset.picture.width,
+                    "height": asset.picture.height,
+                    **move.model_dump(),
+                }
+                for name, asset, move in (
+                    ("first", brief.first, shot.first_move),
+                    ("last", brief.last, shot.last_move),
+                )
+            },
+        }
+        start += shot.frames - shot.tail
 
 
 def show(report: Mapping[str, Any], table: Any) -> None:
@@ -304,6 +304,7 @@ def arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     fields = CampaignOrder.model_fields
+    cache = user_cache_path("genlock", appauthor=False) / "peers"
     parser.add_argument("--photos", type=Path, default=ROOT / "examples" / "photos", help="a folder")
     parser.add_argument("--pairs", type=int, default=6)
     parser.add_argument("--clip-duration", type=float, default=fields["clip_duration"].default)
@@ -311,6 +312,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--processes", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--moviepy", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument("--cache", type=Path, default=cache, help="where MoviePy is installed")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout, the table on stderr")
     parser.add_argument("--out", type=Path, help="write the JSON object to this file")
     return parser.parse_args()
