@@ -125,7 +125,7 @@ def scene_through(truth: Luma, camera: NDArray[np.float64]) -> Luma:
 
 
 def nearer_things_move_more(image: Image, side: float) -> Image:
-    """The scene from further aside: the lower in the picture a thing is, the nearer, and the more it moves."""
+    """The scene from further aside: what is lower in the picture is nearer, and moves more."""
     height, width = image.shape[:2]
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     depth = np.clip((y / height - 0.4) / 0.6, 0, 1) * np.float32(side * width)

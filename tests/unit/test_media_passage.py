@@ -163,3 +163,13 @@ def test_the_same_order_is_the_same_film_piece_by_piece() -> None:
     names = [[piece.name for piece in segments(plan([SAME_SCENE, ALIKE] * 3 + [UNLIKE]))] for _ in range(2)]
     assert names[0] == names[1]
     assert all(left != right for left, right in pairwise(names[0]))
+
+
+@pytest.mark.parametrize(("aside", "side"), [(0.4, "right"), (-0.4, "left")])
+def test_another_view_of_one_scene_that_no_camera_reaches_comes_from_where_it_lies(
+    aside: float, side: Passage
+) -> None:
+    beside = Link(agreement=0.9, mapping=(1, 0, -aside, 0, 1, 0, 0, 0, 1), colours=0.9, layout=0.8)
+    pushing = Style(name="pushing", dissolve=1.0, push=0.7)
+    meeting = Meeting(picture(1), picture(2), beside)
+    assert choose_passages([meeting], size=SIZE, style=pushing, seed=1) == [side]

@@ -10,13 +10,14 @@ from typing import Literal
 
 from genlock.media.film.link import Link
 from genlock.media.film.motion import Picture, Size, resting_view
-from genlock.media.film.route import corners
+from genlock.media.film.route import corners, inverse, mapped
 from genlock.media.film.style import Style
 
 Passage = Literal["dissolve", "zoom", "left", "right", "up", "down"]
 _Kind = Literal["dissolve", "push", "zoom"]
 
 _AGAIN, _BEFORE_LAST = 0.5, 0.8  # how much less a kind is liked that was seen just now, or a little before
+_SEEN_TWICE = 0.4  # how gladly two views of one scene dissolve that no camera move connects: its edges double
 _LIGHT = 25.0  # of lightness, by which likeness falls to a third
 _CHANCE = (0.92, 1.08)
 _SAME_PLACE = 0.06  # of the frame
@@ -55,9 +56,10 @@ def _liking(meeting: Meeting, link: Link, *, size: Size, style: Style, seed: int
     """How well each kind suits these two pictures."""
     alike = 0.4 * link.colours + 0.2 * link.layout + 0.4 * math.exp(-abs(link.light) / _LIGHT)
     centred = 1 - max(math.dist(_eye(picture, size), (0.5, 0.5)) for picture in (meeting.left, meeting.right))
+    twice = _SEEN_TWICE if link.one_scene else 1.0
     random = Random(f"{seed}/{meeting.left.sha256}/{meeting.right.sha256}")
     return {
-        "dissolve": style.dissolve * (0.5 + alike) * random.uniform(*_CHANCE),
+        "dissolve": style.dissolve * (0.5 + alike) * twice * random.uniform(*_CHANCE),
         "push": style.push * (1.6 - alike) * random.uniform(*_CHANCE),
         "zoom": style.zoom * (0.6 + centred) * random.uniform(*_CHANCE),
     }
@@ -68,8 +70,13 @@ def _freshness(kind: _Kind, seen: Sequence[_Kind]) -> float:
 
 
 def _side(meeting: Meeting, size: Size) -> Passage:
-    """From where the next picture comes in: so that the eye is led to where it has to look next."""
+    """From where the next picture comes in: so that the eye is led to where it has to look next.
+
+    Another view of the same scene comes from where it lies.
+    """
     (x, y), (u, v) = _eye(meeting.left, size), _eye(meeting.right, size)
+    if meeting.link and meeting.link.one_scene and meeting.link.mapping:
+        (u, v), (x, y) = (0.5, 0.5), mapped(inverse(meeting.link.mapping), (0.5, 0.5))
     if size[0] >= size[1]:
         return "left" if u - x > _SAME_PLACE else "right"
     return "up" if v - y > _SAME_PLACE else "down"
