@@ -17,7 +17,7 @@ Passage = Literal["dissolve", "zoom", "left", "right", "up", "down"]
 _Kind = Literal["dissolve", "push", "zoom"]
 
 _AGAIN, _BEFORE_LAST = 0.5, 0.8  # how much less a kind is liked that was seen just now, or a little before
-_SEEN_TWICE = 0.4  # how gladly two views of one scene dissolve that no camera move connects: its edges double
+_SEEN_TWICE = 0.3  # how gladly two views of one scene dissolve that no camera move connects: its edges double
 _LIGHT = 25.0  # of lightness, by which likeness falls to a third
 _CHANCE = (0.92, 1.08)
 _SAME_PLACE = 0.06  # of the frame
