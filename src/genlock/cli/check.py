@@ -27,7 +27,7 @@ PLANNED = {"black", "freeze", "silence", "repeated frames"}  # what may be meant
 
 
 def check(
-    film: Annotated[str | None, typer.Argument(metavar="[FILM]", help="The film's file.")] = None,
+    film: Annotated[str | None, typer.Argument(metavar="FILM", help="The film's file.")] = None,
     job: Annotated[
         str | None,
         typer.Option(
