@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -23,9 +24,9 @@ from genlock.engine.scratch import Scratch
 from genlock.engine.spec import child_spec
 from genlock.engine.task import LedgerTask, Task
 from genlock.engine.value import Values
-from genlock.errors import ClaimLost, Parked, Skip
+from genlock.errors import ClaimLost, NotFound, Parked, Skip
 from genlock.ledger.protocol import Ledger, LedgerReader
-from genlock.ledger.records import Advance, Claim
+from genlock.ledger.records import Advance, Claim, JobSpec, JobState
 
 PAGE = 1000  # children of a map written in one transaction
 CODE_MAY_COME, CODE_COMES_SLOWLY = timedelta(minutes=1), timedelta(hours=1)  # between looks; they double
@@ -114,7 +115,7 @@ class Attempts:
             inputs = {name: argument.value for name, argument in arguments.items()}
             if job.fit(node).change is not None:  # else they fit as they did when the job was started
                 job.read(node, {name: argument.text for name, argument in arguments.items()})
-            return await self._ledger.nest(claim, child_spec(stage, claim, inputs))
+            return await self._ledger.nest(claim, await self._child(stage, claim, inputs))
         share = (
             stage.reuse and claim.revision == 1
         )  # another take is asked for because this one did not please
@@ -124,6 +125,16 @@ class Attempts:
         values = job.read(node, {name: argument.text for name, argument in arguments.items()})
         output = await self._body(stage, claim, values)
         return await self._succeed(claim, output, hashed, after, share=share)
+
+    async def _child(self, pipeline: Pipeline[..., Any], claim: Claim, inputs: Mapping[str, Any]) -> JobSpec:
+        """A nested job that was cancelled is so for good: a retry of its task makes another one."""
+        spec = child_spec(pipeline, claim, inputs)
+        if claim.attempt > 1:
+            with suppress(NotFound):
+                before = await self._reader.job(spec.id)
+                if before.state is JobState.CANCELLED:
+                    return replace(spec, id=f"{spec.id}-a{claim.attempt}")
+        return spec
 
     async def _body(self, stage: Stage[..., Any], claim: Claim, values: dict[str, Any]) -> str:
         scratch = Scratch(self._work, f"{claim.task.node}-{claim.token}")  # short, and no two are the same
