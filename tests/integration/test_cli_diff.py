@@ -76,6 +76,37 @@ def test_a_job_that_waits_for_code_shows_the_whole_reason(stranger: Any) -> None
     assert "1 of 1 job in flight would wait" in differs(stranger)
 
 
+NEWER = """
+from genlock import pipeline, stage
+
+@stage
+async def greet(name: str) -> str:
+    return name
+
+@stage
+async def wait(text: str, MORE) -> str:
+    return text
+
+@pipeline
+def greeting(name: str) -> str:
+    return wait(greet(name)WORD)
+"""
+
+
+def test_a_module_of_ones_own_is_compared(stranger: Any) -> None:
+    module = stranger.folder / "greetings.py"
+    module.write_text(NEWER.replace("MORE", "tone: str = 'soft'").replace("WORD", ""))
+    told = stranger("jobs", "diff", "--module", "greetings")
+    assert "job-1  wait  goes on" in told
+    assert "and is now wait(text: str, tone: str = …) -> str" in told
+    assert "1 job in flight: this version goes on with it." in told
+    module.write_text(NEWER.replace("MORE", "tone: str").replace("WORD", ", 'soft'"))
+    assert "'tone' has no value in this job" in " ".join(differs(stranger, "--module", "greetings").split())
+    module.write_text("")
+    assert "has no pipelines" in stranger("jobs", "diff", "--module", "greetings", code=2)
+    assert "cannot be imported" in stranger("jobs", "diff", "--module", "greeting", code=2)
+
+
 def test_a_home_without_jobs_in_flight_has_nothing_to_compare(genlock: Any) -> None:
     assert "No jobs in flight." in genlock("jobs", "diff")
     genlock("jobs", "diff", "nobody", code=3)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json as jsons
+import sys
 import textwrap
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import asdict, dataclass
+from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from genlock.errors import Conflict
+from genlock.errors import BadInput, Conflict
 from genlock.ledger.records import TaskState
 
 if TYPE_CHECKING:
@@ -66,15 +69,38 @@ async def _compare_nested(
                     yield found
 
 
-async def look(service: JobService, named: str | None, *, json: bool) -> bool:
-    """Print what would wait and what has changed; whether everything goes on."""
+def known_pipelines(modules: Iterable[str]) -> Mapping[str, Pipeline[..., Any]]:
+    """The pipelines that come with genlock and those of these modules, with all that are nested in them.
+
+    `BadInput` if a module cannot be imported, from the folder this is called in as well, or has none.
+    """
     from genlock.bootstrap import pipelines
+    from genlock.engine.declare import Pipeline
+
+    found = [*pipelines().values()]
+    for name in modules:
+        sys.path.insert(0, str(Path.cwd()))
+        try:
+            there = [each for each in vars(import_module(name)).values() if isinstance(each, Pipeline)]
+        except ImportError as error:
+            raise BadInput(f"the module {name!r} cannot be imported: {error}") from error
+        finally:
+            sys.path.pop(0)
+        if not there:
+            raise BadInput(f"the module {name!r} has no pipelines")
+        found += there
+    return {each.name: each for top in found for each in (top, *top.pipelines())}
+
+
+async def look(
+    service: JobService, named: str | None, known: Mapping[str, Pipeline[..., Any]], *, json: bool
+) -> bool:
+    """Print what would wait and what has changed; whether everything goes on."""
     from genlock.cli.resume import unfinished
 
     jobs = [await service.show(named)] if named is not None else await unfinished(service, paused=True)
     if named is not None and jobs[0].state.finished:
         raise Conflict(f"job {jobs[0].id} is {jobs[0].state}: only jobs in flight are compared")
-    known = {p.name: p for top in pipelines().values() for p in (top, *top.pipelines())}
     findings = [found for job in jobs async for found in compare(service, job, known)]
     if json:
         print(jsons.dumps([asdict(found) for found in findings], indent=2, ensure_ascii=False))

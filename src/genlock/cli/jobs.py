@@ -147,6 +147,9 @@ def events(
 @app.command()
 def diff(
     job: Annotated[str | None, typer.Argument(metavar="[ID]", help="One job; without it, all.")] = None,
+    module: Annotated[
+        list[str] | None, typer.Option(help="With the pipelines of this module too; may be repeated.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Compare jobs in flight with this version's code, before it is deployed.
@@ -154,12 +157,13 @@ def diff(
     Names the stages that are not what they were when their job was started. Exit code 1 if one of
     them would wait for a version that fits.
     """
+    from genlock.cli.diff import known_pipelines, look
+
     answers: list[bool] = []
+    known = known_pipelines(module or ())
 
     async def act(session: Session) -> None:
-        from genlock.cli.diff import look
-
-        answers.append(await look(session.service, job, json=json))
+        answers.append(await look(session.service, job, known, json=json))
 
     _ask("genlock jobs diff", act)
     raise typer.Exit(0 if all(answers) else 1)
