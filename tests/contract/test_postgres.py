@@ -533,3 +533,39 @@ def _runs(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+async def test_two_who_share_the_same_result_at_the_same_time_are_both_done(ledgers):
+    one = await ledgers.open()
+    await one.create_job(_spec("job-1", NodeSpec("a")))
+    await one.create_job(_spec("job-2", NodeSpec("a")))
+    claims = {claim.task.job: claim for claim in await one.claim("me", limit=2)}
+    with ledgers.by_hand() as other:
+        other.execute("INSERT INTO shared VALUES ('same', 'job-2', '\"theirs\"')")
+        done = asyncio.create_task(one.succeed(claims["job-1"], '"ours"', input_hash="same", share=True))
+        await _until_somebody_waits(other)
+        other.commit()
+        async with asyncio.timeout(20):
+            await done
+    assert await one.reader.shared("same") == '"theirs"'
+    assert (await one.reader.job("job-1")).state == "completed"
+
+
+async def _until_somebody_waits(connection: psycopg.Connection[Any]) -> None:
+    with closing(psycopg.connect(connection.info.dsn, autocommit=True)) as looking:
+        async with asyncio.timeout(20):
+            while not looking.execute("SELECT count(*) FROM pg_locks WHERE NOT granted").fetchone()[0]:  # noqa: ASYNC110 - another process's event
+                await asyncio.sleep(0.01)
+
+
+async def test_a_job_that_comes_to_the_id_of_a_forgotten_one_has_its_own_graph_in_every_process(ledgers):
+    one, other = await ledgers.open(), await ledgers.open()
+    await one.create_job(_spec("job-1", NodeSpec("a"), NodeSpec("b"), edges=(EdgeSpec("a", "b"),)))
+    (claim,) = await other.claim("me")
+    await other.succeed(claim, "1")  # now both know the graph
+    (claim,) = await one.claim("me")
+    await one.succeed(claim, "1")
+    assert list(await one.forget(SystemClock().now() + timedelta(days=1))) == ["job-1"]
+    await one.create_job(_spec("job-1", NodeSpec("a"), NodeSpec("c"), edges=(EdgeSpec("a", "c"),)))
+    (claim,) = await other.claim("me")
+    assert (await other.succeed(claim, "1")).ready == (TaskRef("job-1", "c"),)

@@ -145,12 +145,12 @@ class Batch:
         self.fetch_jobs([*(ref.job for ref in refs), *jobs], Wait.LONG)
         self.now = self.statements.tell_time(self.connection)  # later than whoever had the jobs before
         names = [(ref.job, ref.key) for ref in refs]
-        graphs = self.statements.graphs
+        known = {name: self.statements.graphs.get((name, job.created_at)) for name, job in self._jobs.items()}
         names += [
             (ref.job, down)
             for ref in refs
-            if ref.job in graphs
-            for down, _ in graphs[ref.job].downs.get(ref.key, ())
+            if (graph := known.get(ref.job)) is not None
+            for down, _ in graph.downs.get(ref.key, ())
         ]
         self.fetch(names)
 
@@ -186,7 +186,8 @@ class Batch:
         return self.take_in(rows)
 
     def graph(self, job: str) -> Graph:
-        found = self.statements.graphs.get(job)
+        name = (job, self.job(job).created_at)
+        found = self.statements.graphs.get(name)
         if found is None:
             task, edge = schema.task.c, schema.edge.c
             nodes = self.select(
@@ -194,7 +195,7 @@ class Batch:
             )
             edges = self.select(select(edge.upstream, edge.downstream, edge.optional).where(edge.job == job))
             found = Graph.of((row[0] for row in nodes), ((up, down, opt) for up, down, opt in edges))
-            self.statements.keep(job, found)
+            self.statements.keep(name, found)
         return found
 
     def nodes(self, job: str) -> dict[str, TaskDraft]:
@@ -262,9 +263,10 @@ class Batch:
             page = nested_first[start : start + 500]
             self.connection.execute(delete(schema.job).where(schema.job.c.id.in_(page)))
         for job in gone:
-            self._jobs.pop(job, None)
+            draft = self._jobs.pop(job, None)
             self._met_jobs.pop(job, None)
-            self.statements.graphs.pop(job, None)
+            if draft is not None:
+                self.statements.graphs.pop((job, draft.created_at), None)
         self._tasks = {name: task for name, task in self._tasks.items() if name[0] not in gone}
         self._met = {key: task for key, task in self._met.items() if task.job not in gone}
         self.missed()

@@ -71,7 +71,7 @@ def _bear(batch: Batch, spec: JobSpec, parent: TaskRef | None, change: Change) -
         edges[pair] = edge.optional and edges.get(pair, True)
     rows = [(job.id, up, down, int(optional)) for (up, down), optional in edges.items()]
     graph = Graph.of((node.name for node in spec.nodes), (row[1:] for row in rows))
-    batch.statements.keep(job.id, graph)
+    batch.statements.keep((job.id, job.created_at), graph)
     tasks = [_row(job.id, node, place, graph) for place, node in enumerate(spec.nodes)]
     if rows:
         batch.statements.add_edge.run_rows(

@@ -142,6 +142,7 @@ class JobDraft:
     state: str
     parent_job: str | None
     parent_key: str | None
+    created_at: int
     updated_at: int
     started_at: int | None
     finished_at: int | None

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Select, and_, literal, or_, select, tuple_
+from sqlalchemy import CTE, ColumnElement, Select, and_, or_, select, tuple_
+from sqlalchemy.dialects import postgresql, sqlite
 
 from genlock.ledger import schema
 from genlock.ledger.batch import Batch
 
-_job, _task, _shared = schema.job.c, schema.task.c, schema.shared.c
+_job, _task = schema.job.c, schema.task.c
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +88,7 @@ def forget(batch: Batch, before: int) -> list[str]:
 
 def share(batch: Batch, input_hash: str, job: str, output: str) -> None:
     """Let other jobs have a result, unless they have one of these inputs already."""
-    values = select(literal(input_hash), literal(job), literal(output))
-    known = select(_shared.input_hash).where(_shared.input_hash == input_hash).exists()
-    add = schema.shared.insert().from_select(["input_hash", "job", "output"], values.where(~known))
+    insert = postgresql.insert if batch.statements.shared else sqlite.insert
+    add = insert(schema.shared).values(input_hash=input_hash, job=job, output=output)
     batch.flush()
-    batch.connection.execute(add)
+    batch.connection.execute(add.on_conflict_do_nothing(index_elements=["input_hash"]))

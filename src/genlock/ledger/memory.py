@@ -28,6 +28,7 @@ from genlock.ledger.records import (
     TaskRef,
     TaskState,
 )
+from genlock.ledger.wording import named, plain, plain_or_none
 
 
 class MemoryLedger(MemoryReader):
@@ -124,6 +125,7 @@ class MemoryLedger(MemoryReader):
         if progress is None and note is None:
             return
         task.progress = task.progress if progress is None else progress
+        note = plain_or_none(note)
         task.progress_note = task.progress_note if note is None else note
         self._log(task, "task.progress", progress=progress, note=note)
 
@@ -132,7 +134,7 @@ class MemoryLedger(MemoryReader):
 
     async def save(self, claim: Claim, name: str, value: str) -> str:
         task = self._book.held(claim)
-        if name not in task.notes:
+        if named(name, "the name") not in task.notes:
             task.notes[name] = value
             self._log(task, "task.noted", name=name)
         return task.notes[name]
@@ -193,6 +195,7 @@ class MemoryLedger(MemoryReader):
     ) -> Advance:
         task, change = self._book.held(claim), Change()
         at = until.isoformat() if until else None
+        reason, signal = plain(reason), signal and named(signal, "the signal")
         self._log(task, "task.parked", reason=reason, signal=signal, until=at)
         if signal is not None and f"signal:{signal}" in task.notes:
             self._log(task, "task.woken")
@@ -220,8 +223,8 @@ class MemoryLedger(MemoryReader):
 
     async def skip(self, claim: Claim, reason: str) -> Advance:
         task, change = self._book.held(claim), Change()
-        task.reason = reason
-        self._log(task, "task.skipped", reason=reason)
+        task.reason = plain(reason)
+        self._log(task, "task.skipped", reason=task.reason)
         self._end(task, TaskState.SKIPPED, change)
         return change.advance()
 
@@ -230,7 +233,7 @@ class MemoryLedger(MemoryReader):
         if found.state is JobState.CANCELLED:
             return ()
         self._refuse_finished(found, "cancelled")
-        return call_off(self._book, found, reason, Change())
+        return call_off(self._book, found, plain(reason), Change())
 
     def _refuse_finished(self, job: Job, verb: str) -> None:
         if job.state.finished:
@@ -262,7 +265,7 @@ class MemoryLedger(MemoryReader):
         for one in self._book.tree(found):
             if not one.state.finished and one.state is not JobState.PAUSED:
                 one.state = JobState.PAUSED
-                self._book.log(one, "job.paused", reason=reason)
+                self._book.log(one, "job.paused", reason=plain(reason))
         redoing.settle_up(self._book, found, Change())
 
     async def resume(self, job: str) -> Sequence[TaskRef]:
@@ -282,7 +285,7 @@ class MemoryLedger(MemoryReader):
         found, change = self._book.task(task), Change()
         if found.state.finished:
             raise Conflict(f"{task} is {found.state}: nothing waits for {name!r} there any more")
-        if f"signal:{name}" in found.notes:
+        if f"signal:{named(name, 'the signal')}" in found.notes:
             return False
         found.notes[f"signal:{name}"] = value
         self._log(found, "task.signalled", name=name)

@@ -11,6 +11,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
+from genlock.ledger.wording import named, plain
+
 
 class TaskState(StrEnum):
     """Where a task stands; the transitions are drawn in ARCHITECTURE.md."""
@@ -122,6 +124,10 @@ class JobSpec:
     deadline: timedelta | None = None
     labels: str = "{}"
 
+    def __post_init__(self) -> None:
+        for what, name in (("the id", self.id), ("the owner", self.owner), ("the key", self.dedup or "")):
+            named(name, what)
+
 
 @dataclass(frozen=True, slots=True)
 class Kept:
@@ -182,6 +188,10 @@ class Failure:
     kind: str
     message: str
     trace: str = ""
+
+    def __post_init__(self) -> None:
+        for part in ("kind", "message", "trace"):
+            object.__setattr__(self, part, plain(getattr(self, part)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from genlock.ledger.records import (
     TaskRef,
 )
 from genlock.ledger.views import SqlReader
+from genlock.ledger.wording import named, plain, plain_or_none
 from genlock.ledger.writer import Verb, Writer
 
 _T = TypeVar("_T")
@@ -102,10 +103,12 @@ class SqlLedger:
         return claims
 
     async def extend(self, claim: Claim, *, progress: float | None = None, note: str | None = None) -> None:
-        await self._show(claim, lambda batch: attempt.extend(batch, claim, progress, note))
+        said = plain_or_none(note)
+        await self._show(claim, lambda batch: attempt.extend(batch, claim, progress, said))
 
     async def save(self, claim: Claim, name: str, value: str) -> str:
-        return await self._show(claim, lambda batch: attempt.save(batch, claim, name, value))
+        kept = named(name, "the name")
+        return await self._show(claim, lambda batch: attempt.save(batch, claim, kept, value))
 
     async def succeed(
         self,
@@ -140,7 +143,9 @@ class SqlLedger:
     async def park(
         self, claim: Claim, reason: str, *, signal: str | None = None, until: datetime | None = None
     ) -> Advance:
-        return await self._show(claim, lambda batch: attempt.park(batch, claim, reason, signal, until))
+        said = plain(reason)
+        named(signal or "", "the signal")
+        return await self._show(claim, lambda batch: attempt.park(batch, claim, said, signal, until))
 
     async def snooze(self, claim: Claim, until: datetime) -> None:
         await self._show(claim, lambda batch: attempt.snooze(batch, claim, until))
@@ -149,10 +154,10 @@ class SqlLedger:
         return await self._show(claim, lambda batch: attempt.fail(batch, claim, failure, retry_at))
 
     async def skip(self, claim: Claim, reason: str) -> Advance:
-        return await self._show(claim, lambda batch: attempt.skip(batch, claim, reason))
+        return await self._show(claim, lambda batch: attempt.skip(batch, claim, plain(reason)))
 
     async def cancel(self, job: str, reason: str = "") -> Sequence[TaskRef]:
-        return await self._do(lambda batch: steering.cancel(batch, job, reason))
+        return await self._do(lambda batch: steering.cancel(batch, job, plain(reason)))
 
     async def retry(self, job: str) -> Sequence[TaskRef]:
         jobs = await self._do(lambda batch: reopening.retry(batch, job))
@@ -163,14 +168,15 @@ class SqlLedger:
         return await self._do(lambda batch: reopening.redo(batch, job, keys, ahead))
 
     async def pause(self, job: str, reason: str = "") -> None:
-        await self._do(lambda batch: steering.pause(batch, job, reason))
+        await self._do(lambda batch: steering.pause(batch, job, plain(reason)))
 
     async def resume(self, job: str) -> Sequence[TaskRef]:
         jobs = await self._do(lambda batch: steering.resume(batch, job))
         return await self._reader.claimable(jobs)
 
     async def signal(self, task: TaskRef, name: str, value: str) -> bool:
-        return await self._do(lambda batch: steering.signal(batch, task, name, value), task)
+        kept = named(name, "the signal")
+        return await self._do(lambda batch: steering.signal(batch, task, kept, value), task)
 
     async def reclaim(self, *, survivor: str | None = None, limit: int = 5) -> Sequence[TaskRef]:
         def act(batch: Batch) -> list[TaskRef]:

@@ -36,7 +36,8 @@ class Statements:
         self.tell_time = tell_time
         self._prepared: dict[Hashable, Prepared] = {}
         self._tokens = map("{}{:x}".format, repeat(secrets.token_hex(8)), count())
-        self.graphs: OrderedDict[str, Graph] = OrderedDict()
+        # By id and time of creation: another process may forget a job, and a new one come to its id.
+        self.graphs: OrderedDict[tuple[str, int], Graph] = OrderedDict()
         self.add_event = self.prepare(insert(schema.event))
         self.add_task = self.prepare(insert(schema.task).values(_all_but(schema.task, "id")).inline())
         self.add_job = self.prepare(insert(schema.job))
@@ -68,7 +69,7 @@ class Statements:
     def write_job(self, fields: tuple[str, ...]) -> Prepared:
         return self.named(("job", fields), lambda: _write_job(fields))
 
-    def keep(self, job: str, graph: Graph) -> None:
+    def keep(self, job: tuple[str, int], graph: Graph) -> None:
         self.graphs[job] = graph
         if len(self.graphs) > _KEPT_GRAPHS:
             self.graphs.popitem(last=False)
