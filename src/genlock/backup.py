@@ -20,9 +20,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from genlock.errors import BackupError, SchemaTooNew
 from genlock.ledger import schema
@@ -48,6 +48,10 @@ MANIFEST, LEDGER = "manifest.json", "ledger.db"
 HASH = re.compile(r"\b[0-9a-f]{64}\b")
 
 
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]  # and so never the path of another place
+Count = Annotated[int, Field(ge=0)]
+
+
 class Manifest(BaseModel):
     """What belongs to one snapshot. `missing` are files that the home had lost already."""
 
@@ -60,10 +64,10 @@ class Manifest(BaseModel):
     home: str
     jobs: int
     unfinished: int
-    ledger: tuple[str, int]
-    objects: list[tuple[str, int]]
-    names: dict[str, str]
-    missing: list[tuple[str, int]] = []
+    ledger: tuple[Digest, Count]
+    objects: list[tuple[Digest, Count]]
+    names: dict[Digest, str]
+    missing: list[tuple[Digest, Count]] = []
 
     @property
     def pieces(self) -> list[Piece]:
@@ -175,7 +179,7 @@ def _snapshot(
             unfinished=contents.unfinished,
             ledger=(copied.sha256, copied.size),
             objects=[(piece.sha256, piece.size) for piece in wanted],
-            names={name: text for name, text in store.names() if _bound(text) in kept},
+            names={n: text for n, text in store.names() if HASH.fullmatch(n) and _bound(text) in kept},
             missing=[(piece.sha256, piece.size) for piece in missing],
         )
         write_whole(manifest.model_dump_json(indent=1), part / MANIFEST)

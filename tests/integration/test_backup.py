@@ -210,6 +210,10 @@ async def test_a_damaged_ledger_and_a_damaged_manifest_are_noticed(place, tmp_pa
         (made.folder / "manifest.json").write_text(text)
         with pytest.raises(BackupError, match=r"manifest\.json cannot be read"):
             place.restore(tmp_path / "other")
+    for part, value in (("names", {"../../../escaped": "{}"}), ("objects", [["../../etc/passwd", 3]])):
+        (made.folder / "manifest.json").write_text(json.dumps(json.loads(manifest) | {part: value}))
+        with pytest.raises(BackupError, match=r"manifest\.json cannot be read"):
+            place.restore(tmp_path / "other")
     (made.folder / "manifest.json").write_text(manifest)
     place.restore(tmp_path / "other")
 
