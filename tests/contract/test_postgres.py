@@ -543,19 +543,12 @@ async def test_two_who_share_the_same_result_at_the_same_time_are_both_done(ledg
     with ledgers.by_hand() as other:
         other.execute("INSERT INTO shared VALUES ('same', 'job-2', '\"theirs\"')")
         done = asyncio.create_task(one.succeed(claims["job-1"], '"ours"', input_hash="same", share=True))
-        await _until_somebody_waits(other)
+        await asyncio.to_thread(_until_somebody_waits, ledgers.url)
         other.commit()
         async with asyncio.timeout(20):
             await done
     assert await one.reader.shared("same") == '"theirs"'
     assert (await one.reader.job("job-1")).state == "completed"
-
-
-async def _until_somebody_waits(connection: psycopg.Connection[Any]) -> None:
-    with closing(psycopg.connect(connection.info.dsn, autocommit=True)) as looking:
-        async with asyncio.timeout(20):
-            while not looking.execute("SELECT count(*) FROM pg_locks WHERE NOT granted").fetchone()[0]:  # noqa: ASYNC110 - another process's event
-                await asyncio.sleep(0.01)
 
 
 async def test_a_job_that_comes_to_the_id_of_a_forgotten_one_has_its_own_graph_in_every_process(ledgers):
