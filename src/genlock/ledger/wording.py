@@ -17,6 +17,7 @@ def plain(text: str) -> str:
 
 
 def plain_or_none(text: str | None) -> str | None:
+    """As `plain`, of what may be left unsaid."""
     return None if text is None else plain(text)
 
 
