@@ -96,8 +96,8 @@ def peer_lines(report: Report) -> Iterator[str]:
                 yield f"{title:<46}{'–':>10}   {report['missing'][name][key]}"
                 continue
             ours = own(report, key)
-            ratio = f"   ours is {ours / value:,.2f} of it" if ours else ""
-            yield f"{title:<46}{value:>10,.3f}{ratio}"
+            beside = f"   ours is {ours / value:,.3g} times that" if ours else ""
+            yield f"{title:<46}{value:>10,.3f}{beside}"
 
 
 def own(report: Report, key: str) -> float | None:

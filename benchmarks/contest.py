@@ -35,6 +35,7 @@ sys.path.append(str(ROOT / "tests"))
 from postgres import Server
 
 STAGES = 10  # of a chain, as in peer/drive.py
+PREPARING = 3  # times the limit, once: to have something that can be resumed
 Figures = dict[str, float | None]
 
 
@@ -164,6 +165,7 @@ class Contest:
     def round(self) -> None:
         """Everything once, with every peer that has not failed at it."""
         for peer in PEERS:
+            print(f"  {peer.name}", file=sys.stderr, flush=True)
             for key, measure in self._measures().items():
                 if key in self.missing[peer.name]:
                     continue
@@ -198,7 +200,7 @@ class Contest:
         places = self._places(peer)
         if peer.name not in self._left:
             kept = places.keep(peer)
-            leave(self._command(peer, "leave", self.load.finished, kept), self._limit)
+            leave(self._command(peer, "leave", self.load.finished, kept), self._limit * PREPARING)
             self._left[peer.name] = kept
         with places.lend(self._left[peer.name]) as place:
             return self._seconds(peer, "resume", self.load.finished, place) * 1e3

@@ -77,6 +77,7 @@ class Bench:
         every other round the other way round.
         """
         for part in self.parts:
+            print(f"  {part}", file=sys.stderr, flush=True)
             for name, script, count in self._steps(part)[:: 1 if number % 2 else -1]:
                 self.rounds[name].append(self._measure(script, part, count))
 
@@ -141,10 +142,10 @@ def main() -> int:
         bench = Bench(folder, counts, given.only or PARTS)
         contest = stack.enter_context(contest_of(given, counts, folder)) if given.peers else None
         for number in range(given.rounds):
+            print(f"round {number + 1} of {given.rounds}", file=sys.stderr, flush=True)
             bench.round(number)
             if contest is not None:
                 contest.round()
-            print(f"round {number + 1} of {given.rounds}", file=sys.stderr, flush=True)
     report = {
         **figures_of(bench),
         **peers_of(contest),

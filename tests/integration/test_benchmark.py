@@ -15,7 +15,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 BENCHMARKS = ROOT / "benchmarks"
-PEERS = sorted((BENCHMARKS / "peer").glob("on_*.py"))
+PEERS = [BENCHMARKS / "peer" / f"on_{package}.py" for package in ("dbos", "huey", "luigi")]
 COUNT = 300  # tasks; more than one transaction of the floor ends
 
 
