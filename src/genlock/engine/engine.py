@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -14,13 +13,13 @@ from genlock.clock import Clock
 from genlock.engine.attempt import Attempts, Limits
 from genlock.engine.codec import canonical, load
 from genlock.engine.declare import Pipeline
-from genlock.engine.fit import SIGNAL
 from genlock.engine.job import Jobs
 from genlock.engine.name import job_id
 from genlock.engine.present import present_event, present_graph, present_job, present_task
 from genlock.engine.spec import job_spec
 from genlock.engine.task import Task
 from genlock.engine.views import EventView, GraphView, JobView, RedoView, TaskView
+from genlock.engine.waking import wake_fitting
 from genlock.errors import BadInput, Conflict, GraphError, NotFound, StageError
 from genlock.ledger.protocol import Ledger, LedgerReader
 from genlock.ledger.records import JobFilter, JobRow, JobState, TaskRef, TaskState
@@ -279,14 +278,8 @@ class Engine:
         """Let tasks go on that wait for code and find it in this program; how many. Asked for once, when
         this program begins: its code stays what it is.
         """
-        woken = 0
-        for ref, name in await self.reader.awaiting(SIGNAL):
-            with suppress(Conflict, NotFound):  # cancelled or forgotten meanwhile
-                job = await self.jobs.get(ref.job)
-                if job.fit(job.graph.nodes[ref.node]).misfit is None:
-                    woken += await self.ledger.signal(ref, name, "true")
-        if woken:
-            self._ring()
+        woken = await wake_fitting(self.ledger, self.reader, self.jobs)
+        self._ring()
         return woken
 
     async def copy_ledger(self) -> str:
