@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from genlock import failpoint
+from genlock import collector, failpoint
 from genlock.clock import Clock, SystemClock
 from genlock.engine.attempt import Limits
 from genlock.engine.engine import Engine
@@ -87,6 +87,7 @@ async def open_home(
             left.unlink(missing_ok=True)
         ledger = await SqlLedger.open(settings.database, clock)
         stack.push_async_callback(ledger.close)
+        collector.settle()
         pool = await stack.enter_async_context(render_pool(settings))
         store = LocalStore(settings.store)
         studio = Studio(pool, store, clock, reserve=settings.disk_reserve)

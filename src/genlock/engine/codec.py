@@ -20,7 +20,6 @@ from genlock.errors import BadInput
 
 T = TypeVar("T")
 
-_MAY_STAND_FOR_NAN = ("null", "NaN", "Infinity")
 _write = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 _write_sorted = json.JSONEncoder(
     sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
@@ -42,7 +41,8 @@ def dump_text(adapter: TypeAdapter[T], value: T, what: str = "the value") -> str
     except (PydanticSerializationError, ValueError, TypeError) as error:
         raise BadInput(f"{what} cannot be written as JSON: {error}") from error
     load_text(adapter, text, what)
-    if any(word in text for word in _MAY_STAND_FOR_NAN) and _holds_nan(adapter.dump_python(value)):
+    may_be = "null" in text or "NaN" in text or "Infinity" in text
+    if may_be and _holds_nan(adapter.dump_python(value)):
         raise BadInput(f"{what} cannot be written as JSON: it has a number that is not finite")
     return text
 

@@ -41,6 +41,8 @@ class Resources:
         self._add(text, -1)
 
     def _add(self, text: str, sign: int) -> None:
+        if not text:
+            return
         for name, count in self._needs(text).items():
             self._used[name] = self._used.get(name, 0) + sign * count
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import bindparam, select
@@ -13,7 +12,9 @@ from genlock.ledger.advance import finish, log_failed, make_ready, move, set_err
 from genlock.ledger.batch import Batch, Change
 from genlock.ledger.claiming import take
 from genlock.ledger.draft import DONE, FAILED, PARKED, RUNNING, SKIPPED, TaskDraft
+from genlock.ledger.keeping import share
 from genlock.ledger.moment import to_micros, to_micros_or_none
+from genlock.ledger.page import Success
 from genlock.ledger.records import Advance, Claim, Failure
 
 
@@ -70,30 +71,24 @@ def add_note(batch: Batch, task: TaskDraft, name: str, value: str) -> None:
     batch.statements.add_note.run(batch.connection, **values)
 
 
-def succeed(
-    batch: Batch,
-    claim: Claim,
-    output: str,
-    input_hash: str | None,
-    kept: bool,
-    claim_next: int,
-    resources: Collection[str] | None,
-) -> Advance:
+def succeed(batch: Batch, done: Success) -> Advance:
     """running -> done, and what follows from it."""
-    task, change = held(batch, claim), Change()
+    task, change = held(batch, done.claim), Change()
     job = batch.job(task.job)
     seconds = (batch.now - (task.started_at or batch.now)) / 1e6
-    batch.log(job, "task.kept" if kept else "task.done", task.key, seconds=seconds)
-    task.output, task.input_hash = output, input_hash
+    batch.log(job, "task.kept" if done.kept else "task.done", task.key, seconds=seconds)
+    task.output, task.input_hash = done.output, done.input_hash
     task.clear_error()
     finish(batch, task, DONE, change)
     settle(batch, job, change)
     for ref in change.ready:
-        if len(change.claimed) >= claim_next:
+        if len(change.claimed) >= done.claim_next:
             break
         follower = batch.task(ref)
-        if resources is None or follower.resources in resources:
-            change.claimed.append(take(batch, follower, claim.holder))
+        if done.resources is None or follower.resources in done.resources:
+            change.claimed.append(take(batch, follower, done.claim.holder))
+    if done.share and done.input_hash is not None:
+        share(batch, done.input_hash, task.job, done.output)
     return change.advance()
 
 

@@ -8,9 +8,8 @@ page is undone and its verbs are done one by one, which finds who has lost the c
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Collection, Sequence
+from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, text, update
 
@@ -33,14 +32,16 @@ CLAIMED = (
 ID, JOB, KEY, NODE, IDX, DUE_AT = range(6)
 
 
-@dataclass(frozen=True, slots=True)
-class Success:
-    """What a task came to."""
+class Success(NamedTuple):
+    """What a task came to, and what `Ledger.succeed` is told besides."""
 
     claim: Claim
     output: str
     input_hash: str | None
     kept: bool
+    share: bool
+    claim_next: int
+    resources: Collection[str] | None
 
 
 def claim(batch: Batch, rows: Sequence[Sequence[Any]], holder: str) -> list[Claim]:
@@ -133,7 +134,7 @@ def _by_map(page: Sequence[Success]) -> dict[tuple[str, str], list[int]]:
     for place, done in enumerate(page):
         ref = done.claim.task
         node, slash, _ = ref.key.partition("/")
-        if slash and ref not in seen:
+        if slash and not done.share and ref not in seen:
             seen.add(ref)
             found[ref.job, node].append(place)
     return found

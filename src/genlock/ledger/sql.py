@@ -99,7 +99,7 @@ class SqlLedger:
             None if resources is None else frozenset(resources),
             None if queues is None else frozenset(queues),
         )
-        claims: Sequence[Claim] = await self._writer.submit(Verb(None, wish=wish, refs=wish.tasks or ()))
+        claims: Sequence[Claim] = await self._writer.submit(Verb(wish=wish, refs=wish.tasks or ()))
         return claims
 
     async def extend(self, claim: Claim, *, progress: float | None = None, note: str | None = None) -> None:
@@ -121,17 +121,10 @@ class SqlLedger:
         claim_next: int = 0,
         resources: Collection[str] | None = None,
     ) -> Advance:
-        def act(batch: Batch) -> Advance:
-            advance = attempt.succeed(batch, claim, output, input_hash, kept, claim_next, resources)
-            if share and input_hash is not None:
-                keeping.share(batch, input_hash, claim.task.job, output)
-            return advance
-
-        if share or "/" not in claim.task.key:
-            return await self._show(claim, act)
-        success = Success(claim, output, input_hash, kept)
-        around = (TaskRef(claim.task.job, claim.task.node),)  # its own row is read if it has to be
-        advance: Advance = await self._writer.submit(Verb(act, success=success, refs=around, fenced=True))
+        task = claim.task
+        refs = (TaskRef(task.job, task.node),)  # of a child its map: its own row is read if it has to be
+        done = Success(claim, output, input_hash, kept, share, claim_next, resources)
+        advance: Advance = await self._writer.submit(Verb(success=done, refs=refs, fenced=True))
         return advance
 
     async def spread(self, claim: Claim, page: Sequence[str], *, offset: int, last: bool) -> Advance:

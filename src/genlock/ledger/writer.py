@@ -13,7 +13,6 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -21,7 +20,7 @@ from sqlalchemy import Engine
 
 from genlock.clock import Clock
 from genlock.errors import GenlockError, LedgerError
-from genlock.ledger import claiming, page
+from genlock.ledger import attempt, claiming, page
 from genlock.ledger.batch import Batch
 from genlock.ledger.claiming import Wish
 from genlock.ledger.database import is_gone
@@ -34,26 +33,38 @@ MOST_VERBS = 512  # in one transaction
 RENEW_EVERY = 3.0  # seconds
 
 
-@dataclass(slots=True, eq=False)
 class Verb:
     """One call that waits to be written.
 
-    `act` is done on a batch; a `wish` instead is a claim, which may be served together with others. What a
-    child of a map came to is a `success` too, which may be written together with others.
-    `refs` are the tasks it will look at, read ahead for the whole batch. `fenced` verbs show a
-    claim: a claim of somebody else may be served after them.
+    `act` is done on a batch. A `wish` instead is a claim, and a `success` what a task came to: those may
+    be served together with others. `refs` are the tasks it will look at, read ahead for the whole
+    batch. `fenced` verbs show a claim: a claim of somebody else may be served after them.
     """
 
-    act: Callable[[Batch], Any] | None
-    wish: Wish | None = None
-    success: Success | None = None
-    refs: Sequence[TaskRef] = ()
-    fenced: bool = False
-    loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
-    future: asyncio.Future[Any] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
-    answer: Any = None
-    sweeps: list[Sweep] = field(default_factory=list)  # to be finished before the caller is told
-    error: BaseException | None = None
+    __slots__ = ("act", "answer", "error", "fenced", "future", "loop", "refs", "success", "sweeps", "wish")
+
+    def __init__(
+        self,
+        act: Callable[[Batch], Any] | None = None,
+        *,
+        wish: Wish | None = None,
+        success: Success | None = None,
+        refs: Sequence[TaskRef] = (),
+        fenced: bool = False,
+    ) -> None:
+        self.act, self.wish, self.success, self.refs, self.fenced = act, wish, success, refs, fenced
+        self.loop = asyncio.get_running_loop()
+        self.future: asyncio.Future[Any] = self.loop.create_future()
+        self.answer: Any = None
+        self.error: BaseException | None = None
+        self.sweeps: Sequence[Sweep] = ()  # to be finished before the caller is told
+
+    def do(self, batch: Batch) -> Any:
+        """What it does by itself."""
+        if self.success is not None:
+            return attempt.succeed(batch, self.success)
+        assert self.act is not None
+        return self.act(batch)
 
     def deliver(self) -> None:
         """Tell the caller, who may have gone."""
@@ -176,7 +187,7 @@ class Writer:
                     self._write([verb])
                 return
             for verb in verbs:
-                verb.error, verb.sweeps = explain(error), []
+                verb.error, verb.sweeps = explain(error), ()
         else:
             self._heard(stirred)
         self._sweeping += [verb for verb in verbs if verb.sweeps]
@@ -189,9 +200,9 @@ class Writer:
         try:
             self._transactions.commit(lambda batch: more.append(go_on(batch, verb.sweeps[0])))
         except Exception as error:  # noqa: BLE001 - the caller is told; `expire` goes on with the sweep
-            verb.sweeps, verb.error = [], explain(error)
+            verb.sweeps, verb.error = (), explain(error)
         if verb.sweeps and not more[-1]:
-            verb.sweeps.pop(0)
+            verb.sweeps = verb.sweeps[1:]
         if not verb.sweeps:
             self._sweeping.popleft()
             self._deliver([verb])
@@ -221,7 +232,7 @@ class Writer:
         answers = page.succeed(batch, [verb.success for verb in verbs if verb.success])
         for place, verb in enumerate(verbs):
             if place in answers:
-                verb.answer, verb.error, verb.sweeps = answers[place], None, []
+                verb.answer, verb.error, verb.sweeps = answers[place], None, ()
             else:
                 self._act(batch, verb)
 
@@ -232,11 +243,10 @@ class Writer:
             verb.answer, verb.error = claims, None
 
     def _act(self, batch: Batch, verb: Verb) -> None:
-        assert verb.act is not None
         batch.turn()
-        verb.error, verb.sweeps, done = None, [], len(batch.left)
+        verb.error, verb.sweeps, done = None, (), len(batch.left)
         try:
-            verb.answer = verb.act(batch)
+            verb.answer = verb.do(batch)
             verb.sweeps = [Sweep(job, number) for job, number in batch.left[done:]]
         except LedgerError:
             raise
