@@ -17,7 +17,7 @@ Passage = Literal["dissolve", "zoom", "left", "right", "up", "down"]
 _Kind = Literal["dissolve", "push", "zoom"]
 
 _AGAIN, _BEFORE_LAST = 0.5, 0.8  # how much less a kind is liked that was seen just now, or a little before
-_SEEN_TWICE = 0.3  # how gladly two views of one scene dissolve that no camera move connects: its edges double
+_DOUBLE = 0.1  # what the likeness of two views of one scene counts: in a dissolve their edges would double
 _LIGHT = 25.0  # of lightness, by which likeness falls to a third
 _CHANCE = (0.92, 1.08)
 _SAME_PLACE = 0.06  # of the frame
@@ -56,10 +56,11 @@ def _liking(meeting: Meeting, link: Link, *, size: Size, style: Style, seed: int
     """How well each kind suits these two pictures."""
     alike = 0.4 * link.colours + 0.2 * link.layout + 0.4 * math.exp(-abs(link.light) / _LIGHT)
     centred = 1 - max(math.dist(_eye(picture, size), (0.5, 0.5)) for picture in (meeting.left, meeting.right))
-    twice = _SEEN_TWICE if link.one_scene else 1.0
+    if link.one_scene:
+        alike = _DOUBLE
     random = Random(f"{seed}/{meeting.left.sha256}/{meeting.right.sha256}")
     return {
-        "dissolve": style.dissolve * (0.5 + alike) * twice * random.uniform(*_CHANCE),
+        "dissolve": style.dissolve * (0.5 + alike) * random.uniform(*_CHANCE),
         "push": style.push * (1.6 - alike) * random.uniform(*_CHANCE),
         "zoom": style.zoom * (0.6 + centred) * random.uniform(*_CHANCE),
     }
