@@ -137,7 +137,7 @@ class Attempts:
         return spec
 
     async def _body(self, stage: Stage[..., Any], claim: Claim, values: dict[str, Any]) -> str:
-        scratch = Scratch(self._work, f"{claim.task.node}-{claim.token}")  # short, and no two are the same
+        scratch = Scratch(self._work, claim)
         for name, want in stage.tools.items():
             values[name] = self._task(claim, scratch) if want is Task else self._tools[want]
         try:

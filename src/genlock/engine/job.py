@@ -57,7 +57,8 @@ class Job:
 
     def stage(self, node: Node) -> Code:
         """The code behind a node; `Unfit` if this program has none, or one that does not fit."""
-        return self.fit(node).found(self._named(node))
+        fit = self.plan.fits[node.name]
+        return fit.found(self._named(node)) if fit.code is None or fit.misfit is not None else fit.code
 
     def read(self, node: Node, texts: Mapping[str, str]) -> dict[str, Any]:
         """Recorded values as what the code takes. `BadInput` if one does not fit its type, and `Unfit` if
