@@ -7,6 +7,8 @@ from collections import Counter
 from itertools import pairwise
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from genlock.media.film.link import Link
 from genlock.media.film.motion import Picture
@@ -173,3 +175,39 @@ def test_another_view_of_one_scene_that_no_camera_reaches_comes_from_where_it_li
     pushing = Style(name="pushing", dissolve=1.0, push=0.7)
     meeting = Meeting(picture(1), picture(2), beside)
     assert choose_passages([meeting], size=SIZE, style=pushing, seed=1) == [side]
+
+
+@given(
+    scale=st.floats(0.4, 2.5),
+    aside=st.tuples(st.floats(-0.3, 0.3), st.floats(-0.3, 0.3)),
+    seconds=st.floats(1.0, 12.0),
+    fps=st.sampled_from([24, 25, 30, 60]),
+    size=st.sampled_from([SIZE, UPRIGHT, (1080, 1080), (320, 180)]),
+    tempo=st.none() | st.floats(60, 160),
+    style=st.sampled_from(list(STYLES.values())),
+    seed=st.integers(0, 1000),
+)
+@settings(max_examples=20, deadline=None)
+def test_any_two_views_make_a_plan_that_adds_up(
+    scale: float,
+    aside: tuple[float, float],
+    seconds: float,
+    fps: int,
+    size: tuple[int, int],
+    tempo: float | None,
+    style: Style,
+    seed: int,
+) -> None:
+    x, y = (0.5 - scale / 2 - shift for shift in aside)
+    scene = Link(agreement=0.9, mapping=(scale, 0, x, 0, scale, y, 0, 0, 1))
+    film = plan(
+        [scene, UNLIKE] * 3 + [scene],
+        seconds_per_clip=seconds,
+        fps=fps,
+        size=size,
+        tempo=tempo,
+        style=style,
+        seed=seed,
+    )
+    assert sum(piece.frames for piece in segments(film)) == film.total_frames
+    assert FilmPlan.model_validate_json(film.model_dump_json()) == film

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 from random import Random
 
 from genlock.media.film.motion import Picture, Size, View, cover, enlargement
@@ -54,17 +55,25 @@ def find_flight(
     so half-way, where each of them is bent least.
     """
     aside = random.uniform(-_WANDER, _WANDER), random.uniform(-_WANDER, _WANDER)
-    routes = _routes(first, last, mapping, size=size, fixed=leg.fixed, aside=aside)
-    flights = (_timed(route, first, last, size=size, leg=leg) for route in routes)
-    return min((flight for flight in flights if flight), key=lambda flight: _price(flight, leg), default=None)
+    best: Flight | None = None
+    for route in _routes(first, last, mapping, size=size, fixed=leg.fixed, aside=aside):
+        if best and _crop(route) >= _price(best, leg):
+            break
+        flight = _timed(route, first, last, size=size, leg=leg)
+        if flight and (best is None or _price(flight, leg) < _price(best, leg)):
+            best = flight
+    return best
+
+
+def _crop(route: Route) -> float:
+    return math.log(route.start.zoom * route.end.zoom)
 
 
 def _price(flight: Flight, leg: Leg) -> float:
     route = flight.route
-    crop = math.log(route.start.zoom * route.end.zoom)
     torn = max(0.0, route.fills - route.holds)
     middle = (flight.blend_start + flight.blend_frames / 2) / leg.frames
-    return crop + _TORN * torn + _LATE * max(0.0, abs(middle - 0.5) - _HALFWAY)
+    return _crop(route) + _TORN * torn + _LATE * max(0.0, abs(middle - 0.5) - _HALFWAY)
 
 
 def _routes(
@@ -77,7 +86,7 @@ def _routes(
     aside: Point,
 ) -> Iterator[Route]:
     """Routes that crop more and more. The nearer view looks at its focus, the other one at the same place."""
-    for zooms in sorted(((a, b) for a in _ZOOMS for b in _ZOOMS), key=lambda pair: (sum(pair), pair)):
+    for zooms in sorted(product(_ZOOMS, repeat=2), key=lambda pair: (pair[0] * pair[1], pair)):
         if (
             max(enlargement(one, size, zoom) for one, zoom in zip((first, last), zooms, strict=True))
             > _SOFTEST

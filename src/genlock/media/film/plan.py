@@ -136,8 +136,9 @@ def _met(
     ]
     comes = ["cut", *(joint.kind for joint in meeting)]
     turned = [
-        retake(shot.model_copy(update={"turn": turn, "comes": kind}), 0)
+        told if told.morph else retake(told, 0)
         for shot, turn, kind in zip(shots, turns, comes, strict=True)
+        for told in [shot.model_copy(update={"turn": turn, "comes": kind})]
     ]
     return turned, meeting
 

@@ -21,7 +21,7 @@ Mapping = tuple[float, float, float, float, float, float, float, float, float]
 
 IDENTITY: Mapping = (1, 0, 0, 0, 1, 0, 0, 0, 1)
 
-_STEPS = 24
+_STEPS = 20
 _SLACK = 1e-6
 _EVEN = 1e-4
 
