@@ -272,7 +272,7 @@ async def test_no_update_is_lost_between_many_callers(ledger):
 
     won = await asyncio.gather(*(work(f"w{n}") for n in range(40)))
     assert sum(won) == 300
-    outputs = [text async for _, text in ledger.reader.outputs("job-1", "m")]
+    outputs = [text async for page in ledger.reader.outputs("job-1", "m") for _, text in page]
     for n, count in enumerate(won):
         assert outputs.count(f'"w{n}"') == count
     assert (await ledger.reader.job("job-1")).state == "completed"

@@ -23,7 +23,7 @@ async def test_a_map_is_done_when_all_its_children_are(bench):
     last = await bench.do("clip/2", "2")
     assert bench.keys(last.ready) == ["join"]
     assert await bench.state("clip") == "done"
-    outputs = [pair async for pair in bench.reader.outputs("job-1", "clip")]
+    outputs = [pair async for page in bench.reader.outputs("job-1", "clip") for pair in page]
     assert outputs == [(TaskState.DONE, "0"), (TaskState.DONE, "1"), (TaskState.DONE, "2")]
     assert (await bench.do("join")).finished == ("job-1",)
 
@@ -33,7 +33,7 @@ async def test_an_empty_map_is_done_at_once(bench):
     advance = await bench.spread("clip")
     assert bench.keys(advance.ready) == ["join"]
     assert await bench.state("clip") == "done"
-    assert [pair async for pair in bench.reader.outputs("job-1", "clip")] == []
+    assert [pair async for page in bench.reader.outputs("job-1", "clip") for pair in page] == []
 
 
 async def test_an_empty_map_can_complete_the_job(bench):
@@ -104,7 +104,7 @@ async def test_need_is_met_when_no_child_can_come_any_more(bench):
     }
     assert bench.keys((await bench.fail("clip/2")).ready) == ["join"]
     assert await bench.state("clip") == "done"
-    outputs = [pair async for pair in bench.reader.outputs("job-1", "clip")]
+    outputs = [pair async for page in bench.reader.outputs("job-1", "clip") for pair in page]
     assert outputs[2] == (TaskState.FAILED, None)
     await bench.do("join")
     row = await bench.row()
@@ -133,7 +133,7 @@ async def test_a_skipped_child_counts_as_done(bench):
     await bench.spread("clip", "0", "1")
     await bench.skip("clip/0")
     assert bench.keys((await bench.do("clip/1")).ready) == ["join"]
-    outputs = [pair async for pair in bench.reader.outputs("job-1", "clip")]
+    outputs = [pair async for page in bench.reader.outputs("job-1", "clip") for pair in page]
     assert outputs[0] == (TaskState.SKIPPED, None)
 
 
@@ -209,7 +209,7 @@ async def test_outputs_of_a_large_map_come_in_order(bench):
     claims = await bench.ledger.claim("ann", limit=3000)
     for claim in claims[::10]:
         await bench.ledger.succeed(claim, claim.item)
-    outputs = [pair async for pair in bench.reader.outputs("job-1", "clip")]
+    outputs = [pair async for page in bench.reader.outputs("job-1", "clip") for pair in page]
     assert len(outputs) == 3000
     assert [text for state, text in outputs if state is TaskState.DONE] == [
         str(n) for n in range(0, 3000, 10)

@@ -216,7 +216,7 @@ async def test_a_map_of_nested_jobs_is_gathered(bench):
     await bench.do("kid-1:a")
     assert await bench.state("short") == "spread"
     assert bench.keys((await bench.do("kid-0:a")).ready) == ["after"]
-    outputs = [text async for _, text in bench.reader.outputs("job-1", "short")]
+    outputs = [text async for page in bench.reader.outputs("job-1", "short") for _, text in page]
     assert outputs == ['{"$job":"kid-0"}', '{"$job":"kid-1"}']
 
 

@@ -37,22 +37,23 @@ class Argument:
         return canonical(self.value)
 
 
-class Item:
-    """The `Argument` that a child of a map has for itself: a text, which few look into."""
+class Written:
+    """An `Argument` that is a text of the ledger, which few look into."""
 
     def __init__(self, text: str) -> None:
         self.text = text
 
-    @property
+    @cached_property
     def value(self) -> Any:
         return json.loads(self.text)
 
-    @property
+    @cached_property
     def canonical(self) -> str:
         return canonical_text(self.text)
 
 
-Arguments = dict[str, Argument | Item]
+Given = Argument | Written
+Arguments = dict[str, Given]
 Opening = tuple[str, datetime, str, int]  # of a map: job, when that began, node, epoch
 
 
@@ -74,7 +75,7 @@ class Values:
         if claim.task.index is None:
             names = [node.mapped] if node.mapped else node.bindings
             return await self._read(job, node, names, self._taken_over(job, claim))
-        mine = Item(claim.item or "null")
+        mine = Written(claim.item or "null")
         if len(node.bindings) == 1:
             return dict.fromkeys(node.bindings, mine)
         common = await self._shared(job, node, claim.epoch)
@@ -107,44 +108,53 @@ class Values:
             if len(self._handed) > MOST_HANDED:
                 self._handed.popitem(last=False)
 
-    def _taken_over(self, job: Job, claim: Claim) -> dict[str, Any]:
+    def _taken_over(self, job: Job, claim: Claim) -> dict[str, Written]:
         name, output = self._handed.pop(claim.token, (None, ""))
         if name is None or job.graph.nodes[name].nested:
             return {}
-        return {name: json.loads(output)}
+        return {name: Written(output)}
 
-    async def _read(self, job: Job, node: Node, names: Iterable[str], read: dict[str, Any]) -> Arguments:
-        return {name: Argument(await self._resolve(job, node.bindings[name], read)) for name in names}
+    async def _read(self, job: Job, node: Node, names: Iterable[str], read: dict[str, Written]) -> Arguments:
+        return {name: await self._resolve(job, node.bindings[name], read) for name in names}
 
     async def resolve(self, job: Job, binding: Binding) -> Any:
         """The JSON value a binding stands for."""
-        return await self._resolve(job, binding, {})
+        return (await self._resolve(job, binding, {})).value
 
     async def result(self, job: Job) -> Any:
         """What a completed job came to."""
         return await self.resolve(job, job.graph.result)
 
-    async def _resolve(self, job: Job, binding: Binding, read: dict[str, Any]) -> Any:
+    async def _resolve(self, job: Job, binding: Binding, read: dict[str, Written]) -> Given:
         if isinstance(binding, Const):
-            return binding.value
+            return Argument(binding.value)
         if binding.node == INPUT:
-            return dig(job.input, binding.path)
+            return Argument(dig(job.input, binding.path))
         if binding.node not in read:  # two fields of one output are one read
-            read[binding.node] = await self._output(job, job.graph.nodes[binding.node])
-        return dig(read[binding.node], binding.path)
+            read[binding.node] = Written(await self._output(job, job.graph.nodes[binding.node]))
+        found = read[binding.node]
+        return Argument(dig(found.value, binding.path)) if binding.path else found
 
-    async def _output(self, job: Job, node: Node) -> Any:
+    async def _output(self, job: Job, node: Node) -> str:
+        """What a node came to; of a map a list, put together from texts that nobody looks into."""
         state, output = await self._reader.output(TaskRef(job.id, node.name))
         if state is TaskState.SKIPPED:
-            return None
-        if node.mapped:
-            return [await self._one(s, o, node) async for s, o in self._reader.outputs(job.id, node.name)]
-        return await self._one(state, output, node)
+            return "null"
+        if not node.mapped:
+            return await self._one(state, output, node)
+        texts: list[str] = []
+        async for page in self._reader.outputs(job.id, node.name):
+            texts += [await self._one(*each, node) for each in page] if node.nested else map(_text, page)
+        return f"[{','.join(texts)}]"
 
-    async def _one(self, state: TaskState, output: str | None, node: Node) -> Any:
-        if state is not TaskState.DONE or output is None:
-            return None
-        value = json.loads(output)
-        if node.nested:
-            return await self.result(await self._jobs.get(value["$job"]))
-        return value
+    async def _one(self, state: TaskState, output: str | None, node: Node) -> str:
+        text = _text((state, output))
+        if not node.nested or text == "null":
+            return text
+        job = await self._jobs.get(json.loads(text)["$job"])
+        return (await self._resolve(job, job.graph.result, {})).text
+
+
+def _text(task: tuple[TaskState, str | None]) -> str:
+    state, output = task
+    return output if state is TaskState.DONE and output is not None else "null"

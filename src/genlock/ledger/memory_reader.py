@@ -76,9 +76,8 @@ class MemoryReader:
         task = self._book.task(ref)
         return task.state, task.output
 
-    async def outputs(self, job: str, node: str) -> AsyncIterator[tuple[TaskState, str | None]]:
-        for child in list(self._book.job(job).maps[node]):
-            yield child.state, child.output
+    async def outputs(self, job: str, node: str) -> AsyncIterator[Sequence[tuple[TaskState, str | None]]]:
+        yield [(child.state, child.output) for child in self._book.job(job).maps[node]]
 
     async def notes(self, ref: TaskRef) -> dict[str, str]:
         return dict(self._book.task(ref).notes)

@@ -246,8 +246,8 @@ class LedgerReader(Protocol):
         """State and output JSON of one task, without the rest of its row."""
         ...
 
-    def outputs(self, job: str, node: str) -> AsyncIterator[tuple[TaskState, str | None]]:
-        """State and output of a map's children in the order of their indexes, read in pages."""
+    def outputs(self, job: str, node: str) -> AsyncIterator[Sequence[tuple[TaskState, str | None]]]:
+        """State and output of a map's children in the order of their indexes, a page at a time."""
         ...
 
     async def notes(self, ref: TaskRef) -> dict[str, str]:

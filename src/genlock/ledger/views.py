@@ -152,7 +152,7 @@ class SqlReader:
         row = await self._one(ref, _task.state, _task.output)
         return TaskState(row.state), row.output
 
-    async def outputs(self, job: str, node: str) -> AsyncIterator[tuple[TaskState, str | None]]:
+    async def outputs(self, job: str, node: str) -> AsyncIterator[Sequence[tuple[TaskState, str | None]]]:
         position = await self._one(TaskRef(job, node), _task.position)
         last = -1
         while rows := await self._rows(
@@ -161,8 +161,7 @@ class SqlReader:
             .order_by(_task.idx)
             .limit(_PAGE)
         ):
-            for row in rows:
-                yield TaskState(row.state), row.output
+            yield [(TaskState(state), output) for _, state, output in rows]
             last = rows[-1].idx
 
     async def notes(self, ref: TaskRef) -> dict[str, str]:
