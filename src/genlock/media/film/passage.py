@@ -16,10 +16,10 @@ from genlock.media.film.style import Style
 Passage = Literal["dissolve", "zoom", "left", "right", "up", "down"]
 _Kind = Literal["dissolve", "push", "zoom"]
 
-_AGAIN, _BEFORE_LAST = 0.5, 0.8  # how much less a kind is liked that was seen just now, or a little before
+_AGAIN, _BEFORE_LAST = 0.66, 0.85  # how much less a kind is liked that was seen just now, or a little before
 _DOUBLE = 0.1  # what the likeness of two views of one scene counts: in a dissolve their edges would double
 _LIGHT = 25.0  # of lightness, by which likeness falls to a third
-_CHANCE = (0.92, 1.08)
+_CHANCE = (0.8, 1.2)
 _SAME_PLACE = 0.06  # of the frame
 
 

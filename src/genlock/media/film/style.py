@@ -28,9 +28,9 @@ STYLES: Mapping[str, Style] = MappingProxyType(
     {
         style.name: style
         for style in (
-            Style(name="calm", pace=1.0, dissolve=1.0, push=0.62, zoom=0.55),
-            Style(name="bold", pace=1.5, dissolve=0.4, push=1.0, zoom=1.0),
-            Style(name="cinematic", pace=0.8, dissolve=1.0, push=0.35, zoom=0.7),
+            Style(name="calm", pace=1.0, dissolve=1.0, push=0.66, zoom=0.5),
+            Style(name="bold", pace=1.5, dissolve=0.78, push=1.0, zoom=0.75),
+            Style(name="cinematic", pace=0.8, dissolve=1.0, push=0.42, zoom=0.5),
         )
     }
 )
