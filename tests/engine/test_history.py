@@ -44,3 +44,26 @@ async def test_a_nested_job_that_was_cancelled_is_made_anew_when_the_job_around_
     await engine.retry(view.id)
     assert await engine.result(series, view.id) == 2
     assert (await engine.show(child.id)).state is JobState.CANCELLED
+
+
+@stage
+async def list_shots(shots: int) -> list[int]:
+    return list(range(shots))
+
+
+@stage
+async def add(items: list[int], one: int, other: int) -> int:
+    return sum(items) + one + other
+
+
+@pipeline
+def twice(shots: int) -> int:
+    return add(short.map(list_shots(shots)), short(10), short(20))
+
+
+async def test_a_pipeline_nested_once_for_each_item_and_once_more_makes_as_many_jobs(world):
+    """Among them `short/2`, the third item, and `short-2`, the second place."""
+    gate = Gate()
+    gate.open = True
+    engine = await world.start(twice, tools={Gate: gate})
+    assert await engine.run(twice, 3) == (1 + 2 + 3) + 11 + 21

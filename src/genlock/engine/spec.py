@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -10,6 +11,8 @@ from genlock.engine.codec import canonical, dig
 from genlock.engine.declare import Pipeline
 from genlock.engine.graph import INPUT, Binding, Const, Node, Ref, resources_text
 from genlock.ledger.records import Claim, EdgeSpec, JobSpec, NodeSpec
+
+_ENDING = re.compile(r"-([ra]?\d+)$")  # of a node's name, which must not read as an index or a take
 
 
 def job_spec(
@@ -43,9 +46,10 @@ def child_spec(pipeline: Pipeline[..., Any], claim: Claim, inputs: Mapping[str, 
 
     What the parent's graph did not know of yet has its default.
     """
-    key = claim.task.key.replace("/", "-")
+    place = _ENDING.sub(r"~\1", claim.task.node)
+    index = "" if claim.task.index is None else f"-{claim.task.index}"
     take = f"-r{claim.revision}" if claim.revision > 1 else ""
-    return job_spec(pipeline, {**pipeline.defaults, **inputs}, id=f"{claim.task.job}.{key}{take}")
+    return job_spec(pipeline, {**pipeline.defaults, **inputs}, id=f"{claim.task.job}.{place}{index}{take}")
 
 
 def _node(node: Node, inputs: Mapping[str, Any]) -> NodeSpec:
