@@ -74,9 +74,9 @@ class Hand:
 
 
 def path_of(key: str) -> str:
-    """The task's place, whichever child job it is in after a redo: `.inner/plus` from `top.inner-r2/plus`."""
+    """The task's place, in whichever child job it is by now: `.inner/plus` from `top.inner-r2/plus`."""
     job, _, rest = key.partition("/")
-    return re.sub(r"-r\d+", "", job).removeprefix(JOB) + "/" + rest
+    return re.sub(r"-[ra]\d+", "", job).removeprefix(JOB) + "/" + rest
 
 
 def worth(total: int, take: int) -> int:
@@ -301,8 +301,9 @@ class Reckoning:
         return Outcome("done", [outcome.value for outcome in found])
 
     def _nested(self, path: str, x: int) -> Outcome:
-        prefix, _, key = path.rpartition("/") if path.count("/") == 1 else path.partition("/")
-        below = Reckoning(self._hand, self._before, f"{prefix}.{key.replace('/', '-')}")
+        node, _, index = path.removeprefix("/").partition("/")
+        place = node.replace("-", "~") + (f"-{index}" if index else "")
+        below = Reckoning(self._hand, self._before, f".{place}")
         result = lay(INNER, Outcome("done", x), below)
         self.tasks |= {
             name: outcome for name, outcome in below.tasks.items() if name.startswith(below._prefix + "/")

@@ -35,7 +35,19 @@ ENDLESS = 10**6  # reclaims: a test takes claims away more often than a machine 
 
 steps = st.lists(st.tuples(st.sampled_from(KINDS), st.integers(0, 5), st.integers(0, 5)), max_size=4)
 troubles = st.lists(st.sampled_from(TROUBLES), min_size=1, max_size=8)
-DEEDS = ("redo", "redo", "kill", "restart", "second", "steal", "signal", "pause", "resume", "retry", "ring")
+DEEDS = (
+    "redo",
+    "redo",
+    "kill",
+    "restart",
+    "second",
+    "steal",
+    "signal",
+    "pause",
+    "resume",
+    "retry",
+    "call_off",
+)
 deeds = st.lists(
     st.tuples(st.sampled_from(DEEDS), st.integers(0, 30), st.sampled_from([0.0, 0.001, 0.004, 0.015])),
     max_size=12,
@@ -83,11 +95,14 @@ class Process:
     async def kill(self) -> None:
         """Nothing is said any more, and nothing goes on."""
         self.wire.cut = True
-        bodies = [body.task for body in self.executor._bodies.values()]
-        tasks = [task for task in (self.executor._loop, *bodies) if task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        self.executor._tell(list(self.executor._bodies.values()))
+        tasks = {body.task for body in self.executor._bodies.values()}
+        if self.executor._loop is not None:
+            tasks.add(self.executor._loop)
+        while tasks:
+            for task in tasks:
+                task.cancel()
+            _, tasks = await asyncio.wait(tasks, timeout=0.01)
 
 
 class World:
@@ -98,6 +113,7 @@ class World:
         self.hand, self.recipe, self.pipeline = hand, recipe, drawn(recipe)
         self.processes: list[Process] = []
         self.number = 0
+        self.called_off = False
 
     @property
     def engine(self) -> Engine:
@@ -158,6 +174,12 @@ class World:
         await self.engine.retry(JOB)
         await self.ring(0)
 
+    async def call_off(self, pick: int) -> None:
+        """A nested job is cancelled, for good: what it decides has failed, until it is retried."""
+        if nested := (await self.jobs())[1:]:
+            await self.engine.cancel(nested[pick % len(nested)])
+            self.called_off = True
+
     async def redo(self, pick: int) -> None:
         """Whatever is done again gets another take, before any body of it can look."""
         found = [
@@ -213,13 +235,17 @@ class World:
             for task in await self.reader.tasks(job):
                 path = path_of(str(task.ref))
                 outcome = reckoning.tasks.get(path, Outcome("blocked"))
-                assert task.state == outcome.state, (path, task.state, outcome)
+                assert task.state == outcome.state, (path, outcome, task)
                 if task.output is not None and task.child_job is None:
                     assert json.loads(task.output) == outcome.value, path
 
     async def until_as_reckoned(self, before: Reckoning | None) -> Reckoning:
         """Let it come to its end, and see that this is the one that was to be expected."""
         state = await self.until_still()
+        if self.called_off:
+            self.called_off = False
+            await self.do("retry", 0)
+            state = await self.until_still()
         reckoning = Reckoning(self.hand, before)
         result = lay(self.recipe, Outcome("done", 5), reckoning)
         await self.compare(reckoning)
@@ -227,6 +253,17 @@ class World:
         if not reckoning.failed:
             assert (await self.engine.show(JOB)).result == result.value
         return reckoning
+
+    async def end(self) -> None:
+        """Cancelled, nothing of it runs any more, and it stays so whoever comes."""
+        with suppress(Conflict):
+            await self.engine.cancel(JOB)
+        before = await self.standing()
+        await self.kill(0)
+        await asyncio.sleep(0.01)
+        assert not await self.busy()
+        assert await self.standing() == before
+        await self.check_effects()
 
     async def check_effects(self) -> None:
         """No attempt ran twice, and none after the one that was recorded as done."""
@@ -243,7 +280,9 @@ class World:
             await process.executor.stop()
 
 
-async def live(path: Path, recipe: list[Step], hand: Hand, done: list[tuple[str, int, float]]) -> None:
+async def live(
+    path: Path, recipe: list[Step], hand: Hand, done: list[tuple[str, int, float]], *, ended: bool
+) -> None:
     ledger = await SqlLedger.open(path, SystemClock())
     world = World(ledger, recipe, hand)
     try:
@@ -252,6 +291,9 @@ async def live(path: Path, recipe: list[Step], hand: Hand, done: list[tuple[str,
         for deed, pick, delay in done:
             await asyncio.sleep(delay)
             await world.do(deed, pick)
+        if ended:
+            await world.end()
+            return
         reckoning = await world.until_as_reckoned(None)
         if reckoning.failed:
             hand.repaired = True
@@ -297,10 +339,12 @@ def test_any_pipeline_comes_to_what_it_must_whatever_is_done_to_it(
     files: Callable[[], Path], profile: settings, prove: bool
 ) -> None:
     @settings(profile, max_examples=1500 if prove else 30)
-    @given(recipe=steps, troubles=troubles, done=deeds)
-    def history(recipe: list[Step], troubles: list[str], done: list[tuple[str, int, float]]) -> None:
+    @given(recipe=steps, troubles=troubles, done=deeds, ended=st.integers(0, 5))
+    def history(
+        recipe: list[Step], troubles: list[str], done: list[tuple[str, int, float]], ended: int
+    ) -> None:
         path = files()
-        asyncio.run(live(path, recipe, Hand(troubles), done))
+        asyncio.run(live(path, recipe, Hand(troubles), done, ended=ended == 5))
         assert faults(rows_of(path)) == []
 
     history()

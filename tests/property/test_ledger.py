@@ -269,6 +269,16 @@ class History(RuleBasedStateMachine):
         assert len(claims) == min(limit, ready)
         self.took(claims)
 
+    @rule(limit=st.integers(2, 6), holder=st.sampled_from(HOLDERS), odd=picks, span=spans)
+    @precondition(lambda self: len(self.claimable()) > 1)
+    def work_together(self, limit: int, holder: str, odd: int, span: int) -> None:
+        """Several tasks are claimed at once and finished at once, one of them perhaps in another way."""
+        before = len(self.claims)
+        self.claim_some(limit, holder)
+        ours = [claim for claim in self.claims[before:] if not self.is_map(claim.task)]
+        names = ["fail" if place == odd else "succeed" for place in range(len(ours))]
+        self.do(*(self.verb(name, claim, span) for name, claim in zip(names, ours, strict=True)))
+
     @rule(
         name=st.sampled_from(["succeed"] * 4 + ["fail", "skip", "snooze", "park", "save", "extend"]),
         pick=picks,
