@@ -549,7 +549,7 @@ def test_every_history_on_sqlite_comes_to_what_was_done(
     sqlite_home, profile: settings, prove: bool, monkeypatch, slice_of: int
 ) -> None:
     monkeypatch.setattr(sweeping, "SLICE", slice_of)  # 2: small maps are swept as big ones are
-    chosen = settings(profile, max_examples=2000 if prove else 25, stateful_step_count=60)
+    chosen = settings(profile, max_examples=2000 if prove else 20, stateful_step_count=60)
     run_state_machine_as_test(lambda: History(sqlite_home), settings=chosen)
 
 
