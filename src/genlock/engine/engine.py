@@ -100,7 +100,10 @@ class Engine:
 
     async def result(self, pipeline: Pipeline[P, R], job: str) -> R:
         """Wait for a job's end; the result in the pipeline's own type. `StageError` if there is none."""
-        row = await self._find(job)
+        try:
+            row = await self.reader.ended(job, PATIENCE)
+        except NotFound:
+            row = await self._find(job)
         while not row.state.finished:
             row = await self.reader.ended(row.id, PATIENCE)
         if row.state is not JobState.COMPLETED:

@@ -100,7 +100,7 @@ def _open_sqlite(url: str, begin: str, options: dict[str, Any]) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+        connection.connection.cursor().execute(begin)  # Core would take as long as some commits do
 
     return engine
 

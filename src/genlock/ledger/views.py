@@ -9,7 +9,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Engine, Select, case, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Engine, Select, bindparam, case, func, select, tuple_
 from sqlalchemy.exc import SQLAlchemyError
 
 from genlock.clock import Clock
@@ -38,6 +38,12 @@ _job, _task = schema.job.c, schema.task.c
 _PAGE = 1000
 _NOT_TOLD = {"live", "parked", "failed", "unswept"}
 _JOB_COLUMNS = [column for column in schema.job.columns if column.name not in _NOT_TOLD]
+# Made once: what is asked all the time is not put together anew each time.
+_JOB = select(*_JOB_COLUMNS).where(_job.id == bindparam("job_id"))
+_NEWEST = select(_job.id, _job.last_event, _job.finished_at).where(
+    _job.id.in_(bindparam("jobs", expanding=True))
+)
+
 _TASK_COLUMNS = [column for column in schema.task.columns if column.name not in ("item", "kept_output")]
 
 
@@ -63,16 +69,16 @@ class SqlReader:
         """Several statements that see the same moment."""
         return await self._on_a_thread(self._engine, look)
 
-    async def _rows(self, statement: Select[Any]) -> Sequence[Any]:
+    async def _rows(self, statement: Select[Any], **values: Any) -> Sequence[Any]:
         return await self._on_a_thread(
-            self._at_once, lambda connection: connection.execute(statement).fetchall()
+            self._at_once, lambda connection: connection.execute(statement, values).fetchall()
         )
 
     async def _on_a_thread(self, engine: Engine, look: Callable[[Connection], _T]) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, _look, engine, look)
 
     async def job(self, job: str) -> JobRow:
-        rows = await self._rows(select(*_JOB_COLUMNS).where(_job.id == job))
+        rows = await self._rows(_JOB, job_id=job)
         if not rows:
             raise NotFound(f"there is no job {job!r}")
         return job_row(rows[0])
@@ -203,8 +209,7 @@ class SqlReader:
         return await self.job(job)
 
     async def _newest(self, jobs: Collection[str]) -> dict[str, Newest]:
-        columns = (_job.id, _job.last_event, _job.finished_at)
-        rows = await self._rows(select(*columns).where(_job.id.in_(jobs)))
+        rows = await self._rows(_NEWEST, jobs=list(jobs))
         return {row.id: (row.last_event, row.finished_at is not None) for row in rows}
 
     async def ready_count(self) -> int:
