@@ -16,6 +16,7 @@ from genlock.media.film.plan import plan_shots
 from genlock.media.film.segment import Segment, body, segments
 from genlock.media.pool import RenderPool
 from genlock.media.request import ImportPicture
+from genlock.pipelines.models import Tally
 from genlock.pipelines.studio import Studio
 from genlock.store.artifact import Artifact
 from genlock.store.local import LocalStore
@@ -59,7 +60,12 @@ async def test_segments_are_made_side_by_side_and_their_progress_is_one(scene: S
     assert shown == sorted(shown)
     assert 0.2 <= shown[0] < shown[-1] == pytest.approx(0.8)
     again = FakeTask()
-    assert await scene.studio.segments([*scene.joints, scene.joints[0]], scene.sources, again) == made
+    known = await scene.studio.segments([*scene.joints, scene.joints[0]], scene.sources, again)
+    assert {name: one.artifact for name, one in known.items()} == {
+        name: one.artifact for name, one in made.items()
+    }
+    assert {one.parts for one in made.values()} == {Tally(rendered=1)}
+    assert {one.parts for one in known.values()} == {Tally(found=1)}
 
 
 async def test_when_one_segment_cannot_be_made_the_others_are_given_up(scene: Set) -> None:
@@ -96,7 +102,9 @@ async def test_a_long_segment_is_made_in_parts_and_a_part_that_is_known_is_not_m
     ]
     whole = await studio.segment(clips[0], scene.sources.values(), task)
     assert made == ["render_segment"] * 2 + ["join"]
-    assert count_frames(await studio.store.path(whole)) == clips[0].frames == 150
+    assert count_frames(await studio.store.path(whole.artifact)) == clips[0].frames == 150
+    assert whole.parts == Tally(rendered=2)
     made.clear()
-    await studio.segment(clips[1], scene.sources.values(), task)
-    assert made.count("render_segment") < 2
+    other = await studio.segment(clips[1], scene.sources.values(), task)
+    assert made == ["render_segment", "join"]
+    assert other.parts == Tally(rendered=1, found=1)

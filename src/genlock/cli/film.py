@@ -42,6 +42,9 @@ def film_lines(result: Any, place: str | None = None) -> Iterator[tuple[str, str
         yield "film", f"{place} (in the store; with -o a copy is written where you want it)"
     if seconds := result.get("seconds"):
         yield "length", _length(seconds, result)
+    if found := (result.get("parts") or {}).get("found"):
+        rendered = result["parts"].get("rendered", 0)
+        yield "parts", f"{rendered} of {rendered + found} rendered, {found} known from before"
     findings = (result.get("report") or {}).get("findings")
     if findings:
         yield "check", _check(findings)

@@ -69,6 +69,11 @@ class RenderPool:
         await self.close()
 
     @property
+    def workers(self) -> int:
+        """How many operations can be under way at once."""
+        return self._workers
+
+    @property
     def pids(self) -> list[int]:
         """The process ids of the children now alive."""
         return [child.pid for child in (*self._idle, *self._busy)]

@@ -41,6 +41,7 @@ from genlock.pipelines.models import (
     Piece,
     Print,
     Storyboard,
+    Tally,
 )
 from genlock.pipelines.studio import Studio
 from genlock.store.artifact import Artifact
@@ -131,8 +132,14 @@ async def _links(
     assets = {asset.artifact.sha256: asset.artifact for pair in pairs for asset in (pair.first, pair.last)}
     paths = dict(zip(assets, await studio.paths(assets.values()), strict=True))
     steps = [(first.sha256, last.sha256) for first, last in meetings(pictures)]
-    found = await studio.run("link_pictures", LinkPictures(pictures=paths, steps=steps), task)
-    return found.links
+    share = -(-len(steps) // studio.pool.workers)
+    requests = [
+        LinkPictures(pictures=paths, steps=steps[begin : begin + share])
+        for begin in range(0, len(steps), share)
+    ]
+    async with asyncio.TaskGroup() as group:
+        found = [group.create_task(studio.run("link_pictures", request, task)) for request in requests]
+    return [link for each in found for link in each.result().links]
 
 
 @stage(name="video_generation", resources={"cpu": 1})
@@ -140,9 +147,11 @@ async def make_clip(brief: Brief, *, studio: Studio = provided(), task: Task = p
     """One clip's body, rendered from its photos. Made again, it gets other camera moves."""
     shot = retake(brief.shot, task.revision - 1) if task.revision > 1 else brief.shot
     segment = body(shot)
-    artifact = await studio.segment(segment, _sources(brief), task)
+    made = await studio.segment(segment, _sources(brief), task)
     used = brief.model_copy(update={"shot": shot})
-    return Clip(brief=used, segment=segment.name, frames=segment.frames, artifact=artifact)
+    return Clip(
+        brief=used, segment=segment.name, frames=segment.frames, artifact=made.artifact, parts=made.parts
+    )
 
 
 def _sources(*briefs: Brief) -> list[Artifact]:
@@ -187,7 +196,7 @@ async def combine_clips(
             kind=segment.kind,
             segment=segment.name,
             frames=segment.frames,
-            artifact=next(bodies) if segment.kind == "body" else made[segment.name],
+            artifact=next(bodies) if segment.kind == "body" else made[segment.name].artifact,
         )
         for segment in wanted
     ]
@@ -195,7 +204,13 @@ async def combine_clips(
     parts = [Part(path=path, frames=piece.frames) for path, piece in zip(paths, pieces, strict=True)]
     to = task.workdir / "cut.mp4"
     joined = await studio.run("join", JoinSegments(parts=parts, fps=plan.fps, to=to), task, share=(0.8, 1.0))
-    return Cut(artifact=await studio.keep(to, "video/mp4"), frames=joined.frames, pieces=pieces)
+    tallies = [clip.parts for clip in clips] + [each.parts for each in made.values()]
+    return Cut(
+        artifact=await studio.keep(to, "video/mp4"),
+        frames=joined.frames,
+        pieces=pieces,
+        parts=sum(tallies, Tally()),
+    )
 
 
 @stage(name="audio_merging", resources={"cpu": 1})
@@ -207,7 +222,7 @@ async def merge_audio(
     audio = await studio.store.path(music.artifact) if music else None
     to = task.workdir / "film.mp4"
     made = await studio.run("mux", MuxFilm(video=video, audio=audio, fps=FPS, to=to), task)
-    return Print(artifact=await studio.keep(to, "video/mp4"), frames=made.frames)
+    return Print(artifact=await studio.keep(to, "video/mp4"), frames=made.frames, parts=cut.parts)
 
 
 @stage(name="film_check", resources={"cpu": 1})
@@ -223,15 +238,26 @@ async def check_film(
 ) -> Checked:
     """Hold the film against the plan and the delivery rules. `CheckFailed` has the numbers.
 
-    The cut's frames were looked at when they were drawn; what the film adds to that is looked at here.
+    The cut's frames were looked at when they were drawn; what the film adds to that is looked at here,
+    while the stills are taken.
     """
     made = plan.model_copy(update={"shots": [clip.brief.shot for clip in clips]})
     path, witness = await studio.paths([film.artifact, cut.artifact])
     request = planned(path, made, has_audio=with_audio, witness=witness)
-    report = await studio.run("check_film", request, task)
+    poster, sheet = task.workdir / "poster.jpg", task.workdir / "sheet.jpg"
+    async with asyncio.TaskGroup() as group:
+        checking = group.create_task(studio.run("check_film", request, task))
+        group.create_task(studio.pool.run("contact_sheet", MakeContactSheet(film=path, to=sheet)))
+        group.create_task(studio.pool.run("poster", MakePoster(film=path, to=poster)))
+    report = checking.result()
     if not report.passed:
         raise CheckFailed(report.sentence())
-    return Checked(film=film, report=report.model_dump(mode="json"))
+    return Checked(
+        film=film,
+        poster=await studio.keep(poster, "image/jpeg"),
+        contact_sheet=await studio.keep(sheet, "image/jpeg"),
+        report=report.model_dump(mode="json"),
+    )
 
 
 @stage(name="video_storage", resources={"cpu": 1})
@@ -242,21 +268,15 @@ async def store_film(
     output: str | None,
     *,
     studio: Studio = provided(),
-    task: Task = provided(),
 ) -> Film:
     """The film with a poster and a contact sheet, and a copy where the order asked for one."""
-    path = await studio.store.path(checked.film.artifact)
-    poster, sheet = task.workdir / "poster.jpg", task.workdir / "sheet.jpg"
-    async with asyncio.TaskGroup() as group:
-        group.create_task(studio.run("contact_sheet", MakeContactSheet(film=path, to=sheet), task))
-        group.create_task(studio.pool.run("poster", MakePoster(film=path, to=poster)))
     plan = board.plan
     if output is not None:
         await studio.store.export(checked.film.artifact, Path(output))
     return Film(
         film=checked.film.artifact,
-        poster=await studio.keep(poster, "image/jpeg"),
-        contact_sheet=await studio.keep(sheet, "image/jpeg"),
+        poster=checked.poster,
+        contact_sheet=checked.contact_sheet,
         frames=plan.total_frames,
         seconds=plan.duration,
         width=plan.width,
@@ -264,6 +284,7 @@ async def store_film(
         fps=plan.fps,
         clips=len(plan.shots),
         report=checked.report,
+        parts=checked.film.parts,
         left_out=left_out,
         path=output,
     )

@@ -146,6 +146,18 @@ class Storyboard(BaseModel):
     briefs: list[Brief]
 
 
+class Tally(BaseModel):
+    """Parts of a film, two seconds each: how many were rendered, and how many were in the store already."""
+
+    model_config = ConfigDict(frozen=True)
+
+    rendered: int = 0
+    found: int = 0
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(rendered=self.rendered + other.rendered, found=self.found + other.found)
+
+
 class Clip(BaseModel):
     """A clip's body, encoded once. `segment` is the hash of how it was made, `brief` with the take used."""
 
@@ -155,6 +167,7 @@ class Clip(BaseModel):
     segment: str
     frames: int
     artifact: Artifact
+    parts: Tally = Tally()
 
 
 class Piece(BaseModel):
@@ -176,6 +189,7 @@ class Cut(BaseModel):
     artifact: Artifact
     frames: int
     pieces: list[Piece]
+    parts: Tally = Field(default=Tally(), description="of all clips and transitions")
 
 
 class Music(BaseModel):
@@ -197,14 +211,17 @@ class Print(BaseModel):
 
     artifact: Artifact
     frames: int
+    parts: Tally = Tally()
 
 
 class Checked(BaseModel):
-    """A film that has passed, with the numbers."""
+    """A film that has passed, with the numbers, and stills to see what it is."""
 
     model_config = ConfigDict(frozen=True)
 
     film: Print
+    poster: Artifact
+    contact_sheet: Artifact
     report: dict[str, Any]
 
 
@@ -223,5 +240,6 @@ class Film(BaseModel):
     fps: int
     clips: int
     report: dict[str, Any]
+    parts: Tally = Tally()
     left_out: list[LeftOut] = []
     path: str | None = None

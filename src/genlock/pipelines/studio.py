@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from pydantic import BaseModel
 
@@ -18,6 +18,7 @@ from genlock.media.film.segment import Segment
 from genlock.media.operation import Request
 from genlock.media.pool import RenderPool
 from genlock.media.request import JoinSegments, Part, RenderSegment
+from genlock.pipelines.models import Tally
 from genlock.store.artifact import Artifact, Store
 
 R = TypeVar("R", bound=BaseModel)
@@ -26,6 +27,13 @@ LOOK_AGAIN = timedelta(minutes=1)
 Share = tuple[float, float]  # of a task's progress, from where to where
 Report = Callable[[float, str | None], Awaitable[None]]
 WHOLE: Share = (0.0, 1.0)
+
+
+class Made(NamedTuple):
+    """A segment's file, and what had to be rendered for it."""
+
+    artifact: Artifact
+    parts: Tally
 
 
 class Studio:
@@ -43,14 +51,14 @@ class Studio:
         report = _report_of(task, share)
         return await self.pool.run(operation, request, progress=report)
 
-    async def segment(self, segment: Segment, sources: Iterable[Artifact], task: Task) -> Artifact:
+    async def segment(self, segment: Segment, sources: Iterable[Artifact], task: Task) -> Made:
         """A segment's file: found by its name, or rendered from these pictures."""
         pictures = {source.sha256: source for source in sources}
         return await self._segment(segment, pictures, task, _report_of(task, WHOLE))
 
     async def segments(
         self, wanted: Iterable[Segment], sources: Mapping[str, Artifact], task: Task, *, share: Share = WHOLE
-    ) -> dict[str, Artifact]:
+    ) -> dict[str, Made]:
         """The files of several segments by their names, rendered side by side from pictures by their hashes.
 
         When one of them cannot be made the others are given up. The task's progress is that of all of them.
@@ -59,7 +67,7 @@ class Studio:
 
     async def _segments(
         self, wanted: Iterable[Segment], sources: Mapping[str, Artifact], task: Task, report: Report
-    ) -> dict[str, Artifact]:
+    ) -> dict[str, Made]:
         by_name = {segment.name: segment for segment in wanted}
         reports = _divided(report, len(by_name))
         async with asyncio.TaskGroup() as group:
@@ -71,31 +79,39 @@ class Studio:
 
     async def _segment(
         self, segment: Segment, sources: Mapping[str, Artifact], task: Task, report: Report
-    ) -> Artifact:
+    ) -> Made:
+        pieces = parts(segment)
         artifact = await self.store.find(segment.name)
+        tally = Tally(found=len(pieces))
         if artifact is None:
             self.need_room()
             to = task.workdir / f"{segment.name[:16]}.mp4"
-            pieces = parts(segment)
             if len(pieces) > 1:
-                await self._assemble(pieces, sources, task, report, to)
+                tally = await self._assemble(pieces, sources, task, report, to)
             else:
-                paths = {sha256: await self.store.path(sources[sha256]) for sha256 in segment.sources}
-                request = RenderSegment(segment=segment, sources=paths, to=to)
-                await self.pool.run("render_segment", request, progress=report)
+                tally = await self._render(segment, sources, report, to)
             artifact = await self.store.put(to, "video/mp4", move=True)
             await self.store.bind(segment.name, artifact)
         await report(1.0, None)
-        return artifact
+        return Made(artifact, tally)
+
+    async def _render(
+        self, segment: Segment, sources: Mapping[str, Artifact], report: Report, to: Path
+    ) -> Tally:
+        paths = {sha256: await self.store.path(sources[sha256]) for sha256 in segment.sources}
+        request = RenderSegment(segment=segment, sources=paths, to=to)
+        await self.pool.run("render_segment", request, progress=report)
+        return Tally(rendered=1)
 
     async def _assemble(
         self, pieces: list[Segment], sources: Mapping[str, Artifact], task: Task, report: Report, to: Path
-    ) -> None:
+    ) -> Tally:
         """Make a segment's parts, as many at once as there are children for, and join them."""
         made = await self._segments(pieces, sources, task, report)
-        paths = await self.paths(made[piece.name] for piece in pieces)
+        paths = await self.paths(made[piece.name].artifact for piece in pieces)
         found = [Part(path=path, frames=piece.frames) for path, piece in zip(paths, pieces, strict=True)]
         await self.pool.run("join", JoinSegments(parts=found, fps=pieces[0].fps, to=to))
+        return sum((each.parts for each in made.values()), Tally())
 
     async def keep(self, path: Path, media_type: str) -> Artifact:
         """Take a file that was just made into the store."""

@@ -121,7 +121,15 @@ class Album:
         """The pairs in the order and direction of the film."""
         steps = [step for pair in sorted(pairs) for step in (pair, pair[::-1])]
         turned = np.array([self._turned(step) for step in steps])
-        return [steps[number] for number in sequence.arrange(self._leaps(np.array(steps)), turned)]
+        order = sequence.arrange(self._leaps(np.array(steps)), turned)
+        return self._begun([steps[number] for number in order])
+
+    def _begun(self, steps: list[Step]) -> list[Step]:
+        """From its lighter end if the film is as good backwards: else a changed photo may turn it round."""
+        back = [(last, first) for first, last in reversed(steps)]
+        costs = [sum(map(self._turned, way)) for way in (steps, back)]
+        light = [self._portraits[way[0][0]].brightness for way in (steps, back)]
+        return back if costs[0] == costs[1] and light[1] > light[0] else steps
 
     def _leaps(self, steps: NDArray[np.int64]) -> NDArray[np.float64]:
         """What going on from each step to each other costs the eye: colour, light, seeing the same again."""
