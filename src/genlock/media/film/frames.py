@@ -128,7 +128,7 @@ def _load(layer: Layer, segment: Segment, path: Path) -> Source:
     views = [_view(layer, number, segment.size) for number in range(begin, end)]
     zooms = [view.zoom for view in views]
     native = 1 / enlargement(layer.picture, segment.size, max(zooms) if not layer.surge else min(zooms))
-    return load_part(path, layer.picture, _box(layer, views, segment.size), native)
+    return load_part(path, layer.picture, _box(layer, views, segment.size), native, layer.grade)
 
 
 def _box(layer: Layer, views: list[View], size: tuple[int, int]) -> Box:

@@ -131,7 +131,7 @@ class Morpher:
         native = (min(areas) / (self._size[0] * self._size[1])) ** 0.5
         more = self._reach * native
         (left, top), (right, bottom) = points.min((0, 1)) - more, points.max((0, 1)) + more
-        return load_part(self._paths[side], picture, (left, top, right, bottom), native)
+        return load_part(self._paths[side], picture, (left, top, right, bottom), native, self._layer.grade)
 
     @property
     def _bend(self) -> Bend:

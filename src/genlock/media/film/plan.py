@@ -18,7 +18,6 @@ from typing import Literal
 from genlock.errors import BadInput
 from genlock.media.film.link import Link
 from genlock.media.film.motion import (
-    MOVES,
     Move,
     Picture,
     Size,
@@ -81,12 +80,13 @@ def plan_shots(
     if not pairs:
         raise BadInput("a film needs at least one pair of pictures")
     if transition != "auto":
-        style = style.model_copy(update={"dissolve": 1.0, "push": 0.0, "zoom": 0.0})
-    joints = _joints(pairs, transition, _even(seconds_per_clip * 0.08, _PASSAGE, fps))
+        style = style.model_copy(update={"dissolve": 1.0, "push": 0.0, "zoom": 0.0, "cut_every": 0})
+    passage = _even(seconds_per_clip * 0.08 * style.linger, _lasting(style), fps)
+    joints = _joints(pairs, transition, passage, style.cut_every)
     cuts, fitted = _cuts(len(pairs), round(seconds_per_clip * fps), joints, tempo, fps)
     known = [*links] if links else [None] * (2 * len(pairs) - 1)
     shots = [
-        _shot(pair, slot, link, size=size, fps=fps, seed=seed, pace=style.pace)
+        _shot(pair, slot, link, size=size, fps=fps, seed=seed, style=style)
         for pair, slot, link in zip(pairs, _slots(cuts, joints, fitted, fps), known[::2], strict=True)
     ]
     shots, joints = _met(shots, joints, known, style)
@@ -109,13 +109,13 @@ def retake(shot: Shot, take: int) -> Shot:
     return Shot.model_validate({**shot.model_dump(), **changed, "take": take})
 
 
-def _joints(pairs: Sequence[Pair], transition: str, frames: int) -> list[Transition]:
+def _joints(pairs: Sequence[Pair], transition: str, frames: int, cut_every: int) -> list[Transition]:
     """A clip that ends on the picture the next one begins with goes on without a transition."""
     joints = []
     for after, (left, right) in enumerate(pairwise(pairs)):
         if left[1] == right[0] and left[0] != left[1] and right[0] != right[1]:
             joints.append(Transition(after=after, frames=0, kind="continue"))
-        elif transition == "cut":
+        elif transition == "cut" or (cut_every and (after + 1) % cut_every == 0):
             joints.append(Transition(after=after, frames=0, kind="cut"))
         else:
             joints.append(Transition(after=after, frames=frames, kind="dissolve"))
@@ -217,14 +217,15 @@ def _middle_beat(begin: int, end: int, tempo: float | None, fps: int) -> int:
 
 
 def _shot(
-    pair: Pair, slot: _Slot, link: Link | None, *, size: Size, fps: int, seed: int, pace: float
+    pair: Pair, slot: _Slot, link: Link | None, *, size: Size, fps: int, seed: int, style: Style
 ) -> Shot:
     """A clip with its turn near the middle between its cuts, or a morph all along."""
     first, last = pair
     frames, lead, tail = slot.frames, slot.lead, slot.tail
     blend = 0
     if first != last:
-        blend = min(_even(frames / fps * 0.1, _PASSAGE, fps), (frames - lead - tail) // 2 * 2)
+        turn = _even(frames / fps * 0.1 * style.linger, _lasting(style), fps)
+        blend = min(turn, (frames - lead - tail) // 2 * 2)
     start = min(max(slot.turn - blend // 2, lead), frames - tail - blend)
     shot = Shot(
         index=slot.index,
@@ -242,7 +243,9 @@ def _shot(
         blend_start=start if blend else frames,
         blend_frames=blend,
         seed=seed,
-        pace=pace,
+        pace=style.pace,
+        moves=style.moves,
+        grade=style.grade,
     )
     mapping = link.mapping if blend and link and link.one_scene else None
     changed = _morphed(shot, mapping, Random(f"{seed}/{slot.index}/0")) if mapping else None
@@ -294,7 +297,8 @@ def _around(quad: Quad, picture: Picture, size: Size) -> View:
 def _moves(shot: Shot, take: int) -> tuple[Move, Move]:
     """Both pictures move in the same way, so that one motion runs through the turn."""
     random_seed = f"{shot.seed}/{shot.index}/{take}"
-    kind = MOVES[(Random(shot.seed).randrange(len(MOVES)) + shot.index + take * 2) % len(MOVES)]
+    kinds = shot.moves
+    kind = kinds[(Random(shot.seed).randrange(len(kinds)) + shot.index + take * 2) % len(kinds)]
     seconds = [(shot.blend_start + shot.blend_frames) / shot.fps, (shot.frames - shot.blend_start) / shot.fps]
     first, last = (
         choose_move(
@@ -316,6 +320,11 @@ def _moves(shot: Shot, take: int) -> tuple[Move, Move]:
         leave(shot.first, shot.size, Random(random_seed)) if before else first,
         arrive(shot.last, shot.size, Random(random_seed)) if after else last,
     )
+
+
+def _lasting(style: Style) -> tuple[float, float]:
+    """Seconds that a passage takes at least and at most."""
+    return _PASSAGE[0], max(_PASSAGE[0], _PASSAGE[1] * style.linger)
 
 
 def _even(seconds: float, bounds: tuple[float, float], fps: int) -> int:

@@ -17,6 +17,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from genlock.errors import CheckFailed
+from genlock.media.film.grade import NEUTRAL, Grade
 from genlock.media.film.motion import Move, Picture, Size, view_at
 from genlock.media.film.plan import FilmPlan, Shot, Transition
 from genlock.media.film.route import Route
@@ -90,6 +91,7 @@ class Layer(Value):
     move_frames: int = Field(ge=1)
     entry: Entry | None = None
     surge: Surge | None = None
+    grade: Grade = NEUTRAL
 
     @property
     def pictures(self) -> tuple[Picture, ...]:
@@ -119,6 +121,7 @@ class Morph(Value):
     blend_frames: int = Field(ge=1)
     entry: Entry | None = None
     surge: Surge | None = None
+    grade: Grade = NEUTRAL
 
     @property
     def pictures(self) -> tuple[Picture, ...]:
@@ -261,14 +264,18 @@ def _segment(
 def _first_layer(shot: Shot, offset: int) -> Layer:
     """The clip's first picture, seen from `offset` frames into the clip."""
     frames = shot.blend_start + shot.blend_frames
-    return Layer(picture=shot.first, move=shot.first_move, move_start=-offset, move_frames=frames)
+    return Layer(
+        picture=shot.first, move=shot.first_move, move_start=-offset, move_frames=frames, grade=shot.grade
+    )
 
 
 def _last_layer(shot: Shot, offset: int) -> Layer:
     """The clip's second picture, which appears with its turn."""
     start = shot.blend_start - offset
     frames = shot.frames - shot.blend_start
-    return Layer(picture=shot.last, move=shot.last_move, move_start=start, move_frames=frames)
+    return Layer(
+        picture=shot.last, move=shot.last_move, move_start=start, move_frames=frames, grade=shot.grade
+    )
 
 
 def _morph(shot: Shot, offset: int) -> Morph:
@@ -288,4 +295,5 @@ def _morph(shot: Shot, offset: int) -> Morph:
         bend_frames=2 * half,
         blend_start=shot.blend_start - offset,
         blend_frames=shot.blend_frames,
+        grade=shot.grade,
     )

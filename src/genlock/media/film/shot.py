@@ -6,7 +6,8 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from genlock.media.film.motion import Move, Picture, Size, fits
+from genlock.media.film.grade import NEUTRAL, Grade
+from genlock.media.film.motion import MOVES, Move, Picture, Size, fits
 from genlock.media.film.passage import Passage
 from genlock.media.film.route import Route
 from genlock.media.operation import Value
@@ -45,6 +46,8 @@ class Shot(Value):
     take: int = Field(default=0, ge=0)
     seed: int
     pace: float = 1.0
+    moves: tuple[str, ...] = Field(default=MOVES, min_length=1)
+    grade: Grade = NEUTRAL
     meets: tuple[bool, bool] = (False, False)
 
     @property

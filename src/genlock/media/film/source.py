@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from genlock.errors import RenderRefused
 from genlock.media.film.encode import Plane
+from genlock.media.film.grade import NEUTRAL, Grade, Table
 from genlock.media.film.motion import Picture
 from genlock.media.film.sampler import Sampler
 
@@ -28,6 +29,7 @@ _RED = np.array([[-0.0722 / 1.5748 * 224 / 255, -0.7152 / 1.5748 * 224 / 255, 11
 _DENSE = 1.7
 _DENSE_ENOUGH = (1.5, 2.1)
 _MARGIN = 4
+_SOFT_SIDE = 512  # pixels of a softened picture's longer side
 
 Box = tuple[float, float, float, float]
 Region = tuple[int, int, int, int]
@@ -62,11 +64,14 @@ def decoded(path: Path, picture: Picture) -> Plane:
     return np.asarray(image, np.uint8)
 
 
-def load_part(path: Path, picture: Picture, box: Box, native: float) -> Source:
+def load_part(path: Path, picture: Picture, box: Box, native: float, grade: Grade = NEUTRAL) -> Source:
     """Planes of the picture's pixels in `box` (left, top, right, bottom), with a margin for sampling.
 
     `native` is how many pixels of the picture a frame pixel covers where the camera is nearest.
+    A softened picture is loaded whole, so that its edges do not depend on the part that is seen.
     """
+    if grade.blur:
+        return _softened(path, picture, grade)
     region = x0, y0, x1, y1 = _region(box, picture)
     part = decoded(path, picture)[y0:y1, x0:x1]
     scale = 1.0 if _DENSE_ENOUGH[0] <= native <= _DENSE_ENOUGH[1] else _DENSE / native
@@ -78,7 +83,42 @@ def load_part(path: Path, picture: Picture, box: Box, native: float) -> Source:
     blue, red = (
         _resized(_plane(part, matrix), width // 2, height // 2, cv2.INTER_AREA) for matrix in (_BLUE, _RED)
     )
+    return _source((luma, blue, red), region, grade)
+
+
+def _softened(path: Path, picture: Picture, grade: Grade) -> Source:
+    """All of the picture, out of focus: small, for there is nothing fine left to be seen."""
+    scale = min(1.0, _SOFT_SIDE / max(picture.width, picture.height))
+    width, height = (max(2, round(side * scale)) for side in (picture.width, picture.height))
+    small = _resized(decoded(path, picture), width, height, cv2.INTER_AREA)
+    soft = np.asarray(cv2.GaussianBlur(small, (0, 0), max(1.5, grade.blur * max(width, height))), np.uint8)
+    luma, blue, red = (_plane(soft, matrix) for matrix in (_LUMA, _BLUE, _RED))
+    halves = [_resized(plane, width // 2, height // 2, cv2.INTER_AREA) for plane in (blue, red)]
+    return _source((luma, halves[0], halves[1]), (0, 0, picture.width, picture.height), grade)
+
+
+def _source(planes: tuple[Plane, Plane, Plane], region: Region, grade: Grade) -> Source:
+    luma, blue, red = _developed(planes, grade) if grade.changes_light else planes
     return Source((Sampler(luma), Sampler(blue), Sampler(red)), region)
+
+
+def _developed(planes: tuple[Plane, Plane, Plane], grade: Grade) -> tuple[Plane, Plane, Plane]:
+    """The planes in the film's colours, by tables: once for a segment instead of for each frame."""
+    luma, blue, red = planes
+    light = _resized(luma, blue.shape[1], blue.shape[0], cv2.INTER_AREA)
+    return (
+        _through(grade.luma(), luma),
+        _tinted(_through(grade.chroma(), blue), _through(grade.tint(0), light)),
+        _tinted(_through(grade.chroma(), red), _through(grade.tint(1), light)),
+    )
+
+
+def _tinted(plane: Plane, tint: Plane) -> Plane:
+    return np.asarray(cv2.addWeighted(plane, 1, tint, 1, -128), np.uint8)
+
+
+def _through(table: Table, plane: Plane) -> Plane:
+    return np.asarray(cv2.LUT(plane, np.array(table, np.uint8)), np.uint8)
 
 
 def _region(box: Box, picture: Picture) -> Region:
