@@ -106,7 +106,8 @@ async def plan_film(
     """Tempo, cuts, camera moves and transitions of the whole film, in frames, before anything is made."""
     mood = MOODS[order.music_style or order.style]
     pictures = [(pair.first.picture, pair.last.picture) for pair in pairs]
-    plan = plan_shots(
+    plan = await asyncio.to_thread(
+        plan_shots,
         pictures,
         links=await _links(pairs, pictures, studio, task),
         size=order.size,
