@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from genlock.ledger.memory import MemoryLedger
+from genlock.ledger.memory.ledger import MemoryLedger
 from genlock.ledger.protocol import Ledger, LedgerReader
 from genlock.ledger.records import (
     Advance,

@@ -15,7 +15,7 @@ from genlock.errors import GenlockError
 from genlock.ledger import schema, sweeping
 from genlock.ledger.batch import Batch
 from genlock.ledger.count import recount, recount_map
-from genlock.ledger.memory import MemoryLedger
+from genlock.ledger.memory.ledger import MemoryLedger
 from genlock.ledger.records import EdgeSpec, Failure, JobFilter, JobSpec, NodeSpec, TaskRef
 from genlock.ledger.sql import SqlLedger
 

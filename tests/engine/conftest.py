@@ -19,7 +19,7 @@ from genlock.engine.engine import Engine
 from genlock.engine.retry import RetryDefault
 from genlock.executors.embedded import Embedded
 from genlock.executors.resource import Resources
-from genlock.ledger.memory import MemoryLedger
+from genlock.ledger.memory.ledger import MemoryLedger
 
 
 @dataclass

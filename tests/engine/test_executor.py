@@ -14,7 +14,7 @@ from genlock.clock import SystemClock
 from genlock.engine.engine import Engine
 from genlock.executors.embedded import STOPPED_WITHIN, Embedded
 from genlock.executors.resource import Resources
-from genlock.ledger.memory import MemoryLedger
+from genlock.ledger.memory.ledger import MemoryLedger
 from genlock.ledger.records import JobState
 
 

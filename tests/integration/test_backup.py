@@ -306,7 +306,7 @@ async def test_a_restore_that_was_killed_can_be_done_again(place, tmp_path):
 @pytest.mark.parametrize("kind", ["memory", "postgres"])
 async def test_a_ledger_that_is_no_file_says_how_it_is_backed_up(kind, request):
     from genlock.clock import SystemClock
-    from genlock.ledger.memory import MemoryLedger
+    from genlock.ledger.memory.ledger import MemoryLedger
 
     if kind == "memory":
         with pytest.raises(Unsupported, match="in memory"):

@@ -13,7 +13,7 @@ from genlock.engine.declare import Pipeline
 from genlock.engine.engine import Engine
 from genlock.executors.embedded import Embedded
 from genlock.executors.resource import Resources
-from genlock.ledger.memory import MemoryLedger
+from genlock.ledger.memory.ledger import MemoryLedger
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -12,11 +12,12 @@ from datetime import datetime, timedelta
 
 from genlock.clock import Clock
 from genlock.errors import Conflict
-from genlock.ledger import memory_redo as redoing
-from genlock.ledger.memory_birth import bear, spread_page
-from genlock.ledger.memory_book import Book, Change, Job, Task
-from genlock.ledger.memory_end import call_off, pass_deadline
-from genlock.ledger.memory_reader import MemoryReader
+from genlock.ledger.memory import redo as redoing
+from genlock.ledger.memory.birth import bear, spread_page
+from genlock.ledger.memory.book import Book
+from genlock.ledger.memory.end import call_off, pass_deadline
+from genlock.ledger.memory.reader import MemoryReader
+from genlock.ledger.memory.row import Change, Job, Task
 from genlock.ledger.records import (
     Advance,
     Claim,

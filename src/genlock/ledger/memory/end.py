@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from genlock.ledger.memory_book import Book, Change, Job
+from genlock.ledger.memory.book import Book
+from genlock.ledger.memory.row import Change, Job
 from genlock.ledger.records import Failure, JobState, TaskRef, TaskState
 
 

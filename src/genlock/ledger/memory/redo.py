@@ -6,8 +6,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from genlock.errors import Conflict
-from genlock.ledger.memory_book import Book, Change, Job, Task
-from genlock.ledger.memory_end import call_off
+from genlock.ledger.memory.book import Book
+from genlock.ledger.memory.end import call_off
+from genlock.ledger.memory.row import Change, Job, Task
 from genlock.ledger.records import JobState, Kept, RedoPlan, TaskRef, TaskState
 
 _REDOABLE = frozenset({TaskState.DONE, TaskState.FAILED, TaskState.SKIPPED})

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from genlock.errors import Conflict
-from genlock.ledger.memory_book import Book, Change, Job, Task
+from genlock.ledger.memory.book import Book
+from genlock.ledger.memory.row import Change, Job, Task
 from genlock.ledger.records import Failure, JobSpec, JobState, TaskRef, TaskState
 
 

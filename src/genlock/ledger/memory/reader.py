@@ -9,8 +9,9 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 
 from genlock.errors import Unsupported
-from genlock.ledger.memory_book import Book, Job, Task
-from genlock.ledger.memory_redo import plan
+from genlock.ledger.memory.book import Book
+from genlock.ledger.memory.redo import plan
+from genlock.ledger.memory.row import Job, Task
 from genlock.ledger.records import (
     Event,
     JobFilter,
