@@ -13,7 +13,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from genlock.errors import RenderRefused
 from genlock.media.film.encode import Plane
@@ -21,10 +20,14 @@ from genlock.media.film.grade import NEUTRAL, Grade, Table
 from genlock.media.film.motion import Picture
 from genlock.media.film.sampler import Sampler
 
-# BT.709, limited range, from B, G, R of 0..255; the last column is the offset.
-_LUMA = np.array([[0.0722 * 219 / 255, 0.7152 * 219 / 255, 0.2126 * 219 / 255, 16.0]])
-_BLUE = np.array([[112 / 255, -0.7152 / 1.8556 * 224 / 255, -0.2126 / 1.8556 * 224 / 255, 128.0]])
-_RED = np.array([[-0.0722 / 1.5748 * 224 / 255, -0.7152 / 1.5748 * 224 / 255, 112 / 255, 128.0]])
+# BT.709, limited range, from B, G, R of 0..255: luma, blue and red; the last column is the offset.
+_BT709 = np.array(
+    [
+        [0.0722 * 219 / 255, 0.7152 * 219 / 255, 0.2126 * 219 / 255, 16.0],
+        [112 / 255, -0.7152 / 1.8556 * 224 / 255, -0.2126 / 1.8556 * 224 / 255, 128.0],
+        [-0.0722 / 1.5748 * 224 / 255, -0.7152 / 1.5748 * 224 / 255, 112 / 255, 128.0],
+    ]
+)
 
 _DENSE = 1.7
 _DENSE_ENOUGH = (1.5, 2.1)
@@ -77,12 +80,12 @@ def load_part(path: Path, picture: Picture, box: Box, native: float, grade: Grad
     scale = 1.0 if _DENSE_ENOUGH[0] <= native <= _DENSE_ENOUGH[1] else _DENSE / native
     width, height = max(2, round((x1 - x0) * scale)), max(2, round((y1 - y0) * scale))
     filtering = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    luma = _plane(part, _LUMA)
+    luma, *chroma = _planes(part)
     if scale != 1.0:
         luma = _resized(luma, width, height, filtering)
-    blue, red = (
-        _resized(_plane(part, matrix), width // 2, height // 2, cv2.INTER_AREA) for matrix in (_BLUE, _RED)
-    )
+    # Averaging areas pays only where more than every second sample would be left out.
+    filtering = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR_EXACT
+    blue, red = (_resized(plane, width // 2, height // 2, filtering) for plane in chroma)
     return _source((luma, blue, red), region, grade)
 
 
@@ -92,7 +95,7 @@ def _softened(path: Path, picture: Picture, grade: Grade) -> Source:
     width, height = (max(2, round(side * scale)) for side in (picture.width, picture.height))
     small = _resized(decoded(path, picture), width, height, cv2.INTER_AREA)
     soft = np.asarray(cv2.GaussianBlur(small, (0, 0), max(1.5, grade.blur * max(width, height))), np.uint8)
-    luma, blue, red = (_plane(soft, matrix) for matrix in (_LUMA, _BLUE, _RED))
+    luma, blue, red = _planes(soft)
     halves = [_resized(plane, width // 2, height // 2, cv2.INTER_AREA) for plane in (blue, red)]
     return _source((luma, halves[0], halves[1]), (0, 0, picture.width, picture.height), grade)
 
@@ -131,8 +134,10 @@ def _region(box: Box, picture: Picture) -> Region:
     )
 
 
-def _plane(image: Plane, matrix: NDArray[np.float64]) -> Plane:
-    return np.asarray(cv2.transform(image, matrix), np.uint8)
+def _planes(image: Plane) -> tuple[Plane, Plane, Plane]:
+    """Luma, blue and red, each as large as the picture."""
+    luma, blue, red = cv2.split(cv2.transform(image, _BT709))
+    return np.asarray(luma, np.uint8), np.asarray(blue, np.uint8), np.asarray(red, np.uint8)
 
 
 def _resized(plane: Plane, width: int, height: int, filtering: int) -> Plane:
