@@ -23,10 +23,10 @@ from genlock.media.film.encode import Frame
 from genlock.media.film.frames import Easel
 from genlock.media.film.link import LinkPictures
 from genlock.media.film.motion import Move, View
-from genlock.media.film.plan import FilmPlan, Picture, Shot, meetings, plan_shots
+from genlock.media.film.plan import FilmPlan, Picture, meetings, plan_shots
 from genlock.media.film.relation import link_pictures
 from genlock.media.film.segment import segments
-from genlock.media.film.style import STYLES
+from genlock.media.film.style import STYLES, Style
 from genlock.media.music.mood import MOODS
 from genlock.media.pairing.choice import Candidate, ChoosePairs
 from genlock.media.pairing.chooser import choose_pairs
@@ -44,7 +44,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="genlock-sheets-") as name:
         plan, paths = planned(given, Path(name))
         given.out.parent.mkdir(parents=True, exist_ok=True)
-        for film, which in ((plan, "film"), (plain(plan), "slideshow")):
+        for film, which in ((plan, "film"), (plain(plan, given), "slideshow")):
             to = given.out.with_name(f"{given.out.name}-{which}.png")
             cv2.imwrite(str(to), sheet(film, paths, given.cell))
             print(to)
@@ -76,25 +76,18 @@ def planned(given: argparse.Namespace, folder: Path) -> tuple[FilmPlan, dict[str
     return plan, paths
 
 
-def plain(plan: FilmPlan) -> FilmPlan:
-    """The same pictures at the same times, standing still, with dissolves between them."""
-    joints = [joint.model_copy(update={"kind": "dissolve"}) for joint in plan.transitions]
-    return plan.model_copy(update={"shots": [still(shot) for shot in plan.shots], "transitions": joints})
-
-
-def still(shot: Shot) -> Shot:
-    """The clip without anything that moves; its pictures change in the middle of where they did."""
-    frames = min(shot.blend_frames, round(0.6 * shot.fps) // 2 * 2)
-    return shot.model_copy(
-        update={
-            "morph": None,
-            "turn": "dissolve",
-            "blend_start": shot.blend_start + (shot.blend_frames - frames) // 2,
-            "blend_frames": frames,
-            "first_move": Move(start=MIDDLE, end=MIDDLE),
-            "last_move": Move(start=MIDDLE, end=MIDDLE),
-        }
+def plain(plan: FilmPlan, given: argparse.Namespace) -> FilmPlan:
+    """The same pictures for the same time, standing still, as they are, with dissolves between them."""
+    dull = plan_shots(
+        [(shot.first, shot.last) for shot in plan.shots],
+        size=given.size,
+        seconds_per_clip=given.seconds,
+        tempo=MOODS[given.style].tempo,
+        transition="dissolve",
+        style=Style(name="plain"),
     )
+    rest = {"first_move": Move(start=MIDDLE, end=MIDDLE), "last_move": Move(start=MIDDLE, end=MIDDLE)}
+    return dull.model_copy(update={"shots": [shot.model_copy(update=rest) for shot in dull.shots]})
 
 
 MIDDLE = View(x=0.5, y=0.5, zoom=1.0)
