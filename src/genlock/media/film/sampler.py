@@ -17,15 +17,19 @@ from numpy.typing import NDArray
 from genlock.media.film.encode import Plane
 
 _TRIES = 48  # columns or rows drawn in vain at most
-_NEAR = 0.02  # of a sample of the target: nobody sees that a camera is off by this
+NEAR = 0.02  # of a sample: nobody sees that a camera is off by this
 _BEFORE, _BEHIND = 120, 16  # samples around the plane; steps of up to 2.5 find room for all tries
 _STRAIGHT = 0.01  # of a sample: what a matrix may turn over the whole target
 
 
 class Sampler:
-    """Draws parts of a plane. Beyond its edges the plane goes on in the colours of the edge."""
+    """Draws parts of a plane. Beyond its edges the plane goes on in the colours of the edge.
 
-    def __init__(self, plane: Plane) -> None:
+    `near` is how far a drawing may be off, in samples of the target.
+    """
+
+    def __init__(self, plane: Plane, near: float = NEAR) -> None:
+        self._near = near
         around = _BEFORE, _BEHIND, _BEFORE, _BEHIND
         self._wide = np.asarray(cv2.copyMakeBorder(plane, *around, cv2.BORDER_REPLICATE), np.uint8)
         self._spare = np.empty((0, 0), np.uint8)
@@ -40,8 +44,10 @@ class Sampler:
         (across, slant, left), (lean, down, top) = matrix.tolist()
         height, width = target.shape
         straight = abs(slant) * height < _STRAIGHT and abs(lean) * width < _STRAIGHT
-        columns = _begin(left + _BEFORE, across, width, self._wide.shape[1]) if straight else None
-        rows = _begin(top + _BEFORE, down, height, self._wide.shape[0]) if columns else None
+        wide, high = self._wide.shape[::-1]
+        near_x, near_y = self._near * across, self._near * down
+        columns = _begin(left + _BEFORE, across, width, wide, near_x) if straight else None
+        rows = _begin(top + _BEFORE, down, height, high, near_y) if columns else None
         if columns and rows:
             self._resize(target, columns, rows, (across, down))
         else:
@@ -76,7 +82,7 @@ class Sampler:
         return self._spare[:height, :width]
 
 
-def _begin(first: float, step: float, count: int, length: int) -> tuple[int, int] | None:
+def _begin(first: float, step: float, count: int, length: int, near: float) -> tuple[int, int] | None:
     """How many samples to draw in vain before the first wanted one, and the whole pixel at which to begin.
 
     Resized from pixel b, sample n lies at b + (n + 1/2) * step - 1/2. None: no beginning comes near enough.
@@ -86,7 +92,7 @@ def _begin(first: float, step: float, count: int, length: int) -> tuple[int, int
         begin = round(at)
         if begin < 0:
             return None
-        if abs(at - begin) < _NEAR * step:
+        if abs(at - begin) < near:
             return (extra, begin) if begin + math.ceil((count + extra + 1) * step) <= length else None
         at -= step
     return None
