@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import av
@@ -17,6 +18,7 @@ from genlock.media.film.plan import plan_shots
 from genlock.media.film.relation import link_pictures
 from genlock.media.film.segment import Encoding, Morph, Segment, body
 from genlock.media.photo.picture import import_picture
+from genlock.media.pool import RenderPool
 from genlock.media.request import ImportPicture, JoinSegments, Part, RenderSegment
 
 SHORT = Encoding(gop_seconds=0.5)
@@ -112,3 +114,27 @@ def test_joined_parts_are_one_segment(strangers: Pictures, tmp_path: Path) -> No
     with av.open(str(joined.path)) as film:
         keys = [number for number, frame in enumerate(film.decode(video=0)) if frame.key_frame]
     assert keys == [0, 15, 30, 45, 60]
+
+
+def resident(pid: int) -> int:
+    """Bytes of memory that a process has in use now."""
+    (line,) = [row for row in Path(f"/proc/{pid}/status").read_text().splitlines() if row.startswith("VmRSS")]
+    return int(line.split()[1]) * 1024
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+async def test_a_child_that_renders_part_after_part_needs_no_more_memory(
+    strangers: Pictures, tmp_path: Path
+) -> None:
+    pictures, sources = strangers
+    wanted = parts(clip(pictures, Link(), seconds=5))
+    async with RenderPool(1) as pool:
+        used = []
+        for _ in range(3):
+            for number, part in enumerate(wanted):
+                request = RenderSegment(segment=part, sources=sources, to=tmp_path / f"{number}.mp4")
+                await pool.run("render_segment", request)
+            (pid,) = pool.pids
+            used.append(resident(pid))
+    assert len(wanted) >= 9
+    assert used[2] - used[0] < 24 * 2**20, used
