@@ -84,6 +84,8 @@ def _shown(shot: Shot) -> Iterator[tuple[Picture, Move, int, int]]:
 
 def _seems_still(showing: _Showing) -> bool:
     """Whether the move may go unseen. It is slowest at its two ends."""
+    if showing.shot.is_card:
+        return True  # the picture behind the words is out of focus
     tone = showing.picture.tone
     if tone is None:
         return False
@@ -94,7 +96,7 @@ def _seems_still(showing: _Showing) -> bool:
 
 def _seems_black(showing: _Showing) -> bool:
     tone = showing.picture.tone
-    return tone is not None and tone.light < _DARK
+    return tone is not None and tone.light * (1 - showing.shot.grade.dim) < _DARK
 
 
 def _change(showing: _Showing, tone: Tone, begin: float, end: float) -> float:

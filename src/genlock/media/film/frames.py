@@ -23,6 +23,7 @@ from genlock.media.film.source import Box, Source, load_part
 from genlock.media.film.zoom import draw_zoom
 from genlock.media.operation import Progress, operation
 from genlock.media.request import RenderedSegment, RenderSegment
+from genlock.media.text.tile import Tile
 
 
 @operation("render_segment")
@@ -62,6 +63,7 @@ class Easel:
             raise RenderRefused(f"no file was given for picture {', '.join(missing)}")
         self._lower, *self._upper = (_painter(layer, segment, sources) for layer in segment.layers)
         self._entry = segment.layers[-1].entry
+        self._tiles = [Tile(caption, segment.size, sources) for caption in segment.captions]
         self._frame, self._spare = Frame(*segment.size), Frame(*segment.size)
 
     def draw(self, number: int) -> Frame:
@@ -72,6 +74,8 @@ class Easel:
             _meet(self._entry, share, self._frame, self._spare, *layers)
         else:
             (self._upper[0] if share else self._lower).draw(self._frame, number, UNMOVED)
+        for tile in self._tiles:
+            tile.lay(self._frame, number)
         return self._frame
 
 

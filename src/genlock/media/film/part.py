@@ -32,7 +32,9 @@ def _part(segment: Segment, begin: int, end: int) -> Segment:
     seen = [layer for layer in segment.layers if _is_seen(layer, segment, begin, end)]
     moved = [_earlier(layer, begin) for layer in seen]
     moved[0] = moved[0].model_copy(update={"entry": None})  # what it appeared over is out of sight
-    return segment.model_copy(update={"frames": end - begin, "layers": moved})
+    said = [each for each in segment.captions if each.start < end and each.end > begin]
+    captions = tuple(_earlier(each, begin) for each in said)
+    return segment.model_copy(update={"frames": end - begin, "layers": moved, "captions": captions})
 
 
 def _is_seen(layer: Layer | Morph, segment: Segment, begin: int, end: int) -> bool:

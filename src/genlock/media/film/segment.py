@@ -17,6 +17,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from genlock.errors import CheckFailed
+from genlock.media.film.caption import Caption
 from genlock.media.film.grade import NEUTRAL, Grade
 from genlock.media.film.motion import Move, Picture, Size, view_at
 from genlock.media.film.plan import FilmPlan, Shot, Transition
@@ -143,7 +144,7 @@ class Morph(Value):
 
 
 class Segment(Value):
-    """A run of frames and how to encode them; layers from the bottom up."""
+    """A run of frames and how to encode them; layers from the bottom up, captions over all of them."""
 
     kind: Literal["body", "transition"]
     width: int
@@ -151,6 +152,7 @@ class Segment(Value):
     fps: int
     frames: int = Field(ge=1)
     layers: list[Layer | Morph] = Field(min_length=1)
+    captions: tuple[Caption, ...] = ()
     encoding: Encoding = Field(default_factory=Encoding)
 
     @property
@@ -166,7 +168,9 @@ class Segment(Value):
     @property
     def sources(self) -> list[str]:
         """The hashes of the pictures that are needed."""
-        return list(dict.fromkeys(one.sha256 for layer in self.layers for one in layer.pictures))
+        pictures = [one for layer in self.layers for one in layer.pictures]
+        logos = [caption.logo for caption in self.captions if caption.logo]
+        return list(dict.fromkeys(one.sha256 for one in (*pictures, *logos)))
 
     @model_validator(mode="after")
     def _bottom_is_opaque(self) -> Self:
@@ -184,7 +188,9 @@ def body(shot: Shot, encoding: Encoding | None = None) -> Segment:
         layers = _met(_first_layer(shot, shot.lead), _last_layer(shot, shot.lead), entry)
     else:
         layers = [_first_layer(shot, shot.lead)]
-    return _segment("body", shot, shot.body_frames, layers, encoding)
+    captions = tuple(each.model_copy(update={"start": each.start - shot.lead}) for each in shot.captions)
+    bare = _segment("body", shot, shot.body_frames, layers, encoding)
+    return bare.model_copy(update={"captions": captions})
 
 
 def transition(before: Shot, after: Shot, joint: Transition, encoding: Encoding | None = None) -> Segment:

@@ -6,6 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from genlock.media.film.caption import Caption
 from genlock.media.film.grade import NEUTRAL, Grade
 from genlock.media.film.motion import MOVES, Move, Picture, Size, fits
 from genlock.media.film.passage import Passage
@@ -24,7 +25,7 @@ class Shot(Value):
     from one to the other, of which `first_move` and `last_move` are the parts before and after the blend.
     A clip with one picture has `blend_frames` 0 and one move. `take` counts how often the clip was asked
     for again; `comes` is the joint before it; `meets` says whether it begins or ends on its neighbour's
-    picture.
+    picture. The end card is a clip that stays on one picture behind words.
     """
 
     index: int = Field(ge=0)
@@ -48,6 +49,8 @@ class Shot(Value):
     pace: float = 1.0
     moves: tuple[str, ...] = Field(default=MOVES, min_length=1)
     grade: Grade = NEUTRAL
+    captions: tuple[Caption, ...] = ()
+    is_card: bool = False
     meets: tuple[bool, bool] = (False, False)
 
     @property
@@ -67,6 +70,13 @@ class Shot(Value):
         end = self.blend_start + self.blend_frames
         if self.blend_frames and not self.lead <= self.blend_start <= end <= self.frames - self.tail:
             raise ValueError(f"clip {self.index}: its pictures change while it is in a transition")
+        return self
+
+    @model_validator(mode="after")
+    def _words_lie_in_body(self) -> Self:
+        for caption in self.captions:
+            if caption.start < self.lead or caption.end > self.frames - self.tail:
+                raise ValueError(f"clip {self.index}: {caption.lines[0]!r} would be seen in a transition")
         return self
 
     @model_validator(mode="after")

@@ -80,7 +80,7 @@ def load_part(path: Path, picture: Picture, box: Box, native: float, grade: Grad
     scale = 1.0 if _DENSE_ENOUGH[0] <= native <= _DENSE_ENOUGH[1] else _DENSE / native
     width, height = max(2, round((x1 - x0) * scale)), max(2, round((y1 - y0) * scale))
     filtering = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    luma, *chroma = _planes(part)
+    luma, *chroma = planes_of(part)
     if scale != 1.0:
         luma = _resized(luma, width, height, filtering)
     # Averaging areas pays only where more than every second sample would be left out.
@@ -95,7 +95,7 @@ def _softened(path: Path, picture: Picture, grade: Grade) -> Source:
     width, height = (max(2, round(side * scale)) for side in (picture.width, picture.height))
     small = _resized(decoded(path, picture), width, height, cv2.INTER_AREA)
     soft = np.asarray(cv2.GaussianBlur(small, (0, 0), max(1.5, grade.blur * max(width, height))), np.uint8)
-    luma, blue, red = _planes(soft)
+    luma, blue, red = planes_of(soft)
     halves = [_resized(plane, width // 2, height // 2, cv2.INTER_AREA) for plane in (blue, red)]
     return _source((luma, halves[0], halves[1]), (0, 0, picture.width, picture.height), grade)
 
@@ -134,7 +134,7 @@ def _region(box: Box, picture: Picture) -> Region:
     )
 
 
-def _planes(image: Plane) -> tuple[Plane, Plane, Plane]:
+def planes_of(image: Plane) -> tuple[Plane, Plane, Plane]:
     """Luma, blue and red, each as large as the picture."""
     luma, blue, red = cv2.split(cv2.transform(image, _BT709))
     return np.asarray(luma, np.uint8), np.asarray(blue, np.uint8), np.asarray(red, np.uint8)
