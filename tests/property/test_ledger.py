@@ -474,7 +474,8 @@ class History(RuleBasedStateMachine):
         assert differs(jobs, self.model.job_states()) == {}
 
     def rows_agree_with_each_other(self) -> None:
-        assert faults(self.query) == []
+        wrong = faults(self.query)
+        assert not wrong, wrong
 
     def no_result_is_lost(self) -> None:
         now = self.query("SELECT job, key, revision, state, output FROM task")
