@@ -44,6 +44,9 @@ class Sampler:
         (across, slant, left), (lean, down, top) = matrix.tolist()
         height, width = target.shape
         straight = abs(slant) * height < _STRAIGHT and abs(lean) * width < _STRAIGHT
+        straight = (
+            straight and min(across, down) >= 1
+        )  # a plane that is blown up would come out in other sizes
         wide, high = self._wide.shape[::-1]
         near_x, near_y = self._near * across, self._near * down
         columns = _begin(left + _BEFORE, across, width, wide, near_x) if straight else None

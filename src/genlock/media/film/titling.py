@@ -19,7 +19,7 @@ _WAITS = 0.25  # seconds before words come over a picture that has just come
 _TITLE_ENOUGH = 2.4  # seconds: what a title wants before it shares its clip with a turn
 _CARD = (3.2, 4.0)  # seconds the card stays, at least, without a tempo and with one
 _RACK = 0.8  # seconds in which the last picture goes out of focus
-_CARD_DIM, _CARD_BLUR = 0.62, 0.012
+_LEAST_DIM, _CARD_BLUR = 0.45, 0.012
 _BRIGHTEST = 100.0  # of 0..255: on it, white letters have more than 4.5 times its light
 _LEAST_SCRIM, _MOST_SCRIM = 0.3, 0.62
 
@@ -141,6 +141,12 @@ def _scrim(below: Sequence[Picture], grade: Grade) -> float:
     return round(min(max(1 - _BRIGHTEST / max(light, shown, 1.0), _LEAST_SCRIM), _MOST_SCRIM), 2)
 
 
+def _dim(picture: Picture) -> float:
+    """How much darker the picture behind a card is."""
+    light = picture.tone.light if picture.tone else 255.0
+    return round(max(1 - _BRIGHTEST / max(light, 1.0), _LEAST_DIM), 2)
+
+
 def _carded(plan: FilmPlan, words: Words, design: Design) -> FilmPlan:
     """The last picture goes out of focus and dark, and stays so behind the words."""
     last = plan.shots[-1]
@@ -167,7 +173,7 @@ def _carded(plan: FilmPlan, words: Words, design: Design) -> FilmPlan:
         seed=last.seed,
         pace=last.pace,
         moves=("push",),
-        grade=last.grade.model_copy(update={"dim": _CARD_DIM, "blur": _CARD_BLUR, "lift": 0.0}),
+        grade=last.grade.model_copy(update={"dim": _dim(picture), "blur": _CARD_BLUR, "lift": 0.0}),
         captions=(_card(words, design, rack, stays, grid),),
         is_card=True,
     )

@@ -18,9 +18,12 @@ from genlock.media.text.face import face_for, font, plain
 
 FINE = 3
 _MOST_LINES = 2
+_BETWEEN = " ·•|/–—"
 _SMALLEST = 0.62  # of the designed size, before a text counts as too long
 _THICK, _APART = 0.1, 0.42  # of a bar's length: how thick it is, and what it stands apart from the words
+_UPRIGHT = 0.16  # of its length: an upright bar is short
 _HAIR = 0.0016  # of the frame's shorter side: how thick a rule is
+_LESSER_LEADING = 1.28
 _BELOW_LOGO = 1.35  # of its height
 _LOGO = (0.42, 0.17)  # of the frame's width and of its shorter side
 
@@ -78,7 +81,7 @@ class _Page:
         self.unit = min(self.wide, self.high)
         self.left = self.wide * SAFE
         beside = look.bar > 0 and caption.role == "lower"
-        self.beside = look.bar * self.unit * _THICK if beside else 0.0
+        self.beside = look.bar * self.unit * _UPRIGHT if beside else 0.0
         self.above = look.bar * self.unit * _APART if look.bar and not beside else 0.0
         self.indent = self.beside * 3
         self.rows = _rows(caption, look, self.unit, self.wide * (1 - 2 * SAFE) - self.indent)
@@ -152,7 +155,7 @@ def _rows(caption: Caption, look: Look, unit: float, room: float) -> list[_Row]:
                 text=each,
                 face=font(name, pixels),
                 spacing=spacing * pixels,
-                height=pixels * look.leading,
+                height=pixels * (_LESSER_LEADING if lesser else look.leading),
                 above=gap,
                 colour=SOFT if lesser else WHITE,
                 first_lesser=number == 1 and not turn,
@@ -180,9 +183,14 @@ def _evenly(text: str, face: ImageFont.FreeTypeFont, spacing: float, room: float
     if _width(text, face, spacing) <= room:
         return [text]
     words = text.split(" ")
-    ways = [[" ".join(words[:n]), " ".join(words[n:])] for n in range(1, len(words))]
+    ways = [[_end(words[:n]), _end(words[n:])] for n in range(1, len(words))]
     best = min(ways, key=lambda way: _longest(way, face, spacing), default=None)
     return best if best and len(best) <= _MOST_LINES and _longest(best, face, spacing) <= room else []
+
+
+def _end(words: Sequence[str]) -> str:
+    """A line of these words; a sign that stood between two things stands for the end of a line as well."""
+    return " ".join(words).strip(_BETWEEN) or " ".join(words)
 
 
 def _longest(lines: Sequence[str], face: ImageFont.FreeTypeFont, spacing: float) -> float:

@@ -21,7 +21,7 @@ from genlock.media.text.setting import FINE, Block, blank, draw_line, set_captio
 
 Mask = NDArray[np.float32]
 
-_FADING = 0.16  # of the frame's height over which the scrim fades out beyond the words
+_FADING = 0.24  # of the frame's height over which the scrim fades out beyond the words
 _SHADOW, _SHADOW_WIDTH = 0.35, 0.006  # how dark, and how wide as a share of the frame's shorter side
 
 
