@@ -6,7 +6,9 @@ What is chosen depends on the pictures' contents and the seed alone, not on thei
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import combinations
 
 import numpy as np
@@ -27,6 +29,7 @@ _ALL_COMPARED = 48  # pictures up to which every pair is looked at closely
 _RELATIVES = 14  # beyond that, as many likely relatives of each picture
 _REMEMBERED = 1_350_000  # distinctive places of all pictures together: a third of a gigabyte
 _ROUNDS = 4
+_EYES = 4  # pictures looked at at a time; beyond that they wait for memory
 _SAME_AGAIN, _SEEN_BEFORE, _AWAY = 100.0, 1.5, 0.35  # costs of an order; 1 is a step of 40 in colour
 
 
@@ -157,10 +160,13 @@ class Album:
 
 
 def _portraits(candidates: Sequence[Candidate], progress: Progress) -> Iterator[Portrait]:
+    """Every picture looked at, several at a time: the rest of a job can do nothing before they are known."""
     features = min(FEATURES, _REMEMBERED // max(1, len(candidates)))
-    for done, candidate in enumerate(candidates):
-        progress(0.6 * done / len(candidates), f"looking at picture {done + 1} of {len(candidates)}")
-        yield portray(candidate.path, candidate.sha256, features)
+    with ThreadPoolExecutor(min(_EYES, os.cpu_count() or 1)) as crew:
+        looked = crew.map(lambda one: portray(one.path, one.sha256, features), candidates)
+        for done, portrait in enumerate(looked, start=1):
+            progress(0.6 * done / len(candidates), f"looked at {done} of {len(candidates)} pictures")
+            yield portrait
 
 
 def _told(candidates: Sequence[Candidate], album: Album, step: Step) -> ChosenPair:
