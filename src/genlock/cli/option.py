@@ -25,6 +25,7 @@ from typer.models import ArgumentInfo
 
 from genlock.errors import BadInput
 from genlock.media.photo.source import WHOLE, called, from_text, to_text
+from genlock.pipelines.wording import read_titles
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -74,10 +75,17 @@ COMMON: Mapping[str, tuple[Any, Any]] = {
 }
 
 
+TITLES: tuple[Any, Any] = (
+    Path | None,
+    typer.Option("--titles", metavar="FILE", help="Titles and captions from a .csv, .json, .toml or .txt."),
+)
+
+
 def signature_of(pipeline: Pipeline[..., Any]) -> inspect.Signature:
     """What `run PIPELINE` takes, as the signature that typer reads."""
     fields = [_parameter(name, field) for name, field in fields_of(pipeline).items() if _said(field)]
     fields.sort(key=lambda one: not _positional(one))
+    words = {"titles": TITLES} if _has_words(pipeline) else {}
     common = [
         inspect.Parameter(
             f"_{name}",
@@ -85,7 +93,7 @@ def signature_of(pipeline: Pipeline[..., Any]) -> inspect.Signature:
             annotation=Annotated[kind, option],
             default=False if kind is bool else None,
         )
-        for name, (kind, option) in COMMON.items()
+        for name, (kind, option) in {**words, **COMMON}.items()
     ]
     return inspect.Signature([*fields, *common])
 
@@ -95,6 +103,8 @@ def read_options(pipeline: Pipeline[..., Any], given: Mapping[str, Any]) -> tupl
     common = _common(given)
     fields = fields_of(pipeline)
     params: dict[str, Any] = _from_file(common.params)
+    if titles := given.get("_titles"):
+        params.update(read_titles(titles))
     for name, value in given.items():
         if name in fields and value not in (None, [], ()):
             params[name] = target(value) if name == "output" else _plain(fields[name], value)
@@ -114,6 +124,11 @@ def fields_of(pipeline: Pipeline[..., Any]) -> Mapping[str, FieldInfo]:
     if len(kinds) == 1 and isinstance(kinds[0], type) and issubclass(kinds[0], BaseModel):
         return kinds[0].model_fields
     return {}
+
+
+def _has_words(pipeline: Pipeline[..., Any]) -> bool:
+    """Whether a file of titles says something to this pipeline."""
+    return "captions" in fields_of(pipeline)
 
 
 def span(text: str) -> timedelta:

@@ -45,6 +45,8 @@ MODULES: Mapping[str, str] = MappingProxyType(
         "check_film": "genlock.media.check.film",
         "choose_pairs": "genlock.media.pairing.chooser",
         "link_pictures": "genlock.media.film.relation",
+        "set_captions": "genlock.media.text.audit",
+        "import_logo": "genlock.media.text.audit",
     }
 )
 

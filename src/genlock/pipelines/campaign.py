@@ -14,6 +14,7 @@ from genlock.media.film.link import Link, LinkPictures
 from genlock.media.film.plan import FilmPlan, Picture, meetings, plan_shots, retake
 from genlock.media.film.segment import body, segments
 from genlock.media.film.style import STYLES
+from genlock.media.film.titling import titled
 from genlock.media.music.mood import MOODS
 from genlock.media.music.tune import ComposeMusic
 from genlock.media.pairing.choice import Candidate, ChoosePairs
@@ -44,6 +45,7 @@ from genlock.pipelines.models import (
     Tally,
 )
 from genlock.pipelines.studio import Studio
+from genlock.pipelines.words import try_captions, words_of
 from genlock.store.artifact import Artifact
 
 FPS = 30
@@ -101,9 +103,15 @@ async def select_pairs(
 
 @stage(name="sub_job_creation", resources={"cpu": 1})
 async def plan_film(
-    pairs: list[Pair], order: CampaignOrder, *, studio: Studio = provided(), task: Task = provided()
+    pairs: list[Pair],
+    order: CampaignOrder,
+    intake: Intake,
+    *,
+    studio: Studio = provided(),
+    task: Task = provided(),
 ) -> Storyboard:
-    """Tempo, cuts, camera moves and transitions of the whole film, in frames, before anything is made."""
+    """Tempo, cuts, camera moves, transitions and words of the whole film, before anything is made."""
+    style = STYLES[order.style]
     mood = MOODS[order.music_style or order.style]
     pictures = [(pair.first.picture, pair.last.picture) for pair in pairs]
     plan = await asyncio.to_thread(
@@ -112,16 +120,21 @@ async def plan_film(
         links=await _links(pairs, pictures, studio, task),
         size=order.size,
         fps=FPS,
-        seconds_per_clip=order.clip_duration,
+        seconds_per_clip=order.clip_duration or style.seconds,
         seed=order.seed,
         tempo=mood.tempo,
         mood=mood.name,
         transition=order.transitions,
-        style=STYLES[order.style],
+        style=style,
     )
+    words, logo = await words_of(order, intake, studio, task)
+    plan = titled(plan, words, order.style)
+    await try_captions(plan, studio, task)
+    on_card = [(pairs[-1].last, pairs[-1].last)] * (len(plan.shots) - len(pairs))
+    assets = [*((pair.first, pair.last) for pair in pairs), *on_card]
     briefs = [
-        Brief(shot=shot, first=pair.first, last=pair.last)
-        for shot, pair in zip(plan.shots, pairs, strict=True)
+        Brief(shot=shot, first=first, last=last, logo=logo if shot.is_card else None)
+        for shot, (first, last) in zip(plan.shots, assets, strict=True)
     ]
     return Storyboard(plan=plan, briefs=briefs)
 
@@ -156,7 +169,8 @@ async def make_clip(brief: Brief, *, studio: Studio = provided(), task: Task = p
 
 
 def _sources(*briefs: Brief) -> list[Artifact]:
-    return [asset.artifact for brief in briefs for asset in (brief.first, brief.last)]
+    photos = [asset.artifact for brief in briefs for asset in (brief.first, brief.last)]
+    return [*photos, *(brief.logo for brief in briefs if brief.logo)]
 
 
 @stage(name="audio_generation", resources={"cpu": 1})
@@ -283,7 +297,7 @@ async def store_film(
         width=plan.width,
         height=plan.height,
         fps=plan.fps,
-        clips=len(plan.shots),
+        clips=plan.clips,
         report=checked.report,
         parts=checked.film.parts,
         left_out=left_out,
@@ -296,7 +310,7 @@ def campaign(order: CampaignOrder) -> Film:
     """A campaign film from photos."""
     intake = collect_assets(order.photos, order.skip_bad)
     pairs = select_pairs(intake.assets, order.num_pairs, order.seed)
-    board = plan_film(pairs, order)
+    board = plan_film(pairs, order, intake)
     clips = make_clip.map(board.briefs)
     music = compose_music.when(order.with_audio)(board.plan, order.seed)
     cut = combine_clips(board, clips)

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
+from genlock.media.film.caption import LONGEST
 from genlock.media.film.plan import FilmPlan, Picture, Shot
 from genlock.media.photo.source import from_text
+from genlock.pipelines.wording import photos_of
 from genlock.store.artifact import Artifact
 
 
@@ -21,6 +31,7 @@ def _absolute(path: str) -> str:
 
 
 AbsolutePath = Annotated[str, AfterValidator(_absolute)]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST)]
 Style = Literal["calm", "bold", "cinematic"]
 Aspect = Literal["16:9", "9:16", "1:1"]
 Resolution = Literal["1080p", "720p", "540p", "360p", "180p"]
@@ -43,10 +54,15 @@ class CampaignOrder(Order):
         default=False, description="go on without the photos that cannot be used, and list them"
     )
     num_pairs: int = Field(default=10, ge=1, le=500, description="how many pairs, so how many clips")
-    clip_duration: float = Field(default=6.0, ge=1, le=60, description="seconds of one clip")
+    clip_duration: float | None = Field(
+        default=None,
+        ge=1,
+        le=60,
+        description="seconds of one clip, if not the style's: 6, bold 4, cinematic 7",
+    )
     aspect: Aspect = Field(default="16:9", description="shape of the frame")
     resolution: Resolution = Field(default="1080p", description="lines on the frame's short side")
-    style: Style = Field(default="calm", description="pace and mood of the film")
+    style: Style = Field(default="calm", description="pace, colours, lettering and music of the film")
     music_style: Style | None = Field(
         default=None,
         description="mood of the music, if not the film's style",
@@ -58,6 +74,13 @@ class CampaignOrder(Order):
     with_audio: bool = Field(default=True, description="compose music for the film")
     seed: int = Field(default=1, ge=0, lt=2**31, description="the same seed makes the same film")
     output: AbsolutePath | None = Field(default=None, description="where a copy of the film is written")
+    title: Text | None = Field(default=None, description="title over the first clip")
+    subtitle: Text | None = Field(default=None, description="line below the title, such as a place")
+    ending: Text | None = Field(default=None, description="name on the end card")
+    call: Text | None = Field(default=None, description="what the end card asks people to do")
+    contact: Text | None = Field(default=None, description="address on the end card")
+    logo: AbsolutePath | None = Field(default=None, description="picture on the end card, best a PNG")
+    captions: dict[str, Text] = Field(default={}, description="words below photos, by the photos' names")
 
     @field_validator("photos")
     @classmethod
@@ -76,6 +99,15 @@ class CampaignOrder(Order):
             data = dict(data)
             data["with_audio"] = not data.pop("skip_audio")
         return data
+
+    @model_validator(mode="after")
+    def _words_have_their_place(self) -> Self:
+        if self.subtitle and not self.title:
+            raise ValueError(f"the subtitle {self.subtitle!r} has no title to stand below")
+        if self.logo and not (self.ending or self.call or self.contact):
+            raise ValueError("the logo has no end card to stand on: give ending, call or contact")
+        photos_of(self.captions, self.photos)
+        return self
 
     @property
     def size(self) -> tuple[int, int]:
@@ -135,6 +167,7 @@ class Brief(BaseModel):
     shot: Shot
     first: Asset
     last: Asset
+    logo: Artifact | None = None
 
 
 class Storyboard(BaseModel):

@@ -120,6 +120,11 @@ class FilmPlan(Value):
         return self.total_frames / self.fps
 
     @property
+    def clips(self) -> int:
+        """How many clips there are; the end card is none."""
+        return sum(not shot.is_card for shot in self.shots)
+
+    @property
     def cuts(self) -> list[int]:
         """The frame in the middle of each transition: where the eye, and so the music, turns."""
         at, cuts = 0, []
