@@ -47,7 +47,7 @@ from genlock.pipelines.models import CampaignOrder, Cut, Storyboard
 
 JOB = "film"
 SECOND_VIEWS = "*-near.*"  # photos that show what another one shows: pairs of them become morphs
-MOVIEPY_MAY_TAKE = 1800.0  # seconds
+FILM_MAY_TAKE, MOVIEPY_MAY_TAKE = 900.0, 1800.0  # seconds
 PACKAGES = ("genlock", "av", "opencv-python-headless", "numpy", "SQLAlchemy")
 Figures = dict[str, Any]
 
@@ -163,7 +163,9 @@ def made_film(folder: Path, photos: Path, given: argparse.Namespace) -> Film:
         order = [photos, "--pairs", given.pairs, "--clip-duration", given.clip_duration]
         order += ["--resolution", given.resolution, "--seed", given.seed, "--transitions", "dissolve"]
         began, used = time.perf_counter(), children_cpu()
-        command("run", "campaign", *order, "--job-id", JOB, "--quiet")
+        process = command.start("run", "campaign", *order, "--job-id", JOB, "--quiet")
+        if process.wait(FILM_MAY_TAKE):
+            raise SystemExit(f"no film: {process.out}{process.err}")
         wall, cpu = time.perf_counter() - began, children_cpu() - used
         outputs = command.outputs(JOB)
         stages = split(command.answer("jobs", "show", JOB)["tasks"])

@@ -43,7 +43,7 @@ def echo(request: Say, progress: Progress) -> Said:
 def count(request: Say, progress: Progress) -> Said:
     for step in range(4):
         progress(step / 4, f"step {step}")
-        time.sleep(0.12)
+        time.sleep(0.27)
     return answer("counted")
 
 @operation("hang")

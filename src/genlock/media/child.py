@@ -25,12 +25,12 @@ from genlock.media import message
 from genlock.media.operation import find
 
 _PR_SET_PDEATHSIG = 1
-_QUIET_SECONDS = 0.1
+_QUIET_SECONDS = 0.25  # as often as a task shows its progress
 _CV2_NO_MEMORY = -4
 
 
 class Reporter:
-    """Sends progress to the parent, at most one message in a tenth of a second."""
+    """Sends progress to the parent, at most four messages a second."""
 
     def __init__(self, out: BinaryIO) -> None:
         self._out = out
