@@ -40,8 +40,9 @@ HASH = re.compile(r"\b[0-9a-f]{64}\b")
 def pipelines() -> Mapping[str, Pipeline[..., Any]]:
     """The pipelines that come with genlock, by name."""
     from genlock.pipelines.campaign import campaign
+    from genlock.pipelines.campaign_set import campaign_set
 
-    return {campaign.name: campaign}
+    return {each.name: each for each in (campaign, campaign_set)}
 
 
 @dataclass

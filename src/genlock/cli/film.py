@@ -33,6 +33,10 @@ def film_lines(result: Any, place: str | None = None) -> Iterator[tuple[str, str
     """Names and values, as far as the result is a film; any other result as it is."""
     if result is None:
         return
+    if isinstance(result, Mapping) and "films" in result:
+        for each in result["films"]:
+            yield from film_lines(each)
+        return
     if not isinstance(result, Mapping) or "film" not in result:
         yield "result", briefly(str(result))
         return

@@ -227,6 +227,8 @@ def _words(name: str, field: FieldInfo) -> list[str]:
 
 
 def _shown(default: Any) -> str:
+    if isinstance(default, list):
+        return ",".join(map(str, default))
     return str(default.value if isinstance(default, Enum) else default)
 
 
@@ -246,6 +248,8 @@ def _kind(annotation: Any) -> Any:
         return _kind(get_args(annotation)[0])
     if origin is Literal:
         return annotation
+    if origin is list and get_origin(get_args(annotation)[0]) is Literal:
+        return str  # its values with commas between them; the field takes them apart
     if origin in (Union, UnionType):
         kinds = [one for one in get_args(annotation) if one is not NoneType]
         return _kind(kinds[0]) if len(kinds) == 1 else None

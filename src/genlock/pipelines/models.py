@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StringConstraints,
@@ -19,6 +20,11 @@ from genlock.media.film.plan import FilmPlan, Picture, Shot
 from genlock.media.photo.source import from_text
 from genlock.pipelines.wording import photos_of
 from genlock.store.artifact import Artifact
+
+
+def _listed(value: Any) -> Any:
+    """Shapes with commas between them, as people write them, as a list."""
+    return [each.strip() for each in value.split(",")] if isinstance(value, str) else value
 
 
 def _absolute(path: str) -> str:
@@ -46,8 +52,8 @@ class Order(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class CampaignOrder(Order):
-    """A campaign film from photos: pairs are chosen, each pair is a clip, the clips a film with music."""
+class FilmOrder(Order):
+    """What is common to films of every shape: photos, length, style, words."""
 
     photos: list[AbsolutePath] = Field(default=[], validate_default=True, description="picture files")
     skip_bad: bool = Field(
@@ -60,7 +66,6 @@ class CampaignOrder(Order):
         le=60,
         description="seconds of one clip, if not the style's: 6, bold 4, cinematic 7",
     )
-    aspect: Aspect = Field(default="16:9", description="shape of the frame")
     resolution: Resolution = Field(default="1080p", description="lines on the frame's short side")
     style: Style = Field(default="calm", description="pace, colours, lettering and music of the film")
     music_style: Style | None = Field(
@@ -79,7 +84,7 @@ class CampaignOrder(Order):
     ending: Text | None = Field(default=None, description="name on the end card")
     call: Text | None = Field(default=None, description="what the end card asks people to do")
     contact: Text | None = Field(default=None, description="address on the end card")
-    logo: AbsolutePath | None = Field(default=None, description="picture on the end card, best a PNG")
+    logo: AbsolutePath | None = Field(default=None, description="logo on the end card")
     captions: dict[str, Text] = Field(default={}, description="words below photos, by the photos' names")
 
     @field_validator("photos")
@@ -109,6 +114,12 @@ class CampaignOrder(Order):
         photos_of(self.captions, self.photos)
         return self
 
+
+class CampaignOrder(FilmOrder):
+    """A campaign film from photos: pairs are chosen, each pair is a clip, the clips a film with music."""
+
+    aspect: Aspect = Field(default="16:9", description="shape of the frame")
+
     @property
     def size(self) -> tuple[int, int]:
         """Width and height in pixels, both even."""
@@ -116,6 +127,24 @@ class CampaignOrder(Order):
         wide, high = map(int, self.aspect.split(":"))
         long = round(short * max(wide, high) / min(wide, high) / 2) * 2
         return (long, short) if wide >= high else (short, long)
+
+
+class SetOrder(FilmOrder):
+    """The same film in several shapes; their `aspect` is each of `aspects` in turn."""
+
+    aspects: Annotated[list[Aspect], BeforeValidator(_listed)] = Field(
+        default=["16:9", "9:16", "1:1"],
+        min_length=1,
+        description="shapes of the frame, with commas between",
+        json_schema_extra={"option": "aspect"},
+    )
+
+    @field_validator("aspects")
+    @classmethod
+    def _each_once(cls, aspects: list[Aspect]) -> list[Aspect]:
+        if len({*aspects}) < len(aspects):
+            raise ValueError(f"each shape once: {', '.join(aspects)}")
+        return aspects
 
 
 class Asset(BaseModel):
@@ -276,3 +305,20 @@ class Film(BaseModel):
     parts: Tally = Tally()
     left_out: list[LeftOut] = []
     path: str | None = None
+
+
+class Shapes(BaseModel):
+    """An order for each shape of a film, and the first of them."""
+
+    model_config = ConfigDict(frozen=True)
+
+    orders: list[CampaignOrder]
+    first: CampaignOrder
+
+
+class FilmSet(BaseModel):
+    """One film in several shapes."""
+
+    model_config = ConfigDict(frozen=True)
+
+    films: list[Film]
