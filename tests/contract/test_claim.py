@@ -139,12 +139,12 @@ async def test_what_waits_to_be_claimed_says_what_it_asks_for(bench):
         "c",
         NodeSpec("d", resources="gpu=1"),
     )
-    assert await bench.reader.kinds() == ["", "cpu=1", "gpu=1"]
+    assert (await bench.reader.outlook()).kinds == ("", "cpu=1", "gpu=1")
     assert (await bench.claim("a")).resources == "cpu=1"
     assert (await bench.claim("d")).resources == "gpu=1"
-    assert await bench.reader.kinds() == ["", "cpu=1"]
+    assert (await bench.reader.outlook()).kinds == ("", "cpu=1")
     await bench.ledger.pause("job-1")
-    assert await bench.reader.kinds() == []
+    assert (await bench.reader.outlook()).kinds == ()
 
 
 async def test_the_epoch_of_a_claim_changes_when_what_is_upstream_may_have_changed(bench):

@@ -59,7 +59,7 @@ async def test_a_failure_with_a_retry_makes_the_task_ready_later(bench):
         "retry_at": at.isoformat(),
     }
     assert not await bench.can_claim("a")
-    assert await bench.reader.due_in() == timedelta(seconds=30)
+    assert (await bench.reader.outlook()).due_in == timedelta(seconds=30)
     bench.clock.turn(30)
     claim = await bench.claim("a")
     assert (claim.attempt, claim.tries) == (2, 1)

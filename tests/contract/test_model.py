@@ -188,7 +188,7 @@ class Twins:
             assert sorted(map(_told, events[0])) == sorted(map(_told, events[1])), "\n".join(self.story[-8:])
         counts = [await reader.ready_count() for _, reader in self.ledgers]
         assert counts[0] == counts[1]
-        due = [await reader.due_in() for _, reader in self.ledgers]
+        due = [await reader.outlook() for _, reader in self.ledgers]
         assert due[0] == due[1]
 
 

@@ -71,12 +71,12 @@ async def test_a_parked_task_wakes_in_time(bench):
     until = bench.clock.now() + timedelta(minutes=5)
     await bench.ledger.park(await bench.claim("a"), "polling", until=until)
     assert (await bench.task("a")).due_at == until
-    assert await bench.reader.due_in() == until - bench.clock.now()
+    assert (await bench.reader.outlook()).due_in == until - bench.clock.now()
     assert await bench.ledger.expire() == []
     bench.clock.turn(300)
     assert bench.keys(await bench.ledger.expire()) == ["a"]
     assert await bench.job_state() == "running"
-    assert await bench.reader.due_in() is None
+    assert (await bench.reader.outlook()).due_in is None
     await bench.do("a")
 
 
@@ -106,7 +106,7 @@ async def test_a_snoozed_task_is_ready_later_at_no_cost(bench):
     assert not await bench.can_claim("a")
     assert await bench.ledger.claim("ann") == []
     assert await bench.reader.ready_count() == 0
-    assert await bench.reader.due_in() == until - bench.clock.now()
+    assert (await bench.reader.outlook()).due_in == until - bench.clock.now()
     bench.clock.turn(10)
     assert await bench.reader.ready_count() == 1
     claim = await bench.claim("a")
@@ -158,7 +158,7 @@ async def test_what_wakes_in_a_paused_job_waits_for_its_resumption(bench):
     await bench.ledger.park(await bench.claim("timer"), "polling", until=until)
     await bench.ledger.pause("job-1")
     bench.clock.turn(2)
-    assert await bench.reader.due_in() is None
+    assert (await bench.reader.outlook()).due_in is None
     assert await bench.ledger.expire() == []
     await bench.ledger.signal(bench.ref("gate"), "ok", "1")
     assert not await bench.can_claim("gate")
@@ -172,7 +172,7 @@ async def test_a_job_past_its_deadline_fails_and_retry_goes_on_from_there(bench)
     claim = await bench.claim("b")
     await bench.ledger.park(await bench.claim("d"), "review", signal="ok")
     assert (await bench.row()).deadline_at == bench.clock.now() + timedelta(hours=2)
-    assert await bench.reader.due_in() == timedelta(hours=2)
+    assert (await bench.reader.outlook()).due_in == timedelta(hours=2)
     bench.clock.turn(7200)
     assert bench.keys(await bench.ledger.expire()) == ["b"]
     row = await bench.row()
@@ -182,7 +182,7 @@ async def test_a_job_past_its_deadline_fails_and_retry_goes_on_from_there(bench)
         await bench.ledger.succeed(claim, "1")
     assert not await bench.can_claim("c")
     assert await bench.ledger.expire() == []
-    assert await bench.reader.due_in() is None
+    assert (await bench.reader.outlook()).due_in is None
     assert sorted(bench.keys(await bench.ledger.retry("job-1"))) == ["b", "c"]
     row = await bench.row()
     assert (row.state, row.error) == ("running", None)

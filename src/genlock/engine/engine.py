@@ -171,6 +171,8 @@ class Engine:
             created = await self.ledger.create_job(spec)
             if created.created or id or created.id != spec.id:
                 break  # else the id that was drawn is another job's
+        if created.created_at is not None:
+            self.jobs.begun(spec, created.created_at)
         self._ring()
         return created.id
 

@@ -16,7 +16,7 @@ from genlock.engine.fit import Code, Fit, fits_of
 from genlock.engine.graph import Graph, Node
 from genlock.errors import BadInput
 from genlock.ledger.protocol import LedgerReader
-from genlock.ledger.records import JobRow
+from genlock.ledger.records import JobRow, JobSpec
 
 KEPT_IN_MEMORY = 1024
 
@@ -95,8 +95,16 @@ class Jobs:
         known = self._known(row.id)
         if known is not None:
             return known
-        job = Job(row.id, row.created_at, self._plan(row), json.loads(row.input))
-        self._kept[row.id] = job
+        return self._keep(
+            Job(row.id, row.created_at, self._plan(row.pipeline, row.graph), json.loads(row.input))
+        )
+
+    def begun(self, spec: JobSpec, created_at: datetime) -> None:
+        """A job that was created just now, which nobody has to read then."""
+        self._keep(Job(spec.id, created_at, self._plan(spec.pipeline, spec.graph), json.loads(spec.input)))
+
+    def _keep(self, job: Job) -> Job:
+        self._kept[job.id] = job
         while len(self._kept) > KEPT_IN_MEMORY:
             self._kept.popitem(last=False)
         return job
@@ -105,11 +113,10 @@ class Jobs:
         """A job is no more; another one may come to its id."""
         self._kept.pop(id, None)
 
-    def _plan(self, row: JobRow) -> Plan:
-        key = (row.pipeline, row.graph)
+    def _plan(self, pipeline: str, text: str) -> Plan:
+        key = (pipeline, text)
         if key not in self._plans:
-            graph = Graph.from_data(json.loads(row.graph))
-            self._plans[key] = Plan(graph, self.pipelines.get(row.pipeline))
+            self._plans[key] = Plan(Graph.from_data(json.loads(text)), self.pipelines.get(pipeline))
         self._plans.move_to_end(key)
         while len(self._plans) > KEPT_IN_MEMORY:
             self._plans.popitem(last=False)

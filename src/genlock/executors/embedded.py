@@ -164,11 +164,10 @@ class Embedded:
         """
         self._told, self._looked, self._stale = False, self._engine.clock.monotonic(), False
         reader = self._engine.reader
-        self._due = await reader.due_in()
+        kinds, self._due = await reader.outlook()
         if self._due is not None and self._due <= timedelta(0):
             await self._expire()
-            self._due = await reader.due_in()
-        kinds = tuple(await reader.kinds())
+            kinds, self._due = await reader.outlook()
         if kinds != self._waiting:
             self._waiting = kinds
             self._kinds.update(kinds)

@@ -62,6 +62,8 @@ class Bell:
             while not waiter.has((await self._newest([job])).get(job)):
                 await waiter.heard.wait()
                 waiter.heard.clear()
+                if after is None:  # nobody is told of an end that is none
+                    return
         finally:
             self._leave(waiter)
 

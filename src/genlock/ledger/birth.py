@@ -36,6 +36,7 @@ from genlock.ledger.draft import (
     JobDraft,
     TaskDraft,
 )
+from genlock.ledger.moment import from_micros
 from genlock.ledger.records import Advance, Claim, Failure, JobCreated, JobSpec, NodeSpec, TaskRef
 
 _INSERTED = TASK_FIELDS[1:]
@@ -52,7 +53,7 @@ def create_job(batch: Batch, spec: JobSpec) -> JobCreated:
         return JobCreated(known, created=False)
     change = Change()
     settle(batch, _bear(batch, spec, None, change), change)
-    return JobCreated(spec.id, created=True, ready=tuple(change.ready))
+    return JobCreated(spec.id, True, tuple(change.ready), from_micros(batch.now))
 
 
 def _known(batch: Batch, spec: JobSpec) -> str | None:

@@ -22,6 +22,7 @@ from genlock.ledger.records import (
     JobRow,
     JobSpec,
     NodeCount,
+    Outlook,
     RedoPlan,
     TaskRef,
     TaskRow,
@@ -272,14 +273,8 @@ class LedgerReader(Protocol):
         """How many tasks could be claimed this instant."""
         ...
 
-    async def kinds(self) -> Sequence[str]:
-        """The `resources` that tasks waiting to be claimed ask for, each text once."""
-        ...
-
-    async def due_in(self) -> timedelta | None:
-        """How long until a task that is not due yet, a parked task or a deadline comes due next; not above
-        zero for what is due already and `expire` has not seen yet. The ledger's clock tells.
-        """
+    async def outlook(self) -> Outlook:
+        """What waits to be claimed, and when more of it comes due."""
         ...
 
     async def awaiting(self, prefix: str) -> Sequence[tuple[TaskRef, str]]:

@@ -174,11 +174,24 @@ class Advance(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class JobCreated:
-    """`created` is False when the id or the dedup key was there before; then nothing was changed."""
+    """`created` is False when the id or the dedup key was there before; then nothing was changed, and
+    `created_at` is None.
+    """
 
     id: str
     created: bool
     ready: tuple[TaskRef, ...] = ()
+    created_at: datetime | None = None
+
+
+class Outlook(NamedTuple):
+    """What there is to claim: the `resources` that tasks waiting for it ask for, now or later, each text once;
+    and how long until a task that is not due yet, a parked task or a deadline comes due, by the ledger's
+    clock. That is not above zero for what is due already and `expire` has not seen yet.
+    """
+
+    kinds: tuple[str, ...]
+    due_in: timedelta | None
 
 
 @dataclass(frozen=True, slots=True)

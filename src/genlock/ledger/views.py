@@ -25,6 +25,7 @@ from genlock.ledger.records import (
     JobFilter,
     JobRow,
     NodeCount,
+    Outlook,
     RedoPlan,
     TaskRef,
     TaskRow,
@@ -45,6 +46,25 @@ _NEWEST = select(_job.id, _job.last_event, _job.finished_at).where(
 )
 
 _TASK_COLUMNS = [column for column in schema.task.columns if column.name not in ("item", "kept_output")]
+
+_PARKED_DUE = select(func.min(_task.due_at)).where(schema.IS_PARKED, _task.job.not_in(schema.held_back()))
+_DEADLINE = select(func.min(_job.deadline_at)).where(schema.HAS_DEADLINE)
+_LANE = (
+    select(_task.queue, _task.resources)
+    .where(
+        schema.IS_READY,
+        tuple_(_task.queue, _task.resources) > tuple_(bindparam("queue"), bindparam("resources")),
+    )
+    .order_by(_task.queue, _task.resources)
+    .limit(1)
+)
+_FIRST_DUE = select(func.min(_task.due_at)).where(
+    schema.IS_READY,
+    _task.queue == bindparam("queue"),
+    _task.resources == bindparam("resources"),
+    _task.due_at > bindparam("now"),
+    _task.job.not_in(schema.held_back()),
+)
 
 
 class SqlReader:
@@ -235,22 +255,16 @@ class SqlReader:
 
         return await self._read(look)
 
-    async def kinds(self) -> Sequence[str]:
-        return await self._read(lambda connection: sorted({lane[1] for lane in _lanes(connection)}))
-
-    async def due_in(self) -> timedelta | None:
-        def look(connection: Connection) -> int | None:
-            now = self._tell_time(connection)
-            later = [_first_due(connection, *lane, now) for lane in _lanes(connection)]
-            parked = connection.scalar(
-                select(func.min(_task.due_at)).where(schema.IS_PARKED, _not_held_back())
-            )
-            deadline = connection.scalar(select(func.min(_job.deadline_at)).where(schema.HAS_DEADLINE))
+    async def outlook(self) -> Outlook:
+        def look(connection: Connection) -> Outlook:
+            now, lanes = self._tell_time(connection), list(_lanes(connection))
+            later = [_first_due(connection, *lane, now) for lane in lanes]
+            parked, deadline = connection.scalar(_PARKED_DUE), connection.scalar(_DEADLINE)
             due = min((at for at in [*later, parked, deadline] if at is not None), default=None)
-            return None if due is None else due - now
+            left = None if due is None else timedelta(microseconds=due - now)
+            return Outlook(tuple(sorted({lane[1] for lane in lanes})), left)
 
-        left = await self._read(look)
-        return None if left is None else timedelta(microseconds=left)
+        return await self._read(look)
 
     async def awaiting(self, prefix: str) -> Sequence[tuple[TaskRef, str]]:
         named = _task.signal.startswith(prefix, autoescape=True)
@@ -306,17 +320,12 @@ def _look(engine: Engine, look: Callable[[Connection], _T]) -> _T:
 
 def _lanes(connection: Connection) -> Iterator[tuple[str, str]]:
     """Every pair of queue and resources that has tasks to claim, now or later: one step in the index each."""
-    lane, pair = ("", ""), (_task.queue, _task.resources)
-    while row := connection.execute(
-        select(*pair).where(schema.IS_READY, tuple_(*pair) > tuple_(*lane)).order_by(*pair).limit(1)
-    ).first():
+    lane = ("", "")
+    while row := connection.execute(_LANE, {"queue": lane[0], "resources": lane[1]}).first():
         lane = (row.queue, row.resources)
         yield lane
 
 
 def _first_due(connection: Connection, queue: str, resources: str, now: int) -> int | None:
-    of_lane = (_task.queue == queue, _task.resources == resources)
-    due: int | None = connection.scalar(
-        select(func.min(_task.due_at)).where(schema.IS_READY, *of_lane, _task.due_at > now, _not_held_back())
-    )
+    due: int | None = connection.scalar(_FIRST_DUE, {"queue": queue, "resources": resources, "now": now})
     return due

@@ -51,7 +51,7 @@ class MemoryLedger(MemoryReader):
         change = Change()
         job = bear(self._book, spec, None, change)
         self._book.settle(job, change)
-        return JobCreated(spec.id, created=True, ready=tuple(change.ready))
+        return JobCreated(spec.id, True, tuple(change.ready), job.created_at)
 
     def _known(self, spec: JobSpec) -> Job | None:
         same = (job for job in self._book.jobs.values() if spec.dedup and job.spec.dedup == spec.dedup)

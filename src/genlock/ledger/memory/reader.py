@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from genlock.errors import Unsupported
 from genlock.ledger.memory.book import Book
@@ -17,6 +17,7 @@ from genlock.ledger.records import (
     JobFilter,
     JobRow,
     NodeCount,
+    Outlook,
     RedoPlan,
     TaskRef,
     TaskRow,
@@ -115,19 +116,16 @@ class MemoryReader:
             for task in job.tasks()
         )
 
-    async def kinds(self) -> Sequence[str]:
-        jobs = (job for job in self._book.jobs.values() if job.state.claimable)
-        ready = (task for job in jobs for task in job.tasks() if task.state is TaskState.READY)
-        return sorted({task.spec.resources for task in ready})
-
-    async def due_in(self) -> timedelta | None:
+    async def outlook(self) -> Outlook:
         now, due = self._book.clock.now(), []
+        kinds: set[str] = set()
         for job in self._book.jobs.values():
             if job.deadline_at and not job.state.finished:
                 due.append(job.deadline_at)
             if job.state.claimable:
                 due += [at for task in job.tasks() if (at := _due_later(task, now))]
-        return min(due) - now if due else None
+                kinds |= {task.spec.resources for task in job.tasks() if task.state is TaskState.READY}
+        return Outlook(tuple(sorted(kinds)), min(due) - now if due else None)
 
     async def awaiting(self, prefix: str) -> Sequence[tuple[TaskRef, str]]:
         jobs = (job for job in self._book.jobs.values() if job.state.claimable)
