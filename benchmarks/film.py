@@ -309,7 +309,7 @@ def arguments() -> argparse.Namespace:
     cache = user_cache_path("genlock", appauthor=False) / "peers"
     parser.add_argument("--photos", type=Path, default=ROOT / "examples" / "photos", help="a folder")
     parser.add_argument("--pairs", type=int, default=6)
-    parser.add_argument("--clip-duration", type=float, default=fields["clip_duration"].default)
+    parser.add_argument("--clip-duration", type=float, default=6.0)
     parser.add_argument("--resolution", default=fields["resolution"].default)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--processes", type=int, default=len(os.sched_getaffinity(0)))
