@@ -28,6 +28,8 @@ _PAN = (0.022, 0.032)
 _PUSH_RANGE = (0.02, 0.35)
 _ROOM = (0.12, 0.35)
 _ROOM_TO_ARRIVE = 0.2
+_STRIP = 0.55  # of a tall picture's height: where the frame shows less, the camera passes over more of it
+_LONGER, _FARTHEST = 2.6, 0.6  # times as far, and at most so many frames
 
 
 class Tone(Value):
@@ -167,6 +169,8 @@ def choose_move(
     room = _headroom(picture, size, _between(0.01 * seconds, *_ROOM))
     growth = min(room, _between(random.uniform(*_PUSH) * seconds * pace, *_PUSH_RANGE))
     reach = random.uniform(*_PAN) * seconds * pace
+    if cover(picture, size)[1] < _STRIP:
+        kind, reach = "pan", min(reach * _LONGER, _FARTHEST)
     side = random.choice((-1, 1))
     match kind:
         case "push" | "pull":

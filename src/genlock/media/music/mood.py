@@ -105,7 +105,7 @@ BOLD = Mood(
 
 CINEMATIC = Mood(
     name="cinematic",
-    tempo=92.0,
+    tempo=76.0,
     keys_of=(("aeolian", (0, 2, 3, 5, 7, 8, 10)), ("dorian", (0, 2, 5, 7))),
     progressions={
         "aeolian": ((0, 5, 2, 6), (0, 2, 5, 6), (0, 6, 5, 3), (5, 2, 0, 6)),

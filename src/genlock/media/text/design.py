@@ -14,7 +14,8 @@ Colour = tuple[int, int, int]
 WHITE: Colour = (255, 255, 255)
 SOFT: Colour = (238, 238, 236)
 AMBER: Colour = (255, 200, 40)
-SAFE = 0.07  # of each side: what no player's edge or button covers
+SAFE = 0.07  # of each side: what no screen cuts off
+SAFE_UPRIGHT = 0.16  # of an upright frame's height: players on telephones put their buttons below
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +73,11 @@ LOOKS: Mapping[tuple[Design, Role], Look] = MappingProxyType(
         ("calm", "title"): _CALM,
         ("bold", "title"): _BOLD,
         ("cinematic", "title"): _CINEMATIC,
-        ("calm", "lower"): Look(heading=0.043, lesser=0.032, aside=True, at="bottom"),
+        ("calm", "lower"): Look(heading=0.05, lesser=0.034, aside=True, at="bottom"),
         ("bold", "lower"): Look(
-            heading=0.043, lesser=0.032, capitals=True, aside=True, at="bottom", bar=0.05, accent=AMBER
+            heading=0.048, lesser=0.034, capitals=True, aside=True, at="bottom", bar=0.05, accent=AMBER
         ),
-        ("cinematic", "lower"): Look(heading=0.047, lesser=0.034, spacing=0.05, at="bottom"),
+        ("cinematic", "lower"): Look(heading=0.054, lesser=0.036, spacing=0.05, at="bottom"),
         ("calm", "card"): replace(_CALM, heading=0.08, lesser=0.042, gap=0.9),
         ("bold", "card"): replace(_BOLD, heading=0.1, lesser=0.046, at="middle"),
         ("cinematic", "card"): replace(_CINEMATIC, heading=0.076, lesser=0.036),

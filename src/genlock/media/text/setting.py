@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from genlock.errors import BadInput
 from genlock.media.film.caption import Caption
 from genlock.media.film.motion import Size
-from genlock.media.text.design import LOOKS, SAFE, SOFT, WHITE, Colour, Look
+from genlock.media.text.design import LOOKS, SAFE, SAFE_UPRIGHT, SOFT, WHITE, Colour, Look
 from genlock.media.text.face import face_for, font, plain
 
 FINE = 3
@@ -93,7 +93,8 @@ class _Page:
     def block(self) -> Block:
         """Everything at its place."""
         at_bottom = self.look.at == "bottom"
-        top = self.high * (1 - SAFE) - self.tall if at_bottom else (self.high - self.tall) / 2
+        below = SAFE_UPRIGHT if self.high > self.wide else SAFE
+        top = self.high * (1 - below) - self.tall if at_bottom else (self.high - self.tall) / 2
         y, place, bar = top, None, self.look.bar * self.unit
         if self.logo:
             place = _box(self._x(self.logo[0]), y, *self.logo)

@@ -22,6 +22,7 @@ from genlock.media.text.setting import FINE, Block, blank, draw_line, set_captio
 Mask = NDArray[np.float32]
 
 _FADING = 0.24  # of the frame's height over which the scrim fades out beyond the words
+_LOW = 0.8  # of the frame's height: words that end below it have their scrim down to the edge
 _SHADOW, _SHADOW_WIDTH = 0.35, 0.006  # how dark, and how wide as a share of the frame's shorter side
 
 
@@ -89,14 +90,14 @@ def _rows(caption: Caption, block: Block, size: Size) -> tuple[int, int]:
     beyond = _FADING * high if caption.scrim else 4 * _SHADOW_WIDTH * min(size)
     top = max(0, int(block.top / FINE - beyond)) // 2 * 2
     bottom = min(high, int(block.bottom / FINE + beyond) // 2 * 2 + 2)
-    return top, high if caption.scrim and bottom > high * 0.94 else bottom
+    return top, high if caption.scrim and block.bottom / FINE > high * _LOW else bottom
 
 
 def _scrim(caption: Caption, block: Block, size: Size) -> Mask:
     """How dark each row of the frame gets: even below the words, fading out above and below them."""
     rows = np.arange(size[1], dtype=np.float32) + 0.5
     top, bottom = block.top / FINE, block.bottom / FINE
-    beyond = np.maximum(top - rows, rows - bottom if bottom < size[1] * 0.9 else 0)
+    beyond = np.maximum(top - rows, rows - bottom if bottom < size[1] * _LOW else 0)
     near = np.clip(1 - (beyond - 0.02 * size[1]) / ((_FADING - 0.02) * size[1]), 0, 1)
     return np.asarray(caption.scrim * near * near * (3 - 2 * near), np.float32)
 
