@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "src" / "genlock"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 FILE_LINES, FUNCTION_LINES = 350, 40
-BINARY = {".jpg", ".png", ".mp4", ".ico", ".woff2"}
+BINARY = {".jpg", ".png", ".mp4", ".ico", ".woff2", ".otf", ".ttf"}
 VAGUE = {"utils", "util", "helpers", "helper", "common", "base", "core", "manager", "misc", "types"}
 UNDRAWN = {"GenlockError", "Skip", "Parked"}  # the tree's root, and the signals named below it
 

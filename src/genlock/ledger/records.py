@@ -185,9 +185,10 @@ class JobCreated:
 
 
 class Outlook(NamedTuple):
-    """What there is to claim: the `resources` that tasks waiting for it ask for, now or later, each text once;
-    and how long until a task that is not due yet, a parked task or a deadline comes due, by the ledger's
-    clock. That is not above zero for what is due already and `expire` has not seen yet.
+    """What there is to claim: the `resources` that tasks waiting for it ask for, now or later, each once.
+
+    `due_in` is how long until a task that is not due yet, a parked task or a deadline comes due, by the
+    ledger's clock; not above zero for what is due already and `expire` has not seen yet.
     """
 
     kinds: tuple[str, ...]
