@@ -94,7 +94,7 @@ def _together(work: Measure, pieces: Sequence[Piece], processes: int, folder: Pa
     found = [costs.get() for _ in started]
     for process in started:
         process.join()
-    if any(process.exitcode for process in started):
+    if None in found or any(process.exitcode for process in started):
         raise SystemExit("a process that was measured has failed")
     wall, cpu = (sum(each[place] for each in found) for place in (0, 1))
     return Cost(wall / processes, cpu, sum(piece.segment.frames for piece in pieces))
@@ -103,12 +103,17 @@ def _together(work: Measure, pieces: Sequence[Piece], processes: int, folder: Pa
 def _one(work: Measure, hand: Sequence[Piece], rounds: int, to: Path, gate: Any, costs: Any) -> None:
     cv2.setNumThreads(1)
     wall = cpu = 0.0
-    for number in range(rounds):
-        if number < len(hand):
-            took, used = work(hand[number], to, gate)
-            wall, cpu = wall + took, cpu + used
-        else:
-            gate.wait()
+    try:
+        for number in range(rounds):
+            if number < len(hand):
+                took, used = work(hand[number], to, gate)
+                wall, cpu = wall + took, cpu + used
+            else:
+                gate.wait()
+    except BaseException:
+        gate.abort()  # or the others wait for this one, and the caller for all of them
+        costs.put(None)
+        raise
     costs.put((wall, cpu))
 
 
