@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from pydantic import Field
@@ -13,11 +14,11 @@ from genlock.media.film.motion import Move, Picture, aim, view_at
 from genlock.media.film.shot import FilmPlan, Shot, Transition
 from genlock.media.operation import Value
 
-LEAST = 1.2  # seconds in which a caption can be read
+LEAST = 1.0  # seconds in which a caption can be read
 _FADES: Mapping[str, float] = {"calm": 0.5, "bold": 0.2, "cinematic": 0.8}  # seconds
 _WAITS = 0.25  # seconds before words come over a picture that has just come
 _TITLE_ENOUGH = 2.4  # seconds: what a title wants before it shares its clip with a turn
-_CARD = (3.2, 4.0)  # seconds the card stays, at least, without a tempo and with one
+_CARD = 4.0  # seconds the card stays, at least
 _RACK = 0.8  # seconds in which the last picture goes out of focus
 _LEAST_DIM, _CARD_BLUR = 0.45, 0.012
 _BRIGHTEST = 100.0  # of 0..255: on it, white letters have more than 4.5 times its light
@@ -93,10 +94,11 @@ def _title(shot: Shot, words: Words, design: Design, grid: _Grid) -> Caption:
 def _captions(shot: Shot, words: Words, design: Design, grid: _Grid, *, goes_on: bool) -> Sequence[Caption]:
     """Below each of the clip's pictures that has words, while it alone is seen."""
     found = []
-    wait = grid.frames(_WAITS)
     first, last = (words.captions.get(picture.sha256) for picture in (shot.first, shot.last))
     if first and not goes_on:
-        span = (shot.lead + wait, min(shot.blend_start, shot.frames - shot.tail))
+        end = min(shot.blend_start, shot.frames - shot.tail)
+        wait = min(grid.frames(_WAITS), max(0, end - shot.lead - grid.frames(LEAST)))
+        span = (shot.lead + wait, end)
         found.append(_caption("lower", (first,), span, [shot.first], design, grid, shot.grade))
     if last and shot.blend_frames and shot.last != shot.first:
         span = (shot.blend_start + shot.blend_frames, shot.frames - shot.tail)
@@ -153,6 +155,7 @@ def _carded(plan: FilmPlan, words: Words, design: Design) -> FilmPlan:
     grid = _Grid(plan, 0)
     rack = grid.frames(_RACK / 2) * 2
     stays = _stay(plan)
+    lasts = stays - rack
     longer = Shot.model_validate({**last.model_dump(), "frames": last.frames + rack, "tail": rack})
     picture = last.last if last.blend_frames else last.first
     card = Shot(
@@ -160,21 +163,21 @@ def _carded(plan: FilmPlan, words: Words, design: Design) -> FilmPlan:
         width=plan.width,
         height=plan.height,
         fps=plan.fps,
-        frames=rack + stays,
+        frames=stays,
         lead=rack,
         tail=0,
         first=picture,
         last=picture,
         first_move=(drift := _drift(longer, picture, rack)),
         last_move=drift,
-        blend_start=rack + stays,
+        blend_start=stays,
         blend_frames=0,
         comes="dissolve",
         seed=last.seed,
         pace=last.pace,
         moves=("push",),
         grade=last.grade.model_copy(update={"dim": _dim(picture), "blur": _CARD_BLUR, "lift": 0.0}),
-        captions=(_card(words, design, rack, stays, grid),),
+        captions=(_card(words, design, (rack, lasts), grid),),
         is_card=True,
     )
     joint = Transition(after=last.index, frames=rack, kind="dissolve")
@@ -183,24 +186,23 @@ def _carded(plan: FilmPlan, words: Words, design: Design) -> FilmPlan:
 
 
 def _stay(plan: FilmPlan) -> int:
-    """Frames that the card stays: whole bars of four beats, at least so long as it takes to read it."""
+    """Frames that the card adds to the film: whole bars of four beats, enough to read it."""
     if plan.tempo is None:
-        return round(_CARD[0] * plan.fps)
+        return round(_CARD * plan.fps)
     bar = 4 * 60 / plan.tempo
-    bars = max(1, -(-_CARD[0] // bar))
-    end = plan.total_frames + round(bars * bar * plan.fps)
-    return end - plan.total_frames
+    return round(math.ceil(_CARD / bar) * bar * plan.fps)
 
 
-def _card(words: Words, design: Design, rack: int, stays: int, grid: _Grid) -> Caption:
+def _card(words: Words, design: Design, span: tuple[int, int], grid: _Grid) -> Caption:
+    start, frames = span
     lines = tuple(line for line in (words.ending, words.call, words.contact) if line)
-    fade = min(grid.frames(_FADES[design]), stays // 2)
+    fade = min(grid.frames(_FADES[design]), frames // 2)
     return Caption(
         role="card",
         design=design,
         lines=lines,
-        start=rack,
-        frames=stays,
+        start=start,
+        frames=frames,
         fade=fade,
         scrim=0.0,
         logo=words.logo,
