@@ -30,7 +30,7 @@ from typing import Any
 import structlog
 
 import genlock.ledger.sql  # what `open_engine` would import when it is called
-import genlock.pipelines.campaign  # noqa: F401 - likewise
+import genlock.pipelines.campaign_set  # noqa: F401 - likewise
 from genlock import Engine, Pipeline, open_engine, pipeline, provided, stage
 
 JOB = "trial"

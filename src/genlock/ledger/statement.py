@@ -6,6 +6,7 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from enum import Enum, auto
+from functools import cached_property
 from itertools import count, repeat
 from typing import Any
 
@@ -28,7 +29,7 @@ class Wait(Enum):
 
 
 class Statements:
-    """Kept as long as the writer; what depends on its values is made when it is first asked for."""
+    """Kept as long as the writer, and each made when it is first asked for."""
 
     def __init__(self, engine: Engine, tell_time: Callable[[Connection], int]) -> None:
         self._dialect = engine.dialect
@@ -38,11 +39,26 @@ class Statements:
         self._tokens = map("{}{:x}".format, repeat(secrets.token_hex(8)), count())
         # By id and time of creation: another process may forget a job, and a new one come to its id.
         self.graphs: OrderedDict[tuple[str, int], Graph] = OrderedDict()
-        self.add_event = self.prepare(insert(schema.event))
-        self.add_task = self.prepare(insert(schema.task).values(_all_but(schema.task, "id")).inline())
-        self.add_job = self.prepare(insert(schema.job))
-        self.add_edge = self.prepare(insert(schema.edge))
-        self.add_note = self.prepare(insert(schema.note))
+
+    @cached_property
+    def add_event(self) -> Prepared:
+        return self.prepare(insert(schema.event))
+
+    @cached_property
+    def add_task(self) -> Prepared:
+        return self.prepare(insert(schema.task).values(_all_but(schema.task, "id")).inline())
+
+    @cached_property
+    def add_job(self) -> Prepared:
+        return self.prepare(insert(schema.job))
+
+    @cached_property
+    def add_edge(self) -> Prepared:
+        return self.prepare(insert(schema.edge))
+
+    @cached_property
+    def add_note(self) -> Prepared:
+        return self.prepare(insert(schema.note))
 
     def prepare(self, statement: Executable) -> Prepared:
         return Prepared(statement, self._dialect)

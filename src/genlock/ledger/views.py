@@ -36,7 +36,7 @@ from genlock.ledger.row import job_row, task_row
 
 _T = TypeVar("_T")
 _job, _task = schema.job.c, schema.task.c
-_PAGE = 1000
+_PAGE = 2000
 _NOT_TOLD = {"live", "parked", "failed", "unswept"}
 _JOB_COLUMNS = [column for column in schema.job.columns if column.name not in _NOT_TOLD]
 # Made once: what is asked all the time is not put together anew each time.
@@ -47,6 +47,16 @@ _NEWEST = select(_job.id, _job.last_event, _job.finished_at).where(
 
 _TASK_COLUMNS = [column for column in schema.task.columns if column.name not in ("item", "kept_output")]
 
+_OUTPUTS = (
+    select(_task.idx, _task.state, _task.output)
+    .where(
+        _task.job == bindparam("job_id"),
+        _task.position == bindparam("position"),
+        _task.idx > bindparam("last"),
+    )
+    .order_by(_task.idx)
+    .limit(_PAGE)
+)
 _PARKED_DUE = select(func.min(_task.due_at)).where(schema.IS_PARKED, _task.job.not_in(schema.held_back()))
 _DEADLINE = select(func.min(_job.deadline_at)).where(schema.HAS_DEADLINE)
 _LANE = (
@@ -181,12 +191,7 @@ class SqlReader:
     async def outputs(self, job: str, node: str) -> AsyncIterator[Sequence[tuple[TaskState, str | None]]]:
         position = await self._one(TaskRef(job, node), _task.position)
         last = -1
-        while rows := await self._rows(
-            select(_task.idx, _task.state, _task.output)
-            .where(_task.job == job, _task.position == position[0], _task.idx > last)
-            .order_by(_task.idx)
-            .limit(_PAGE)
-        ):
+        while rows := await self._rows(_OUTPUTS, job_id=job, position=position[0], last=last):
             yield [(TaskState(state), output) for _, state, output in rows]
             last = rows[-1].idx
 
