@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from genlock.errors import ClaimLost, Conflict
@@ -26,6 +28,44 @@ async def test_a_map_is_done_when_all_its_children_are(bench):
     outputs = [pair async for page in bench.reader.outputs("job-1", "clip") for pair in page]
     assert outputs == [(TaskState.DONE, "0"), (TaskState.DONE, "1"), (TaskState.DONE, "2")]
     assert (await bench.do("join")).finished == ("job-1",)
+
+
+async def test_of_many_successes_at_once_only_those_without_a_claim_are_refused(bench):
+    await bench.start("clip*", "join", edges="clip>join")
+    await bench.spread("clip", *(str(index) for index in range(20)))
+    claims = list(await bench.ledger.claim("ann", limit=20))
+    lost = {3, 11}
+    for index in lost:
+        await bench.ledger.snooze(claims[index], bench.clock.now())
+    twice = [*claims, claims[5]]  # a message that was delivered again
+    answers = await asyncio.gather(
+        *(bench.ledger.succeed(claim, str(claim.task.index)) for claim in twice), return_exceptions=True
+    )
+    refused = [index for index, answer in enumerate(answers) if isinstance(answer, ClaimLost)]
+    assert refused == [3, 11, 20]
+    states = await bench.states()
+    assert [index for index in range(20) if states[f"clip/{index}"] != "done"] == [3, 11]
+    assert (await bench.task("clip")).state == "spread"
+    for claim in await bench.ledger.claim("bob", limit=20):
+        await bench.ledger.succeed(claim, str(claim.task.index))
+    outputs = [output async for page in bench.reader.outputs("job-1", "clip") for _, output in page]
+    assert outputs == [str(index) for index in range(20)]
+    assert await bench.state("join") == "ready"
+    assert (await bench.kinds("clip/3")).count("task.done") == 1
+
+
+async def test_many_successes_of_several_maps_at_once_finish_each_of_them(bench):
+    await bench.start("one*", "two*", "join", edges="one>join two>join")
+    for name in ("one", "two"):
+        await bench.spread(name, *(str(index) for index in range(8)))
+    claims = await bench.ledger.claim("ann", limit=16)
+    advances = await asyncio.gather(
+        *(bench.ledger.succeed(claim, claim.item, claim_next=1) for claim in claims)
+    )
+    assert [claimed.task.key for each in advances for claimed in each.claimed] == ["join"]
+    assert await bench.state("one") == await bench.state("two") == "done"
+    row = (await bench.reader.tasks("job-1", node="one"))[1]
+    assert (row.holder, row.due_at, row.output, row.attempt) == (None, None, "0", 1)
 
 
 async def test_an_empty_map_is_done_at_once(bench):
