@@ -81,12 +81,13 @@ def load_part(path: Path, picture: Picture, box: Box, native: float, grade: Grad
     width, height = max(2, round((x1 - x0) * scale)), max(2, round((y1 - y0) * scale))
     filtering = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     luma, *chroma = planes_of(part)
+    # Averaging areas pays only where more than every second sample would be left out.
+    smooth = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR_EXACT
+    blue, red = (_resized(plane, width // 2, height // 2, smooth) for plane in chroma)
+    luma, blue, red = _developed((luma, blue, red), grade)
     if scale != 1.0:
         luma = _resized(luma, width, height, filtering)
-    # Averaging areas pays only where more than every second sample would be left out.
-    filtering = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR_EXACT
-    blue, red = (_resized(plane, width // 2, height // 2, filtering) for plane in chroma)
-    return _source((luma, blue, red), region, grade)
+    return _source((luma, blue, red), region)
 
 
 def _softened(path: Path, picture: Picture, grade: Grade) -> Source:
@@ -97,27 +98,32 @@ def _softened(path: Path, picture: Picture, grade: Grade) -> Source:
     soft = np.asarray(cv2.GaussianBlur(small, (0, 0), max(1.5, grade.blur * max(width, height))), np.uint8)
     luma, blue, red = planes_of(soft)
     halves = [_resized(plane, width // 2, height // 2, cv2.INTER_AREA) for plane in (blue, red)]
-    return _source((luma, halves[0], halves[1]), (0, 0, picture.width, picture.height), grade)
+    graded = _developed((luma, halves[0], halves[1]), grade)
+    return _source(graded, (0, 0, picture.width, picture.height))
 
 
-def _source(planes: tuple[Plane, Plane, Plane], region: Region, grade: Grade) -> Source:
-    luma, blue, red = _developed(planes, grade) if grade.changes_light else planes
+def _source(planes: tuple[Plane, Plane, Plane], region: Region) -> Source:
+    luma, blue, red = planes
     return Source((Sampler(luma), Sampler(blue, 2 * NEAR), Sampler(red, 2 * NEAR)), region)
 
 
 def _developed(planes: tuple[Plane, Plane, Plane], grade: Grade) -> tuple[Plane, Plane, Plane]:
     """The planes in the film's colours, by tables: once for a segment instead of for each frame."""
+    if not grade.changes_light:
+        return planes
     luma, blue, red = planes
-    light = _resized(luma, blue.shape[1], blue.shape[0], cv2.INTER_AREA)
+    light = _resized(luma, blue.shape[1], blue.shape[0], cv2.INTER_LINEAR)
     return (
         _through(grade.luma(), luma),
-        _tinted(_through(grade.chroma(), blue), _through(grade.tint(0), light)),
-        _tinted(_through(grade.chroma(), red), _through(grade.tint(1), light)),
+        _tinted(_through(grade.chroma(), blue), grade.tint(0), light),
+        _tinted(_through(grade.chroma(), red), grade.tint(1), light),
     )
 
 
-def _tinted(plane: Plane, tint: Plane) -> Plane:
-    return np.asarray(cv2.addWeighted(plane, 1, tint, 1, -128), np.uint8)
+def _tinted(plane: Plane, tint: Table, light: Plane) -> Plane:
+    if tint == [tint[0]] * len(tint):
+        return plane
+    return np.asarray(cv2.addWeighted(plane, 1, _through(tint, light), 1, -128), np.uint8)
 
 
 def _through(table: Table, plane: Plane) -> Plane:

@@ -22,7 +22,7 @@ _CARD = 4.0  # seconds the card stays, at least
 _RACK = 0.8  # seconds in which the last picture goes out of focus
 _LEAST_DIM, _CARD_BLUR = 0.45, 0.012
 _BRIGHTEST = 100.0  # of 0..255: on it, white letters have more than 4.5 times its light
-_LEAST_SCRIM, _MOST_SCRIM = 0.3, 0.62
+_LEAST_SCRIM, _MOST_SCRIM = 0.42, 0.62
 
 
 class Words(Value):
