@@ -71,13 +71,16 @@ def _painted(caption: Caption, size: Size, sources: Mapping[str, Path]) -> tuple
     top, bottom = _rows(caption, block, size)
     colours = np.zeros((bottom - top, size[0], 3), np.float32)
     mask = _scrim(caption, block, size)[top:bottom, None] * np.ones((1, size[0]), np.float32)
-    letters = [(_letters(block, colour, size, top, bottom), colour) for colour in _colours(block)]
-    every = np.max([each for each, _ in letters], axis=0)
     radius = max(1.0, _SHADOW_WIDTH * min(size))
-    shadow = cv2.GaussianBlur(every, (0, 0), radius) * np.float32(_SHADOW)
-    colours, mask = _over(colours, mask, np.asarray(shadow, np.float32), np.zeros(3, np.float32))
-    for each, colour in letters:
-        colours, mask = _over(colours, mask, each, np.array(colour[::-1], np.float32))
+    upper, lower = _inked(block, round(3 * radius), top, bottom)
+    inked = slice(upper - top, lower - top)
+    letters = [(_letters(block, colour, size, upper, lower), colour) for colour in _colours(block)]
+    every = np.max([each for each, _ in letters], axis=0)
+    shadow = np.asarray(cv2.GaussianBlur(every, (0, 0), radius) * np.float32(_SHADOW), np.float32)
+    for each, colour in [(shadow, (0, 0, 0)), *letters]:
+        colours[inked], mask[inked] = _over(
+            colours[inked], mask[inked], each, np.array(colour[::-1], np.float32)
+        )
     if block.logo and caption.logo:
         colours, mask = _logo(colours, mask, block.logo, _file(caption.logo.sha256, sources), top)
     straight = colours / np.maximum(mask, 1e-4)[..., None]
@@ -91,6 +94,11 @@ def _rows(caption: Caption, block: Block, size: Size) -> tuple[int, int]:
     top = max(0, int(block.top / FINE - beyond)) // 2 * 2
     bottom = min(high, int(block.bottom / FINE + beyond) // 2 * 2 + 2)
     return top, high if caption.scrim and block.bottom / FINE > high * _LOW else bottom
+
+
+def _inked(block: Block, beyond: int, top: int, bottom: int) -> tuple[int, int]:
+    """The rows that have letters in them, and as many more as their shadow reaches."""
+    return max(top, block.top // FINE - beyond), min(bottom, block.bottom // FINE + 1 + beyond)
 
 
 def _scrim(caption: Caption, block: Block, size: Size) -> Mask:
