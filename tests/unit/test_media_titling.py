@@ -110,7 +110,7 @@ def test_brighter_pictures_have_a_darker_ground_below_words() -> None:
         film = titled(plan_shots(pairs, size=(320, 180)), Words(title="A"), "calm")
         return film.shots[0].captions[0].scrim
 
-    assert scrim(60) < scrim(160) < scrim(255)
+    assert scrim(100) < scrim(200) < scrim(255)
 
 
 def test_another_take_says_the_same() -> None:
