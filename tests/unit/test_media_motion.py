@@ -96,3 +96,18 @@ def test_an_unknown_move_is_refused_with_the_list_of_moves() -> None:
     picture = Picture(sha256=SHA, width=100, height=100)
     with pytest.raises(ValueError, match=r"no camera move is called 'spin'.*push"):
         choose_move(picture, (16, 16), kind="spin", seconds=1, pace=1, random=Random(1))
+
+
+def test_a_tall_picture_in_a_wide_frame_is_passed_over_farther_and_never_below_its_focus() -> None:
+    tall = Picture(sha256="0" * 64, width=1000, height=1500, focus=(0.5, 0.5))
+    wide = Picture(sha256="0" * 64, width=1600, height=1067, focus=(0.5, 0.5))
+    for seed in range(20):
+        travelled = []
+        for picture in (tall, wide):
+            move = choose_move(picture, (1920, 1080), kind="pan", seconds=3, pace=1, random=Random(seed))
+            high = cover(picture, (1920, 1080))[1] / move.start.zoom
+            travelled.append(abs(move.end.y - move.start.y) / high)
+            if picture is tall:
+                assert max(move.start.y, move.end.y) < 0.5 + high / 10
+                assert (move.start.y + move.end.y) / 2 < 0.5
+        assert travelled[0] > 0.1

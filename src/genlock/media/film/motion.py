@@ -169,7 +169,8 @@ def choose_move(
     room = _headroom(picture, size, _between(0.01 * seconds, *_ROOM))
     growth = min(room, _between(random.uniform(*_PUSH) * seconds * pace, *_PUSH_RANGE))
     reach = random.uniform(*_PAN) * seconds * pace
-    if cover(picture, size)[1] < _STRIP:
+    tall = cover(picture, size)[1] < _STRIP
+    if tall:
         kind, reach = "pan", min(reach * _LONGER, _FARTHEST)
     side = random.choice((-1, 1))
     match kind:
@@ -178,7 +179,8 @@ def choose_move(
         case "push_across" | "pull_across":
             move = _push(picture, size, growth, (side * reach, side * reach / 2))
         case "pan" | "pan_back" | "lift":
-            move = _pan(picture, size, room, side * reach, upright=kind == "lift")
+            above = reach / 4 if tall else 0.0  # a head cut off is worse than feet
+            move = _pan(picture, size, room, side * reach, upright=kind == "lift", above=above)
         case _:
             raise ValueError(f"no camera move is called {kind!r}; there are {', '.join(MOVES)}")
     return Move(start=move.end, end=move.start) if kind in ("pull", "pull_across", "pan_back") else move
@@ -195,14 +197,19 @@ def _push(picture: Picture, size: Size, growth: float, drift: tuple[float, float
     )
 
 
-def _pan(picture: Picture, size: Size, room: float, reach: float, *, upright: bool) -> Move:
-    """Along the side on which the picture has more to show than the frame; `reach` is in frames."""
+def _pan(
+    picture: Picture, size: Size, room: float, reach: float, *, upright: bool, above: float = 0.0
+) -> Move:
+    """Along the side on which the picture has more to show than the frame; `reach` is in frames.
+
+    So is `above`, which is how far over the focus the middle of the way lies.
+    """
     wide, high = cover(picture, size)
     along_y = upright if abs(wide - high) < 0.1 else high < wide
     zoom = 1 + room * 0.7
     x, y = picture.focus
     dx, dy = (0.0, reach * high / 2) if along_y else (reach * wide / 2, 0.0)
-    centre = aim(picture, size, x=x, y=y, zoom=zoom)
+    centre = aim(picture, size, x=x, y=y - above * high, zoom=zoom)
     limits = cover(picture, size)
     cx = _leave_room(centre.x, abs(dx), limits[0] / zoom / 2)
     cy = _leave_room(centre.y, abs(dy), limits[1] / zoom / 2)

@@ -22,6 +22,7 @@ _CARD = 4.0  # seconds the card stays, at least
 _RACK = 0.8  # seconds in which the last picture goes out of focus
 _LEAST_DIM, _CARD_BLUR = 0.45, 0.012
 _BRIGHTEST = 100.0  # of 0..255: on it, white letters have more than 4.5 times its light
+_BRIGHTEST_CARD = 66.0  # darker than need be: a card is a place to rest on
 _LEAST_SCRIM, _MOST_SCRIM = 0.42, 0.62
 
 
@@ -146,7 +147,7 @@ def _scrim(below: Sequence[Picture], grade: Grade) -> float:
 def _dim(picture: Picture) -> float:
     """How much darker the picture behind a card is."""
     light = picture.tone.light if picture.tone else 255.0
-    return round(max(1 - _BRIGHTEST / max(light, 1.0), _LEAST_DIM), 2)
+    return round(max(1 - _BRIGHTEST_CARD / max(light, 1.0), _LEAST_DIM), 2)
 
 
 def _carded(plan: FilmPlan, words: Words, design: Design) -> FilmPlan:
