@@ -29,7 +29,7 @@ _PUSH_RANGE = (0.02, 0.35)
 _ROOM = (0.12, 0.35)
 _ROOM_TO_ARRIVE = 0.2
 _STRIP = 0.55  # of a tall picture's height: where the frame shows less, the camera passes over more of it
-_LONGER, _FARTHEST = 2.6, 0.6  # times as far, and at most so many frames
+_LONGER, _FARTHEST = 2.6, 0.36  # times as far, and at most so many frames
 
 
 class Tone(Value):
@@ -179,7 +179,7 @@ def choose_move(
         case "push_across" | "pull_across":
             move = _push(picture, size, growth, (side * reach, side * reach / 2))
         case "pan" | "pan_back" | "lift":
-            above = reach / 4 if tall else 0.0  # a head cut off is worse than feet
+            above = reach / 2 if tall else 0.0  # a head cut off is worse than feet
             move = _pan(picture, size, room, side * reach, upright=kind == "lift", above=above)
         case _:
             raise ValueError(f"no camera move is called {kind!r}; there are {', '.join(MOVES)}")
