@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import TextClause, bindparam, delete, insert, or_, select, text, update
+from sqlalchemy import TextClause, bindparam, delete, insert, select, text, update
 
 from genlock.errors import Conflict
 from genlock.ledger import schema
@@ -57,9 +57,16 @@ def create_job(batch: Batch, spec: JobSpec) -> JobCreated:
 
 
 def _known(batch: Batch, spec: JobSpec) -> str | None:
+    """The id of the job that is there already, by its id or else by its dedup key."""
+    return _find(batch, "id", spec.id) or (None if spec.dedup is None else _find(batch, "dedup", spec.dedup))
+
+
+def _find(batch: Batch, name: str, value: str) -> str | None:
     job = schema.job.c
-    same = job.id == spec.id if spec.dedup is None else or_(job.id == spec.id, job.dedup == spec.dedup)
-    rows = batch.select(select(job.id).where(same).order_by(job.id != spec.id).limit(1))
+    statement = batch.statements.named(
+        ("find", name), lambda: select(job.id).where(job[name] == bindparam("wanted"))
+    )
+    rows = statement.rows(batch.connection, wanted=value)
     return str(rows[0][0]) if rows else None
 
 
