@@ -54,3 +54,21 @@ async def test_nested_jobs_that_stopped_at_a_deadline_all_go_on_when_one_does(be
     await bench.ledger.signal(bench.ref("two:x"), "go", "1")
     await bench.do("two:x")
     assert await bench.job_state() == "completed"
+
+
+@pytest.mark.parametrize("retried", ["job-1", "outer", "inner"])
+async def test_what_is_retried_in_a_paused_tree_stays_paused_however_deep_it_is_nested(bench, retried):
+    """Or it would be claimed though all around it is paused."""
+    await bench.start("a", "b")
+    await bench.nest("a", "outer", "x")
+    await bench.nest("outer:x", "inner", "y")
+    await bench.fail("inner:y")
+    assert [await bench.job_state(job) for job in ("outer", "inner")] == ["failed"] * 2
+    await bench.ledger.pause("job-1")
+    assert list(await bench.ledger.retry(retried)) == []
+    assert [await bench.job_state(job) for job in ("job-1", "outer", "inner")] == ["paused"] * 3
+    assert not await bench.can_claim("inner:y")
+    await bench.ledger.resume("job-1")
+    for key in ("inner:y", "b"):
+        await bench.do(key)
+    assert await bench.job_state() == "completed"

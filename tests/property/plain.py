@@ -416,9 +416,16 @@ class Plain:
         """The deadline starts anew, also for those that stopped with this one."""
         job.deadline_at = None if job.spec.deadline is None else self.now + job.spec.deadline
         if before[job.spec.id] in OVER:
-            job.paused = job.parent is not None and self.job_state(self.jobs[job.parent.job]) == "paused"
+            job.paused = self._paused_around(job, before)
         if job.over == "late":
             job.over, job.dragged = None, False
             for fact in job.facts.values():
                 if fact.child is not None and self.jobs[fact.child].dragged:
                     self._open_again(self.jobs[fact.child], before)
+
+    def _paused_around(self, job: Job, before: dict[str, str]) -> bool:
+        """Whether the nearest job around that was not over is paused; those in between open with this one."""
+        if job.parent is None:
+            return False
+        state = before[job.parent.job]
+        return self._paused_around(self.jobs[job.parent.job], before) if state in OVER else state == "paused"

@@ -207,11 +207,19 @@ def _open_again(batch: Batch, job: JobDraft) -> None:
     was_late = job.state == FAILED_JOB and job.failed_task is None
     job.state = PENDING_JOB if job.started_at is None else RUNNING_JOB
     job.finished_at = None
-    if job.parent_job and batch.job(job.parent_job).state == PAUSED_JOB:
+    if _paused_around(batch, job):
         job.state = PAUSED_JOB
     hold(batch, job)
     if was_late:
         _open_stopped(batch, job)
+
+
+def _paused_around(batch: Batch, job: JobDraft) -> bool:
+    """Whether the nearest unfinished job around this one is paused: those in between are yet to be opened."""
+    if job.parent_job is None:
+        return False
+    around = batch.job(job.parent_job)
+    return _paused_around(batch, around) if around.finished else around.state == PAUSED_JOB
 
 
 def _open_stopped(batch: Batch, job: JobDraft) -> None:

@@ -217,10 +217,18 @@ def _open_again(book: Book, job: Job) -> None:
     was_late = job.state is JobState.FAILED and job.failed_task is None
     job.state = JobState.RUNNING if job.started_at else JobState.PENDING
     job.finished_at = None
-    if job.parent and book.jobs[job.parent.job].state is JobState.PAUSED:
+    if _paused_around(book, job):
         job.state = JobState.PAUSED
     if was_late:
         _open_stopped(book, job)
+
+
+def _paused_around(book: Book, job: Job) -> bool:
+    """Whether the nearest unfinished job around this one is paused: those in between are yet to be opened."""
+    if job.parent is None:
+        return False
+    around = book.jobs[job.parent.job]
+    return _paused_around(book, around) if around.state.finished else around.state is JobState.PAUSED
 
 
 def _open_stopped(book: Book, job: Job) -> None:
