@@ -132,10 +132,10 @@ async def open_engine(
     `tools` are what `provided()` hands out, by annotation. Settings come from the environment unless named
     here (`home=…`). `HomeTaken` if another process owns the home: ask that one, or use another home.
     """
-    from genlock.owner import Ownership, owner_of
+    from genlock.owner import PROGRAM, Ownership, owner_of
 
     loaded = load_settings(**settings)
-    ownership = Ownership.take(loaded, command="python")
+    ownership = Ownership.take(loaded, command=PROGRAM)
     if ownership is None:
         raise HomeTaken(f"{owner_of(loaded) or 'another process'} owns {loaded.home}")
     with ownership:

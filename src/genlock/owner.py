@@ -26,6 +26,7 @@ from genlock.settings import Settings
 
 SUN_PATH = 100  # bytes of a socket's path that every POSIX system takes (Linux 107, macOS 103)
 REMOTE = ("nfs", "cifs", "smb", "afs", "ncpfs", "ceph", "glusterfs", "lustre", "fuse.sshfs", "fuse.s3fs")
+PROGRAM = "python"  # the command of an owner that is somebody's program: it opens no socket
 FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 _held: weakref.WeakSet[Ownership] = weakref.WeakSet()

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from genlock import open_engine
 from genlock.api.server import Server
 from genlock.cli import session
 from genlock.cli.session import Interrupt, Session, connect, pursue
@@ -34,6 +35,16 @@ async def test_an_owner_that_never_answers_is_named(
     ):
         async with connect(settings, command="genlock jobs", execute=False):
             pass
+
+
+async def test_a_python_program_that_owns_the_home_is_named_at_once(settings: Settings) -> None:
+    said = rf"Python program, process {os.getpid()} .*takes no questions.*wait until it ends, or ask"
+    began = asyncio.get_running_loop().time()
+    async with open_engine(home=settings.home):
+        with pytest.raises(HomeTaken, match=said):
+            async with connect(settings, command="genlock jobs", execute=False):
+                pass
+    assert asyncio.get_running_loop().time() - began < session.WAIT
 
 
 async def test_an_owner_that_is_only_closing_is_waited_for(settings: Settings) -> None:

@@ -144,11 +144,24 @@ async def _reach(settings: Settings, command: str, stack: AsyncExitStack) -> Own
             if await client.ready():
                 stack.push_async_exit(attempt.pop_all())
                 return Session(settings, client, None, None)
+        _refuse_program(settings)
         await asyncio.sleep(PAUSE)
     raise HomeTaken(
         f"{owner_of(settings) or 'another process'} owns {settings.home} and does not answer: "
         "wait for it, or end it"
     )
+
+
+def _refuse_program(settings: Settings) -> None:
+    """`HomeTaken` at once if a Python program owns the home: it opens no socket, so waiting is in vain."""
+    from genlock.owner import PROGRAM, owner_of
+
+    owner = owner_of(settings)
+    if owner is not None and owner.command == PROGRAM and not settings.socket.exists():
+        raise HomeTaken(
+            f"{settings.home} belongs to a Python program, {owner}, that takes no questions while it has "
+            "its engine open. It is at work: wait until it ends, or ask inside it (engine.show, engine.watch)"
+        )
 
 
 async def _open(settings: Settings, ownership: Ownership, stack: AsyncExitStack, *, execute: bool) -> Session:
