@@ -100,6 +100,18 @@ def retry(job: Id) -> None:
 
 
 @app.command()
+def signal(
+    job: Id,
+    task: Annotated[str, typer.Argument(metavar="TASK", help="The task that waits, as in `jobs show`.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What it waits for.")],
+    value: Annotated[str, typer.Argument(metavar="[VALUE]", help="JSON, or plain text.")] = "true",
+) -> None:
+    """Answer a task that waits for a word from outside; the first answer stays."""
+    answer = _value(value)
+    _steer("genlock jobs signal", lambda session: session.service.signal(job, task, name, answer))
+
+
+@app.command()
 def redo(
     job: Id,
     target: Annotated[str, typer.Argument(metavar="STAGE|TASK", help="`video_generation`, or …/3 for one.")],
@@ -205,6 +217,14 @@ def _state(word: str) -> Any:
         return JobState(word.lower())
     except ValueError:
         raise BadInput(f"there is no state {word!r}; there are: {', '.join(JobState)}") from None
+
+
+def _value(text: str) -> Any:
+    """What was typed as JSON, or as the text it is."""
+    try:
+        return jsons.loads(text)
+    except ValueError:
+        return text
 
 
 def _print_plan(plan: RedoView) -> None:

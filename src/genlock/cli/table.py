@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from genlock.ledger.records import JobState, TaskState
 if TYPE_CHECKING:
     from genlock.engine.views import JobView, StageView, TaskView
 
+SIGNAL = "waits for "  # how `waits_for` begins for a task that waits for a signal, before its name
 LONG = ("", "error", "waits", "without")  # facts that are worth more lines than one
 WIDE = 400  # columns of a table that nobody's terminal has to hold
 COLOUR = {
@@ -91,6 +93,10 @@ def _facts(
         yield from (("", line) for line in rest)
     for waits in dict.fromkeys(task.waits_for for task in tasks if _waits_for_code(task)):
         yield "waits", f"for {waits}"
+    for task in tasks:
+        if task.state is TaskState.PARKED and (task.waits_for or "").startswith(SIGNAL):
+            name = shlex.quote((task.waits_for or "").removeprefix(SIGNAL))
+            yield "waits", f"{task.key}: genlock jobs signal {job.id} {shlex.quote(task.key)} {name} [VALUE]"
     yield from film_lines(job.result, place)
     if job.result is None:
         for task in tasks:
