@@ -236,6 +236,20 @@ def test_the_pace_counts_only_what_was_done_while_looking(service: Any) -> None:
     assert at(30, 0.65) == timedelta(seconds=10)
 
 
+def test_a_paused_job_has_no_time_left_and_its_pause_is_no_slowness(service: Any) -> None:
+    pace, job = Pace(), service.add("abc")
+
+    def at(seconds: float, progress: float, state: JobState = JobState.RUNNING) -> timedelta | None:
+        seen = job.model_copy(update={"progress": progress, "state": state})
+        return pace.left(seen, job.created_at + timedelta(seconds=seconds))
+
+    assert at(0, 0.2) is None
+    assert at(10, 0.4) == timedelta(seconds=30)
+    assert at(11, 0.4, JobState.PAUSED) is None
+    assert at(60, 0.4) is None
+    assert at(70, 0.6) == timedelta(seconds=20)
+
+
 def test_stages_are_timed_while_they_are_at_work(service: Any) -> None:
     service.add("abc")
     times = Times()

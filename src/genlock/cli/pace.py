@@ -6,6 +6,8 @@ from collections import defaultdict, deque
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from genlock.ledger.records import JobState
+
 if TYPE_CHECKING:
     from genlock.engine.views import EventView, JobView
 
@@ -73,7 +75,10 @@ class Pace:
         self._seen: deque[tuple[datetime, float]] = deque()
 
     def left(self, job: JobView, now: datetime) -> timedelta | None:
-        """How long the rest takes at this pace; None while that cannot be told."""
+        """How long the rest takes at this pace; None while that cannot be told, or the job does not run."""
+        if job.state is not JobState.RUNNING:
+            self._seen.clear()  # a pause is no slowness: after it the pace is measured anew
+            return None
         if self._seen and job.progress < self._seen[-1][1]:
             self._seen.clear()  # a fan-out became known, or a redo: the share of what is done fell
         self._seen.append((now, job.progress))
