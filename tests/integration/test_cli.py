@@ -145,6 +145,10 @@ def first_line(child: subprocess.Popen[str]) -> str:
     return child.stdout.readline()
 
 
+def test_a_pipeline_that_is_not_there_is_answered_with_those_that_are(shell: Shell) -> None:
+    assert "there is no pipeline 'nosuch'. Pipelines are: slow" in shell("run", "nosuch", code=3)
+
+
 def test_a_run_says_its_id_first_then_how_it_goes_and_what_came_out(shell: Shell) -> None:
     out = shell("run", "slow", *shell.order())
     lines = out.splitlines()

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 from typer.core import TyperGroup
 
+from genlock.errors import NotFound
+
 if TYPE_CHECKING:
     from genlock.cli.option import Common
     from genlock.cli.session import Interrupt, Session
@@ -31,6 +33,15 @@ class PipelineGroup(TyperGroup):
 
         found = pipelines().get(cmd_name)
         return None if found is None else _command(found)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that is named. `NotFound` with the pipelines there are, if it is none of them."""
+        from genlock.bootstrap import pipelines
+
+        name, known = args[0], pipelines()
+        if name not in known and not name.startswith("-") and not ctx.resilient_parsing:
+            raise NotFound(f"there is no pipeline {name!r}. Pipelines are: {', '.join(sorted(known))}")
+        return super().resolve_command(ctx, args)
 
 
 app = typer.Typer(
