@@ -96,9 +96,10 @@ MIDDLE = View(x=0.5, y=0.5, zoom=1.0)
 def sheet(plan: FilmPlan, paths: dict[str, Path], width: int) -> Pixels:
     """A row for each change, under each frame when it is shown."""
     height = round(width * plan.height / plan.width)
-    moments = sorted(changes(plan))
+    end = sum(segment.frames for segment in segments(plan))
+    moments = sorted(at for at in set(changes(plan)) if 0 < at < end)
     steps = [round((place - COLUMNS // 2) * plan.fps / RATE) for place in range(COLUMNS)]
-    wanted = [[at + step for step in steps] for at in moments]
+    wanted = [[min(max(at + step, 0), end - 1) for step in steps] for at in moments]
     shown = dict(drawn(plan, paths, {number for row in wanted for number in row}))
     cell = height + 20 + GAP, width + GAP
     page = np.full((cell[0] * len(wanted) + GAP, cell[1] * COLUMNS + GAP, 3), 18, np.uint8)
