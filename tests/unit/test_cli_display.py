@@ -236,6 +236,16 @@ def test_the_pace_counts_only_what_was_done_while_looking(service: Any) -> None:
     assert at(30, 0.65) == timedelta(seconds=10)
 
 
+async def test_a_stage_that_is_a_job_of_its_own_names_that_job(
+    service: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job = service.add("abc")
+    task = (await service.tasks("abc"))[0]
+    nested = task.model_copy(update={"state": TaskState.SPREAD, "error": None, "child_job": "inner"})
+    job_page(job, [nested], job.created_at)
+    assert "genlock jobs show inner" in capsys.readouterr().out
+
+
 def test_a_paused_job_has_no_time_left_and_its_pause_is_no_slowness(service: Any) -> None:
     pace, job = Pace(), service.add("abc")
 

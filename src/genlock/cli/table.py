@@ -121,6 +121,8 @@ def _why(task: TaskView) -> str:
         return "waits for code that fits, see above"
     if task.state is TaskState.PARKED:
         return task.waits_for or "waits"
+    if task.child_job and not task.state.finished:
+        return f"nested: genlock jobs show {task.child_job}"
     if task.error and task.state is not TaskState.DONE:
         return f"{task.error.kind}: {briefly(task.error.message, 300)}"
     return task.reason or (task.note or "" if task.state is TaskState.RUNNING else "")
