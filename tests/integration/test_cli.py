@@ -183,7 +183,7 @@ def test_a_failed_job_says_which_task_and_why_and_goes_on_after_a_retry(shell: S
     ("words", "code", "said"),
     [
         (["run", "slow"], 2, "folder"),
-        (["run", "slwo"], 2, "slwo"),
+        (["run", "slwo"], 3, "there is no pipeline 'slwo'"),
         (["run", "slow", "--cuont=1"], 2, "--cuont"),
         (["jobs", "list", "--status=happy"], 2, "there is no state 'happy'"),
         (["jobs", "show", "none"], 3, "there is no job 'none'"),
