@@ -16,8 +16,13 @@
     ├── StageError
     │   ├── Transient           may well succeed if tried again
     │   │   ├── AttemptTimeout  one attempt took longer than its stage allows
-    │   │   └── RenderCrashed   a rendering process died or hung
+    │   │   ├── RenderCrashed   a rendering process died or hung
+    │   │   ├── NotAccepted     a provider did not take the request: nothing was spent
+    │   │   └── CallFailed      a provider took the request and made nothing
+    │   ├── Doubtful            nobody knows whether a provider took the request
     │   └── Permanent           will fail again for the same reason
+    │       ├── Refused         a provider will not do this: bad input, content or key
+    │       ├── GivenUp         a person gave up a paid call that was in doubt
     │       ├── OutOfCredit     the provider's account is empty; parks
     │       ├── Unsupported     the provider or the library cannot do this
     │       ├── EventTimeout    nobody answered a gate in time
@@ -107,8 +112,28 @@ class RenderCrashed(Transient):
     """A rendering process died or hung."""
 
 
+class NotAccepted(Transient):
+    """A provider did not take the request (busy, or never reached): nothing was spent."""
+
+
+class CallFailed(Transient):
+    """A provider took the request and made nothing of it; another try is another paid call."""
+
+
+class Doubtful(StageError):
+    """Bytes have left and no answer came: nobody knows whether the provider took the request."""
+
+
 class Permanent(StageError):
     """Will fail again for the same reason."""
+
+
+class Refused(Permanent):
+    """A provider will not do this: bad input, refused content, or a key that is not valid."""
+
+
+class GivenUp(Permanent):
+    """A person gave up a paid call that was in doubt; `retry` makes another one."""
 
 
 class OutOfCredit(Permanent):

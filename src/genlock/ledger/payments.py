@@ -1,0 +1,154 @@
+"""The verbs of paid calls, and looking at them: the part of the ledger's two faces that is about money.
+
+Only `intend`, `absent` and `answered` show a claim. What a provider said is recorded whether or not the task
+still wants it: an id that is thrown away because somebody else holds the task by now is money lost. These
+verbs are fenced by the call's own state and by `sends`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from genlock.ledger.records import Claim, TaskRef
+from genlock.ledger.spending import (
+    BudgetRow,
+    By,
+    CallFilter,
+    CallRow,
+    CallSpec,
+    Cost,
+    Decision,
+    Delivery,
+    Intent,
+    Settlement,
+)
+from genlock.money import Money
+
+
+class Payments(Protocol):
+    """The writing verbs. Each appends an event to the job of the call: `call.intended`, `call.accepted`, ….
+
+    Whoever parked for the signal `call:KEY` is woken by accept-after-doubt, resolve and deliver; for
+    `budget:SCOPE` when money of the scope becomes free, its cap rises or it is thawed; for
+    `place:VENDOR`, the longest-parked one, when a place of the account becomes free. A wake-up leaves no
+    signal behind: the same name may be parked for again.
+    """
+
+    async def intend(self, claim: Claim, spec: CallSpec) -> Intent:
+        """The call of this name in the task's present revision, intended now if it has to be made.
+
+        None yet, or the newest has failed or was abandoned: a new one, the next number. Released: the same
+        one again, one more of `sends`. Either way its estimate is reserved in every budget, in the order of
+        their scopes, or nowhere (`Intent.over`), and the account must have a place free (`Intent.busy`).
+        Any other state: that row, not fresh. `BadInput` if a budget's cap is in another currency.
+        """
+        ...
+
+    async def resend(self, claim: Claim, key: str, sends: int) -> CallRow:
+        """intended -> intended, one more of `sends`: the caller alone sends it again now.
+        `Conflict` if somebody did so since `sends`.
+        """
+        ...
+
+    async def absent(self, claim: Claim, key: str, sends: int) -> CallRow:
+        """Record that the provider's whole list does not have it. `Conflict` as for `resend`."""
+        ...
+
+    async def answered(self, claim: Claim, key: str) -> None:
+        """Count that an attempt was given the result of a settled call, if not of its own making."""
+        ...
+
+    async def accept(self, key: str, sends: int, handle: str) -> CallRow:
+        """intended|doubt -> accepted. Accepted already under the same handle: nothing changes. Under another
+        one, or in any later state: the provider has it twice; the estimate is added to `spent` and `risk` of
+        the call and of its budgets, event `call.twice`.
+        """
+        ...
+
+    async def settle(self, key: str, settlement: Settlement) -> CallRow:
+        """intended|accepted -> settled or failed: what was reserved becomes what was spent. Settled
+        before: nothing changes. A task that is finished or redone changes nothing about that.
+        """
+        ...
+
+    async def release(self, key: str, sends: int, reason: str) -> CallRow:
+        """intended -> released: it was not accepted. `Conflict` if it is anything else by now."""
+        ...
+
+    async def doubt(self, key: str, sends: int, reason: str) -> CallRow:
+        """intended|accepted -> doubt; the money stays reserved. `Conflict` if it is anything else by now."""
+        ...
+
+    async def resolve(self, key: str, decision: Decision, *, by: str, handle: str | None = None) -> CallRow:
+        """A person's decision about a call in doubt; `Conflict` if it is not in doubt, `BadInput` for adopt
+        without a handle. Resend and give-up move what was reserved to `spent` and `risk`.
+        """
+        ...
+
+    async def ask_cancel(self, key: str) -> CallRow:
+        """Remember that the provider is to be asked to stop this live call; until it confirms, it is live."""
+        ...
+
+    async def deliver(self, delivery: Delivery) -> bool:
+        """Keep a report of a provider and wake the task that waits for the call with this key or handle.
+
+        Answers whether this is the first with its id. One that nothing is known of is kept: `deliveries`.
+        """
+        ...
+
+    async def set_cap(self, scope: str, cap: Money | None) -> BudgetRow:
+        """From now on this much may be spent in the scope (None: what the settings say)."""
+        ...
+
+    async def freeze(self, scope: str, reason: str) -> BudgetRow:
+        """Nothing may be spent in the scope until `thaw`."""
+        ...
+
+    async def thaw(self, scope: str) -> BudgetRow: ...
+
+
+class PaymentsReader(Protocol):
+    """Looking at money changes nothing."""
+
+    async def call(self, key: str) -> CallRow:
+        """`NotFound` if there is none."""
+        ...
+
+    async def calls(
+        self, where: CallFilter = CallFilter(), *, after: str | None = None, limit: int = 1000
+    ) -> Sequence[CallRow]:
+        """Newest intent first; `after` is the last key of the page before."""
+        ...
+
+    async def calls_left(self, *, limit: int = 100) -> Sequence[CallRow]:
+        """Open calls nobody will come back to: their task is finished or was redone, or their job failed
+        by its deadline. Their provider is to be asked to stop, and looked at until the cost is known. Oldest first.
+        """
+        ...
+
+    async def live_calls(self, vendor: str) -> int:
+        """How many places of the account are taken."""
+        ...
+
+    async def deliveries(self, *, key: str | None = None, handle: str | None = None) -> Sequence[Delivery]:
+        """Reports about a call, by its key or its provider's id, oldest first."""
+        ...
+
+    async def budgets(self, scopes: Collection[str] | None = None) -> Sequence[BudgetRow]: ...
+
+    async def costs(
+        self,
+        by: By,
+        where: CallFilter = CallFilter(),
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> Sequence[Cost]:
+        """Money grouped; days are UTC days of the intent. Most spent first, days in their order."""
+        ...
+
+    async def root(self, task: TaskRef) -> str:
+        """The id of the job that is not nested, above this task."""
+        ...
