@@ -183,7 +183,7 @@ class Adapter(Protocol[RequestT_contra]):
         ...
 
     async def download(self, remote: Remote, to: Path) -> None:
-        """Fetch a file that has a URL. `Transient` while it may still work, `NotFound` once it has expired."""
+        """Fetch a file that has a URL. `Transient` while it may still work, `NotFound` once it is gone."""
         ...
 
 

@@ -124,7 +124,8 @@ class PaymentsReader(Protocol):
 
     async def calls_left(self, *, limit: int = 100) -> Sequence[CallRow]:
         """Open calls nobody will come back to: their task is finished or was redone, or their job failed
-        by its deadline. Their provider is to be asked to stop, and looked at until the cost is known. Oldest first.
+        by its deadline. Their provider is to be asked to stop, and looked at until the cost is known.
+        Oldest first.
         """
         ...
 
