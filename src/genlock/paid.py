@@ -18,12 +18,14 @@ It stands below both, for neither may know the other. The order of events, whate
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
+
+from pydantic import BaseModel
 
 from genlock.money import Money
 from genlock.store.artifact import Artifact
@@ -32,6 +34,10 @@ Face_co = TypeVar("Face_co", covariant=True)
 RequestT_contra = TypeVar("RequestT_contra", contravariant=True)
 
 SETTLE_WINDOW = timedelta(seconds=120)  # a request's time-out and the lag of a vendor's list, together
+
+
+def always() -> bool:
+    return True
 
 
 class Policy(StrEnum):
@@ -47,12 +53,15 @@ class Policy(StrEnum):
 class Sending:
     """One request on its way. `key` is our own name for it, 29 characters of [a-z0-9_]: it travels
     wherever the vendor will echo it. `since` is when the intent was committed, by the ledger's clock.
-    `webhook` is where the vendor may report to (it carries the key already); None: nowhere.
+    `webhook` is where the vendor may report to (it carries the key already); None: nowhere. `in_time` is
+    asked right before the request's first byte leaves: False means that too long has passed since the
+    intent (a slow upload, a process that was stopped), and the adapter raises `NotAccepted` instead.
     """
 
     key: str
     since: datetime
     webhook: str | None = None
+    in_time: Callable[[], bool] = always
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +138,11 @@ class Adapter(Protocol[RequestT_contra]):
     @property
     def vendor(self) -> str:
         """Whose account it is: requests at once are counted by it, costs are shown by it."""
+        ...
+
+    @property
+    def asks(self) -> type[BaseModel]:
+        """The class of its requests, by which a recorded one is read back."""
         ...
 
     @property
