@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from pydantic import BaseModel
 
@@ -237,6 +237,7 @@ class Caller(Protocol):
         ...
 
 
+@runtime_checkable
 class Metered(Protocol[Face_co]):
     """A tool that costs money: a stage is never handed it, but a face of it that pays through its task."""
 

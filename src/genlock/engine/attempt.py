@@ -13,6 +13,7 @@ from typing import Any
 
 from genlock.clock import Clock
 from genlock.engine.body import Bodies
+from genlock.engine.calls import Calls
 from genlock.engine.codec import dump_text, encode, input_hash_of
 from genlock.engine.declare import Pipeline, Stage
 from genlock.engine.failure import failure_of, kept, sole
@@ -27,6 +28,7 @@ from genlock.engine.value import Values
 from genlock.errors import ClaimLost, NotFound, Parked, Skip
 from genlock.ledger.protocol import Ledger, LedgerReader
 from genlock.ledger.records import Advance, Claim, JobSpec, JobState
+from genlock.paid import Metered
 
 PAGE = 1000  # children of a map written in one transaction
 CODE_MAY_COME, CODE_COMES_SLOWLY = timedelta(minutes=1), timedelta(hours=1)  # between looks; they double
@@ -62,10 +64,11 @@ class Attempts:
         limits: Limits,
         work: Path,
         rng: random.Random,
+        calls: Calls | None = None,
     ) -> None:
         self._ledger, self._reader, self._jobs = ledger, reader, jobs
         self._tools, self._clock, self._limits, self._rng = tools, clock, limits, rng
-        self._work = work
+        self._work, self._calls = work, calls
         self.values = Values(reader, jobs)
         self.bodies = Bodies()
 
@@ -138,8 +141,9 @@ class Attempts:
 
     async def _body(self, stage: Stage[..., Any], claim: Claim, values: dict[str, Any]) -> str:
         scratch = Scratch(self._work, claim)
-        for name, want in stage.tools.items():
-            values[name] = self._task(claim, scratch) if want is Task else self._tools[want]
+        if stage.tools:
+            task = self._task(claim, scratch)
+            values |= {name: self._tool(want, task) for name, want in stage.tools.items()}
         try:
             limit = stage.timeout or self._limits.attempt_timeout
             result = await self.bodies.run(stage.body(**values), limit, claim.task)
@@ -149,7 +153,13 @@ class Attempts:
         return dump_text(stage.output, result, f"what {stage.name} returned")
 
     def _task(self, claim: Claim, scratch: Scratch) -> LedgerTask:
-        return LedgerTask(claim, self._ledger, self._reader, self._clock, scratch.folder)
+        folder = scratch.folder
+        return LedgerTask(claim, self._ledger, self._reader, self._clock, folder, self._calls)
+
+    def _tool(self, want: Any, task: LedgerTask) -> object:
+        """What a stage asks for; of what costs money a face that pays through this task."""
+        tool = task if want is Task else self._tools[want]
+        return tool.meter(task) if isinstance(tool, Metered) else tool
 
     async def _succeed(
         self,

@@ -174,7 +174,7 @@ class Calls:
 
     async def _send(self, row: CallRow, ask: Ask, began: float) -> Answer:
         """Shielded: whoever gives up waiting for the answer, it is recorded."""
-        task = asyncio.create_task(self._submit(row, ask, began), name=f"call {row.path}")
+        task = asyncio.create_task(self._submit(row, began), name=f"call {row.path}")
         self._sending[task] = row.key
         task.add_done_callback(self._sending.pop)
         try:
@@ -187,7 +187,7 @@ class Calls:
         adapter = self.adapters(row.adapter)
         raise self._wait_for(outcome, adapter.poll, f"{row.adapter} is at work on it")
 
-    async def _submit(self, row: CallRow, ask: Ask, began: float) -> CallRow | Made:
+    async def _submit(self, row: CallRow, began: float) -> CallRow | Made:
         adapter = self.adapters(row.adapter)
         message = self._message(row, lambda: self.clock.monotonic() - began < SEND_WITHIN)
         try:

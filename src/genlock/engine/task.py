@@ -12,12 +12,14 @@ from typing import Any, Protocol, TypeVar
 from pydantic import TypeAdapter
 
 from genlock.clock import Clock
+from genlock.engine.calls import Calls
 from genlock.engine.codec import dump, encode, load
 from genlock.engine.failure import kept
 from genlock.engine.fit import Unfit
-from genlock.errors import BadInput, DuplicateName, EventTimeout, Parked
+from genlock.errors import BadInput, DuplicateName, EventTimeout, Parked, Unsupported
 from genlock.ledger.protocol import Ledger, LedgerReader
 from genlock.ledger.records import Claim
+from genlock.paid import Answer, Ask
 
 T = TypeVar("T")
 
@@ -28,7 +30,7 @@ NOTE = 500  # characters of a note that are kept
 class Task(Protocol):
     """The face of the running task, injected for a parameter `task: Task = provided()`.
 
-    Names given to `once` and `event` are unique within the task (`DuplicateName`).
+    Names given to `once`, `call` and `event` are unique within the task (`DuplicateName`).
     """
 
     @property
@@ -64,6 +66,15 @@ class Task(Protocol):
         """
         ...
 
+    async def call(self, name: str, ask: Ask) -> Answer:
+        """Ask a provider for something that costs money, once: a later attempt gets the recorded answer.
+
+        Holds no worker while the provider works, or a person decides about a request nobody knows the
+        fate of. `CallFailed` if it made nothing (another try is another paid call), `Refused` if it will
+        not. Stage bodies rarely use this: the models that `provided()` hands out do it for them.
+        """
+        ...
+
     async def report(self, progress: float, note: str | None = None) -> None:
         """Show how far the task is, 0..1. Cheap: call it as often as you like."""
         ...
@@ -81,10 +92,16 @@ class LedgerTask:
     """A task whose notes are kept in the ledger."""
 
     def __init__(
-        self, claim: Claim, ledger: Ledger, reader: LedgerReader, clock: Clock, workdir: Callable[[], Path]
+        self,
+        claim: Claim,
+        ledger: Ledger,
+        reader: LedgerReader,
+        clock: Clock,
+        workdir: Callable[[], Path],
+        calls: Calls | None = None,
     ) -> None:
         self._claim, self._ledger, self._reader, self._clock = claim, ledger, reader, clock
-        self._workdir = workdir
+        self._workdir, self._calls = workdir, calls
         self._names: set[str] = set()
         self._notes: dict[str, str] | None = None
         self._reported = float("-inf")
@@ -121,6 +138,12 @@ class LedgerTask:
             raise Unfit(f"{error}; it was kept by another version of this stage") from error
         return value_back
 
+    async def call(self, name: str, ask: Ask) -> Answer:
+        if self._calls is None:
+            raise Unsupported(f"{self.key} wants to buy something, and this engine was given no providers")
+        self._use(f"call:{name}")
+        return await self._calls.call(self._claim, name, ask, self.report)
+
     async def report(self, progress: float, note: str | None = None) -> None:
         if not math.isfinite(progress):
             raise BadInput(f"{self.key} reports {progress} as its progress: that is no number from 0 to 1")
@@ -153,13 +176,16 @@ class LedgerTask:
         kept = await self._ledger.save(self._claim, f"event:{name}", mine)
         return datetime.fromisoformat(json.loads(kept))
 
-    async def _kept(self, name: str) -> str | None:
+    def _use(self, name: str) -> None:
         if name in self._names:
             raise DuplicateName(
                 f"{self.key} uses the name {name.partition(':')[2]!r} twice: a name keeps one value, so give "
-                "every once and event of a task its own"
+                "every once, call and event of a task its own"
             )
         self._names.add(name)
+
+    async def _kept(self, name: str) -> str | None:
+        self._use(name)
         if self._notes is None:
             self._notes = await self._reader.notes(self._claim.task)
         return self._notes.get(name)

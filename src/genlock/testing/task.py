@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from genlock.errors import DuplicateName, Parked
+from genlock.paid import Answer, Ask
 
 T = TypeVar("T")
 
@@ -19,7 +20,8 @@ class FakeTask:
     """Remembers what a body did with its task.
 
     `signals` answers events by name (one that is missing parks, as the real one does); `notes` are what
-    `once` finds kept, and holds what it kept; `reports` lists (progress, note).
+    `once` finds kept, and holds what it kept; `answers` are what calls came to, by name (one that is
+    missing parks), and `asked` holds what they asked; `reports` lists (progress, note).
     """
 
     key: str = "job/stage"
@@ -28,6 +30,8 @@ class FakeTask:
     revision: int = 1
     signals: Mapping[str, Any] = field(default_factory=dict)
     notes: dict[str, Any] = field(default_factory=dict)
+    answers: Mapping[str, Answer] = field(default_factory=dict)
+    asked: dict[str, Ask] = field(default_factory=dict)
     reports: list[tuple[float, str | None]] = field(default_factory=list)
     now: datetime | None = None
     _names: set[str] = field(default_factory=set, repr=False)
@@ -46,6 +50,13 @@ class FakeTask:
             self.notes[name] = await act()
         value: T = self.notes[name]
         return value
+
+    async def call(self, name: str, ask: Ask) -> Answer:
+        self._use(name)
+        self.asked[name] = ask
+        if name not in self.answers:
+            raise Parked(f"{ask.adapter.name} is at work on {name}", signal=f"call:{name}")
+        return self.answers[name]
 
     async def report(self, progress: float, note: str | None = None) -> None:
         self.reports.append((progress, note))
