@@ -18,11 +18,11 @@ from genlock.media.film.canvas import looking_at
 from genlock.media.film.frames import Easel
 from genlock.media.film.link import Link, LinkPictures
 from genlock.media.film.morph import bent, blended
-from genlock.media.film.motion import Picture
+from genlock.media.film.motion import Move, Picture, View
 from genlock.media.film.plan import FilmPlan, meetings, plan_shots
 from genlock.media.film.relation import link_pictures
 from genlock.media.film.route import quad_at
-from genlock.media.film.segment import Morph, Segment, body, segments, transition
+from genlock.media.film.segment import Entry, Layer, Morph, Segment, body, segments, transition
 from genlock.media.film.style import Style
 from genlock.media.pairing.choice import ChoosePairs
 from genlock.media.pairing.chooser import choose_pairs
@@ -296,11 +296,31 @@ def test_both_pictures_of_a_push_are_seen_side_by_side(views: Views) -> None:
     shot = plan_shots([(dark, light)], links=[Link()], size=SIZE, seconds_per_clip=3.0, style=style).shots[0]
     assert shot.turn == "right"
     frames = views.drawn(body(shot))
+    row_of_dark, row_of_light = frames[0][90], frames[-1][90]
     shares = []
     for number in range(shot.blend_start, shot.blend_start + shot.blend_frames):
         row = frames[number][90]
         assert np.all(np.diff(row) >= 0)
-        shares.append(float((row > 120).mean()))
-    assert all(after > before for before, after in pairwise(shares))
-    assert shares[0] < 0.1
-    assert shares[-1] > 0.9
+        shares.append(float((row - row_of_dark).mean() / (row_of_light - row_of_dark).mean()))
+    assert all(after > before for before, after in pairwise(shares[1:-1]))
+    assert 0 <= shares[0] < 0.02
+    assert 0.98 < shares[-1] <= 1
+
+
+@pytest.mark.parametrize("side", ["left", "right", "up", "down"])
+def test_a_push_begins_with_the_picture_before_and_ends_with_the_next_without_a_sliver(
+    views: Views, side: str
+) -> None:
+    dark, light = (views.add(np.full((360, 640, 3), level, np.uint8)) for level in (40, 220))
+    rest = Move(start=View(x=0.5, y=0.5, zoom=1.0), end=View(x=0.5, y=0.5, zoom=1.0))
+    below, above = (Layer(picture=one, move=rest, move_start=0, move_frames=10) for one in (dark, light))
+    above = above.model_copy(update={"entry": Entry(kind=side, start=0, frames=10)})  # type: ignore[arg-type]
+    segment = Segment(
+        kind="transition", width=SIZE[0], height=SIZE[1], fps=30, frames=10, layers=[below, above]
+    )
+    frames = views.drawn(segment)
+    low, high = (16 + level * 219 / 255 for level in (40, 220))
+    assert np.abs(frames[0] - low).max() < 0.1 * (high - low)
+    assert np.abs(frames[-1] - high).max() < 0.1 * (high - low)
+    steepest = max(np.abs(np.diff(frame, axis=axis)).max() for frame in frames for axis in (0, 1))
+    assert steepest < 0.1 * (high - low)

@@ -7,19 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genlock.media.film.motion import (
-    MOVES,
-    Move,
-    Picture,
-    View,
-    aim,
-    choose_move,
-    cover,
-    enlargement,
-    fits,
-    resting_view,
-    view_at,
-)
+from genlock.media.film.camera import MOVES, choose_move, resting_view
+from genlock.media.film.motion import Move, Picture, View, aim, cover, enlargement, fits, view_at
 
 SHA = "a" * 64
 pictures = st.builds(

@@ -91,6 +91,41 @@ def test_a_push_takes_the_eye_to_where_it_has_to_look_next(
     assert choose_passages([meeting], size=size, style=pushing, seed=1) == [side]
 
 
+@pytest.mark.parametrize("size", [SIZE, UPRIGHT])
+def test_pushes_go_to_and_fro_where_the_eye_is_led_nowhere(size: tuple[int, int]) -> None:
+    pushing = Style(name="pushing", dissolve=0.0, push=1.0)
+    sides = chosen([UNLIKE] * 6, style=pushing, size=size)
+    assert all(before != after for before, after in pairwise(sides))
+    assert set(sides) == ({"left", "right"} if size == SIZE else {"up", "down"})
+
+
+def test_pushes_never_go_the_same_way_three_times() -> None:
+    pushing = Style(name="pushing", dissolve=0.0, push=1.0)
+    eyes = [picture(number, (0.1 if number % 2 else 0.9, 0.5)) for number in range(40)]
+    meeting = [Meeting(left, right, UNLIKE) for left, right in zip(eyes[::2], eyes[1::2], strict=True)]
+    sides = choose_passages(meeting, size=SIZE, style=pushing, seed=1)
+    assert all(len(set(sides[at : at + 3])) == 2 for at in range(len(sides) - 2))
+    assert sides[:2] == ["right", "right"]
+
+
+@pytest.mark.parametrize("style", STYLES.values(), ids=list(STYLES))
+def test_two_pictures_full_of_detail_dissolve_more_seldom(style: Style) -> None:
+    dissolved = [
+        sum(
+            choose_passages(
+                [Meeting(*(picture(n).model_copy(update={"detail": detail}) for n in (seed, -seed)), ALIKE)],
+                size=SIZE,
+                style=style,
+                seed=seed,
+            )
+            == ["dissolve"]
+            for seed in range(40)
+        )
+        for detail in (0.02, 0.4)
+    ]
+    assert dissolved[1] < dissolved[0] / 2
+
+
 def plan(links: list[Link], **options: object) -> FilmPlan:
     return plan_shots(pairs(), links=links, **options)  # type: ignore[arg-type]
 

@@ -88,9 +88,9 @@ def _meet(entry: Entry, share: float, canvas: Frame, spare: Frame, below: Draw, 
     step = 1 / (entry.frames + 1)
     match entry.kind:
         case "dissolve":
-            draw_dissolve(canvas, spare, below, above, share)
+            draw_dissolve(canvas, spare, below, above, share, soften=entry.soften)
         case "zoom":
-            draw_zoom(canvas, spare, below, above, share=share, step=step)
+            draw_zoom(canvas, spare, below, above, share=share, step=step, grow=entry.grow)
         case side:
             draw_push(canvas, spare, below, above, share=share, step=step, side=side)
 

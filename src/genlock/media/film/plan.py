@@ -16,23 +16,20 @@ from random import Random
 from typing import Literal
 
 from genlock.errors import BadInput
-from genlock.media.film.link import Link
-from genlock.media.film.motion import (
-    Move,
-    Picture,
-    Size,
-    View,
-    aim,
+from genlock.media.film.camera import (
     arrive,
     choose_move,
     leave,
     nearer,
+    onward,
     resting_view,
 )
-from genlock.media.film.passage import Meeting, choose_passages
+from genlock.media.film.link import Link
+from genlock.media.film.motion import Move, Picture, Size, View, aim
+from genlock.media.film.passage import HEADINGS, Meeting, choose_passages
 from genlock.media.film.pilot import Leg, find_flight
 from genlock.media.film.route import Mapping, Quad, across, upright
-from genlock.media.film.shot import FilmPlan, Shot, Transition
+from genlock.media.film.shot import FilmPlan, Joint, Shot, Transition
 from genlock.media.film.style import CALM, Style
 
 __all__ = [
@@ -55,6 +52,7 @@ _BEND = 0.08
 _LEAST_SHARE = 0.75
 _SHORTEST_BODY = 4
 _PASSAGE = (0.3, 0.6)
+_ARRIVING = 0.3  # of the way that a zoom carries the camera, the part behind the change
 
 
 def plan_shots(
@@ -101,7 +99,7 @@ def meetings(pairs: Sequence[Pair]) -> list[Pair]:
 
 def retake(shot: Shot, take: int) -> Shot:
     """The same clip with other camera moves; its frames and its neighbours stay as they are."""
-    random = Random(f"{shot.seed}/{shot.index}/{take}")
+    random = Random(_random_seed(shot, take))
     changed = _morphed(shot, shot.morph.mapping, random) if shot.morph else None
     if changed is None:
         first, last = _moves(shot, take)
@@ -134,11 +132,11 @@ def _met(
         joint.model_copy(update={"kind": kind}) if joint.frames else joint
         for joint, kind in zip(joints, between, strict=True)
     ]
-    comes = ["cut", *(joint.kind for joint in meeting)]
+    kinds = ["cut", *(joint.kind for joint in meeting), "cut"]
     turned = [
         told if told.morph else retake(told, 0)
-        for shot, turn, kind in zip(shots, turns, comes, strict=True)
-        for told in [shot.model_copy(update={"turn": turn, "comes": kind})]
+        for shot, turn, (comes, goes) in zip(shots, turns, pairwise(kinds), strict=True)
+        for told in [shot.model_copy(update={"turn": turn, "comes": comes, "goes": goes})]
     ]
     return turned, meeting
 
@@ -244,6 +242,7 @@ def _shot(
         blend_frames=blend,
         seed=seed,
         pace=style.pace,
+        dash=style.dash,
         moves=style.moves,
         grade=style.grade,
     )
@@ -296,35 +295,47 @@ def _around(quad: Quad, picture: Picture, size: Size) -> View:
 
 def _moves(shot: Shot, take: int) -> tuple[Move, Move]:
     """Both pictures move in the same way, so that one motion runs through the turn."""
-    random_seed = f"{shot.seed}/{shot.index}/{take}"
     kinds = shot.moves
     kind = kinds[(Random(shot.seed).randrange(len(kinds)) + shot.index + take * 2) % len(kinds)]
-    seconds = [(shot.blend_start + shot.blend_frames) / shot.fps, (shot.frames - shot.blend_start) / shot.fps]
-    first, last = (
-        choose_move(
-            picture,
-            shot.size,
-            kind=kind,
-            seconds=max(length, 0.1),
-            pace=shot.pace,
-            random=Random(random_seed),
-        )
-        for picture, length in zip((shot.first, shot.last), seconds, strict=True)
-    )
-    if shot.comes == "zoom":
-        first = nearer(first, shot.first, shot.size)
-    if shot.turn == "zoom" and shot.blend_frames:
-        last = nearer(last, shot.last, shot.size)
+    turn: Joint = shot.turn if shot.blend_frames else "cut"
+    first = _moved(shot, shot.first, kind, take, (shot.comes, turn))
+    last = _moved(shot, shot.last, kind, take, (turn, shot.goes)) if shot.blend_frames else first
     before, after = shot.meets
+    random_seed = _random_seed(shot, take)
     return (
         leave(shot.first, shot.size, Random(random_seed)) if before else first,
         arrive(shot.last, shot.size, Random(random_seed)) if after else last,
     )
 
 
+def _moved(shot: Shot, picture: Picture, kind: str, take: int, ways: tuple[Joint, Joint]) -> Move:
+    """A move on one of the clip's pictures that goes on where the passages before and after it lead.
+
+    Coming out of a zoom, or before one, the camera does not draw back; beside a push it goes the same way.
+    """
+    first = picture == shot.first
+    frames = shot.blend_start + shot.blend_frames if first else shot.frames - shot.blend_start
+    headings = [HEADINGS[way] for way in (reversed(ways) if first else ways) if way in HEADINGS]
+    move = choose_move(
+        picture,
+        shot.size,
+        kind=onward(kind) if "zoom" in ways else kind,
+        seconds=max(frames / shot.fps, 0.1),
+        pace=shot.pace,
+        random=Random(_random_seed(shot, take)),
+        heading=headings[0] if headings else None,
+        again=take % 2 == 1,
+    )
+    return nearer(move, picture, shot.size, shot.dash * _ARRIVING) if ways[0] == "zoom" else move
+
+
+def _random_seed(shot: Shot, take: int) -> str:
+    return f"{shot.seed}/{shot.index}/{take}"
+
+
 def _lasting(style: Style) -> tuple[float, float]:
     """Seconds that a passage takes at least and at most."""
-    return _PASSAGE[0], max(_PASSAGE[0], _PASSAGE[1] * style.linger)
+    return _PASSAGE[0], min(max(_PASSAGE[0], _PASSAGE[1] * style.linger), _PASSAGE[1])
 
 
 def _even(seconds: float, bounds: tuple[float, float], fps: int) -> int:

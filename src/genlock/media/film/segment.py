@@ -20,15 +20,16 @@ from genlock.errors import CheckFailed
 from genlock.media.film.caption import Caption
 from genlock.media.film.grade import NEUTRAL, Grade
 from genlock.media.film.motion import Move, Picture, Size, view_at
+from genlock.media.film.passage import busy
 from genlock.media.film.plan import FilmPlan, Shot, Transition
 from genlock.media.film.route import Route
 from genlock.media.operation import Value
 
-RENDERER = 4  # raised when the same description comes out as other frames
+RENDERER = 5  # raised when the same description comes out as other frames
 
 
 BENDING = 2.4  # seconds in which near things pass far ones: longer looks no better and costs more
-LEAVING = 1.1  # how far a zoom carries the camera into the picture that it leaves, as a logarithm
+_SOFTENED = 0.006  # of the frame: by how much pictures full of detail go out of focus in a dissolve
 
 
 def made_by() -> str:
@@ -68,12 +69,16 @@ class Entry(Value):
     """How a layer appears over what is below it. A layer without one is there from the beginning.
 
     A dissolve, and a zoom, which is one between two surges, mix both; a push comes in from the side that
-    it is named for and moves what is below out of the frame.
+    it is named for and moves what is below out of the frame. `grow` is the logarithm of how much larger a
+    zoom makes what it leaves, `soften` the share of the frame by which both are blurred half-way through a
+    dissolve.
     """
 
     kind: Literal["dissolve", "zoom", "left", "right", "up", "down"]
     start: int
     frames: int = Field(ge=1)
+    grow: float = Field(default=0.0, ge=0, le=2)
+    soften: float = Field(default=0.0, ge=0, le=0.1)
 
     def share(self, number: int) -> float:
         """How much of the time has passed at this frame, 0..1; neither end shows on a frame."""
@@ -185,7 +190,7 @@ def body(shot: Shot, encoding: Encoding | None = None) -> Segment:
         layers: list[Layer | Morph] = [_morph(shot, shot.lead)]
     elif shot.blend_frames:
         entry = Entry(kind=shot.turn, start=shot.blend_start - shot.lead, frames=shot.blend_frames)
-        layers = _met(_first_layer(shot, shot.lead), _last_layer(shot, shot.lead), entry)
+        layers = _met(_first_layer(shot, shot.lead), _last_layer(shot, shot.lead), entry, shot.dash)
     else:
         layers = [_first_layer(shot, shot.lead)]
     captions = tuple(each.model_copy(update={"start": each.start - shot.lead}) for each in shot.captions)
@@ -206,15 +211,19 @@ def transition(before: Shot, after: Shot, joint: Transition, encoding: Encoding 
         lower = _last_layer(before, offset) if before.blend_frames else _first_layer(before, offset)
     upper = _morph(after, 0) if after.morph else _first_layer(after, 0)
     entry = Entry(kind=joint.kind, start=0, frames=joint.frames)
-    return _segment("transition", before, joint.frames, _met(lower, upper, entry), encoding)
+    return _segment("transition", before, joint.frames, _met(lower, upper, entry, before.dash), encoding)
 
 
-def _met(lower: Layer | Morph, upper: Layer | Morph, entry: Entry) -> list[Layer | Morph]:
+def _met(lower: Layer | Morph, upper: Layer | Morph, entry: Entry, dash: float) -> list[Layer | Morph]:
     """One layer appearing over another; a zoom carries the camera out of the one and into the other."""
     leaves, arrives = None, None
     if entry.kind == "zoom":
-        leaves = Surge(start=entry.start, frames=entry.frames, grow=LEAVING, arrives=False)
+        entry = entry.model_copy(update={"grow": dash})
+        leaves = Surge(start=entry.start, frames=entry.frames, grow=dash, arrives=False)
         arrives = _arrival(upper, entry)
+    elif entry.kind == "dissolve":
+        muddle = busy(lower.pictures[-1], upper.pictures[0])
+        entry = entry.model_copy(update={"soften": round(_SOFTENED * muddle, 5)})
     return [
         lower.model_copy(update={"surge": leaves}),
         upper.model_copy(update={"surge": arrives, "entry": entry}),

@@ -6,9 +6,10 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from genlock.media.film.camera import MOVES
 from genlock.media.film.caption import Caption
 from genlock.media.film.grade import NEUTRAL, Grade
-from genlock.media.film.motion import MOVES, Move, Picture, Size, fits
+from genlock.media.film.motion import Move, Picture, Size, fits
 from genlock.media.film.passage import Passage
 from genlock.media.film.route import Route
 from genlock.media.operation import Value
@@ -24,7 +25,8 @@ class Shot(Value):
     it has ended, the second one's starting with it; or, if both show one scene, by a `morph`, one move
     from one to the other, of which `first_move` and `last_move` are the parts before and after the blend.
     A clip with one picture has `blend_frames` 0 and one move. `take` counts how often the clip was asked
-    for again; `comes` is the joint before it; `meets` says whether it begins or ends on its neighbour's
+    for again; `comes` and `goes` are the joints before and after it, and `dash` is how far a zoom carries the
+    camera, as a logarithm; `meets` says whether it begins or ends on its neighbour's
     picture. The end card is a clip that stays on one picture behind words.
     """
 
@@ -44,6 +46,8 @@ class Shot(Value):
     turn: Passage = "dissolve"
     morph: Route | None = None
     comes: Joint = "cut"
+    goes: Joint = "cut"
+    dash: float = Field(default=0.5, gt=0, le=2)
     take: int = Field(default=0, ge=0)
     seed: int
     pace: float = 1.0

@@ -7,8 +7,8 @@ from types import MappingProxyType
 
 from pydantic import Field
 
+from genlock.media.film.camera import MOVES
 from genlock.media.film.grade import Grade
-from genlock.media.film.motion import MOVES
 from genlock.media.operation import Value
 
 
@@ -18,7 +18,8 @@ class Style(Value):
     `seconds` is how long a clip is unless the order says so. `pace` makes camera moves larger or smaller,
     `moves` says which kinds there are, in turn. `dissolve`, `push` and `zoom` say how gladly pictures meet in
     these ways; which of them it is depends on the pictures as well. `linger` makes what leads from one to
-    the other longer or shorter, and every `cut_every`th clip begins with a straight cut (0: none does).
+    the other longer or shorter, `dash` is how far a zoom carries the camera, as a logarithm. Every
+    `cut_every`th clip begins with a straight cut (0: none does).
     """
 
     name: str
@@ -29,6 +30,7 @@ class Style(Value):
     push: float = Field(default=0.0, ge=0)
     zoom: float = Field(default=0.0, ge=0)
     linger: float = Field(default=1.0, gt=0)
+    dash: float = Field(default=0.4, gt=0, le=2)
     cut_every: int = Field(default=0, ge=0)
     grade: Grade = Grade()
 
@@ -53,6 +55,7 @@ STYLES: Mapping[str, Style] = MappingProxyType(
                 push=1.0,
                 zoom=0.75,
                 linger=0.7,
+                dash=0.85,
                 cut_every=2,
                 grade=Grade(contrast=0.34, saturation=1.24),
             ),
@@ -65,6 +68,7 @@ STYLES: Mapping[str, Style] = MappingProxyType(
                 push=0.42,
                 zoom=0.5,
                 linger=1.7,
+                dash=0.45,
                 grade=Grade(contrast=-0.1, lift=9, saturation=0.84, shadows=(3.5, -4.5), lights=(-5.0, 3.5)),
             ),
         )

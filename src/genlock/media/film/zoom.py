@@ -8,7 +8,6 @@ from genlock.media.film.canvas import UNMOVED, Draw, mix
 from genlock.media.film.dissolve import opacity
 from genlock.media.film.encode import Frame
 from genlock.media.film.motion import surge
-from genlock.media.film.segment import LEAVING
 
 _MIXED = (0.36, 0.66)  # from which to which share of the time both pictures are seen
 _SHUTTER = 0.8
@@ -16,10 +15,13 @@ _DOUBLINGS = 3
 _LEAST_BLUR = 0.002
 
 
-def draw_zoom(canvas: Frame, spare: Frame, below: Draw, above: Draw, *, share: float, step: float) -> None:
+def draw_zoom(
+    canvas: Frame, spare: Frame, below: Draw, above: Draw, *, share: float, step: float, grow: float
+) -> None:
     """Both pictures while the camera is fast, each of them alone before and after.
 
-    `step` is the share of the time from frame to frame.
+    `step` is the share of the time from frame to frame, `grow` how much larger things get until the camera
+    is out of the picture that it leaves, as a logarithm.
     """
     begin, end = _MIXED
     seen = opacity(min(max((share - begin) / (end - begin), 0.0), 1.0))
@@ -30,7 +32,7 @@ def draw_zoom(canvas: Frame, spare: Frame, below: Draw, above: Draw, *, share: f
     if 0 < seen < 1:
         mix(canvas, spare, seen)
     near_end = min(share, 1 - share)
-    _blur(canvas, spare, LEAVING * (surge(near_end + step) - surge(near_end)) * _SHUTTER)
+    _blur(canvas, spare, grow * (surge(near_end + step) - surge(near_end)) * _SHUTTER)
 
 
 def _blur(canvas: Frame, spare: Frame, growth: float) -> None:

@@ -85,7 +85,15 @@ def import_picture(request: ImportPicture, progress: Progress) -> ImportedPictur
 def _seen(image: NDArray[np.uint8], sha256: str) -> Picture:
     """The picture with what plans need to know of it."""
     height, width = image.shape[:2]
-    picture = Picture(sha256=sha256, width=width, height=height, focus=find_focus(image))
+    seen = find_focus(image)
+    picture = Picture(
+        sha256=sha256,
+        width=width,
+        height=height,
+        focus=seen.point,
+        region=seen.region,
+        detail=seen.detail,
+    )
     return picture.model_copy(update={"tone": find_tone(image, picture)})
 
 

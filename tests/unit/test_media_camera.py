@@ -1,0 +1,172 @@
+"""Camera moves keep in view what stands out, and go on where the passages around them lead."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+
+from genlock.media.film.camera import MOVES, choose_move, nearer, resting_view
+from genlock.media.film.link import Link
+from genlock.media.film.motion import Picture, Size, View, cover, view_at
+from genlock.media.film.passage import HEADINGS
+from genlock.media.film.plan import FilmPlan, plan_shots, retake
+from genlock.media.film.style import STYLES, Style
+
+WIDE, UPRIGHT, SQUARE = (1920, 1080), (1080, 1920), (1080, 1080)
+SLIP = 0.015  # of the frame, which a zoom by equal factors may add between the two ends
+
+
+def some_picture(number: int) -> Picture:
+    """A picture of any usual shape with something in it that stands out."""
+    random = Random(number)
+    width, height = random.choice([(3000, 2000), (2000, 3000), (1920, 1080), (4000, 3000), (3000, 4000)])
+    across, down = random.uniform(0.1, 0.9), random.uniform(0.1, 0.9)
+    left, top = random.uniform(0, 1 - across), random.uniform(0, 1 - down)
+    return Picture(
+        sha256=f"{number:064x}",
+        width=width,
+        height=height,
+        focus=(left + across * random.random(), top + down * random.random()),
+        region=(left, top, left + across, top + down),
+    )
+
+
+def cut_off(view: View, picture: Picture, size: Size) -> float:
+    """How much of what stands out lies beyond the frame, in frames, where it could be inside.
+
+    Where it is larger than the frame, how much of the frame shows something else.
+    """
+    worst = 0.0
+    for axis, place in enumerate((view.x, view.y)):
+        shown = cover(picture, size)[axis] / view.zoom
+        begin, end = picture.region[axis], picture.region[axis + 2]
+        inner, outer = sorted(
+            ((begin, end), (place - shown / 2, place + shown / 2)), key=lambda one: one[1] - one[0]
+        )
+        worst = max(worst, (outer[0] - inner[0]) / shown, (inner[1] - outer[1]) / shown)
+    return worst
+
+
+@pytest.mark.parametrize("size", [WIDE, UPRIGHT, SQUARE])
+def test_what_stands_out_stays_in_the_frame_all_the_way(size: Size) -> None:
+    for number in range(200):
+        picture = some_picture(number)
+        for kind in MOVES:
+            move = choose_move(picture, size, kind=kind, seconds=3.3, pace=1.0, random=Random(number))
+            assert cut_off(move.start, picture, size) < 1e-6
+            assert cut_off(move.end, picture, size) < 1e-6
+            assert max(cut_off(view_at(move, step / 10), picture, size) for step in range(11)) < SLIP
+        assert cut_off(resting_view(picture, size), picture, size) < 1e-6
+
+
+def test_what_fits_into_the_frame_is_not_cut_off_for_a_camera_to_come_nearer() -> None:
+    cut = 0
+    for number in range(200):
+        picture = some_picture(number)
+        move = choose_move(picture, WIDE, kind="push", seconds=3.3, pace=1.0, random=Random(number))
+        for axis, whole in enumerate(cover(picture, WIDE)):
+            held = picture.region[axis + 2] - picture.region[axis]
+            cut += held * 1.1 < whole and held > whole / move.end.zoom
+    assert cut == 0
+
+
+@pytest.mark.parametrize("kind", MOVES)
+def test_a_tall_picture_is_passed_over_from_top_to_bottom_of_what_stands_out(kind: str) -> None:
+    tall = Picture(sha256="0" * 64, width=2000, height=3000, focus=(0.5, 0.45), region=(0.2, 0.2, 0.7, 0.75))
+    move = choose_move(tall, WIDE, kind=kind, seconds=3.3, pace=1.0, random=Random(1))
+    high = cover(tall, WIDE)[1]
+    assert move.start.y - high / move.start.zoom / 2 == pytest.approx(0.2, abs=0.01)
+    assert move.end.y + high / move.end.zoom / 2 == pytest.approx(0.75, abs=0.01)
+    back = choose_move(tall, WIDE, kind=kind, seconds=3.3, pace=1.0, random=Random(1), again=True)
+    assert back.start.y > back.end.y
+
+
+def test_a_wide_picture_in_an_upright_frame_is_passed_over_from_side_to_side() -> None:
+    wide = Picture(sha256="0" * 64, width=3000, height=2000, focus=(0.5, 0.5), region=(0.1, 0.3, 0.7, 0.7))
+    for seed in range(20):
+        move = choose_move(wide, UPRIGHT, kind="push", seconds=3.3, pace=1.0, random=Random(seed))
+        assert abs(move.end.x - move.start.x) > 0.4 * cover(wide, UPRIGHT)[0]
+
+
+def test_a_small_thing_in_a_tall_picture_stays_in_a_wide_frame() -> None:
+    tall = Picture(sha256="0" * 64, width=2000, height=3000, focus=(0.5, 0.3), region=(0.4, 0.25, 0.6, 0.35))
+    move = choose_move(tall, WIDE, kind="pan", seconds=3.3, pace=1.0, random=Random(1))
+    assert move.start != move.end
+    assert max(cut_off(view_at(move, step / 10), tall, WIDE) for step in range(11)) < SLIP
+
+
+@pytest.mark.parametrize("kind", ["pan", "pan_back", "push_across", "pull_across"])
+@pytest.mark.parametrize("way", [-1, 1])
+def test_a_camera_goes_the_way_that_it_is_told(kind: str, way: int) -> None:
+    picture = Picture(sha256="0" * 64, width=4000, height=2000, region=(0.3, 0.3, 0.7, 0.7))
+    for seed in range(10):
+        heading = 0, way
+        move = choose_move(
+            picture,
+            WIDE,
+            kind=kind,
+            seconds=3,
+            pace=1.0,
+            random=Random(seed),
+            heading=heading,  # type: ignore[arg-type]
+        )
+        assert (move.end.x - move.start.x) * way > 0
+
+
+def test_coming_nearer_for_an_arrival_does_not_cut_off_what_stands_out() -> None:
+    for number in range(100):
+        picture = some_picture(number)
+        move = choose_move(picture, WIDE, kind="push", seconds=3.3, pace=1.0, random=Random(number))
+        close = nearer(move, picture, WIDE, 0.2)
+        assert close.start.zoom >= move.start.zoom
+        assert cut_off(close.start, picture, WIDE) < 1e-6
+
+
+STRANGERS = [Link(light=-60.0, colours=0.05, layout=0.3)] * 11
+
+
+def film(style: Style, seed: int = 1) -> FilmPlan:
+    pictures = [some_picture(number) for number in range(12)]
+    pairs = list(zip(pictures[::2], pictures[1::2], strict=True))
+    return plan_shots(pairs, links=STRANGERS, style=style, seed=seed, tempo=100.0)
+
+
+@pytest.mark.parametrize("name", list(STYLES))
+def test_a_camera_never_draws_back_beside_a_zoom(name: str) -> None:
+    style = STYLES[name].model_copy(update={"dissolve": 0.0, "push": 0.0, "zoom": 1.0, "cut_every": 0})
+    for shot in (each for seed in range(4) for each in film(style, seed).shots):
+        for move in (shot.first_move, shot.last_move, *_moves_again(shot)):
+            assert move.end.zoom >= move.start.zoom * 0.9999
+
+
+def _moves_again(shot: object) -> list:  # type: ignore[type-arg]
+    again = retake(shot, 1)  # type: ignore[arg-type]
+    return [again.first_move, again.last_move]
+
+
+def test_a_camera_goes_the_way_of_the_push_in_its_clip() -> None:
+    style = Style(
+        name="pushing", dissolve=0.0, push=1.0, moves=("pan", "push_across", "pull_across", "pan_back")
+    )
+    agreed = 0
+    for shot in (each for seed in range(6) for each in film(style, seed).shots):
+        axis, way = HEADINGS[shot.turn]
+        for move in (shot.first_move, shot.last_move):
+            travelled = (move.end.x - move.start.x, move.end.y - move.start.y)
+            moved = travelled[axis] * way
+            assert moved > -1e-3 or abs(travelled[1 - axis]) > 1e-6
+            agreed += moved > 1e-3
+    assert agreed > 20
+
+
+@pytest.mark.parametrize("name", list(STYLES))
+def test_no_passage_takes_longer_than_six_tenths_of_a_second(name: str) -> None:
+    style = STYLES[name]
+    for seconds in (1.5, 3.0, style.seconds, 12.0, 30.0):
+        pairs = [(some_picture(number), some_picture(number + 1)) for number in range(0, 8, 2)]
+        plan = plan_shots(pairs, links=STRANGERS[:7], style=style, seconds_per_clip=seconds, tempo=90.0)
+        assert max(joint.frames for joint in plan.transitions) <= 0.6 * plan.fps
+        assert max(shot.blend_frames for shot in plan.shots) <= 0.6 * plan.fps
+        if seconds >= 3:
+            assert min(joint.frames for joint in plan.transitions if joint.kind != "cut") >= 0.3 * plan.fps
