@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from genlock.api.server import Server
-from genlock.client import SocketClient
+from genlock.client.socket import SocketClient
 from genlock.errors import BadInput, Conflict, LedgerError, NotFound, OwnerError, OwnerGone
 from genlock.ledger.records import JobState
 from genlock.owner import Ownership
@@ -184,7 +184,7 @@ async def test_an_owner_of_another_version_is_named_as_such(settings: Settings) 
 
 def test_a_client_needs_no_web_framework_and_no_database() -> None:
     look = (
-        "import sys, genlock.client; "
+        "import sys, genlock.client.socket; "
         "print([m for m in ('fastapi', 'sqlalchemy', 'av', 'cv2') if m in sys.modules])"
     )
     told = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 
-from genlock.api import jobs, ledger, problem
+from genlock.api import accounts, jobs, ledger, problem
 from genlock.api.wire import PREFIX, Envelope, Wire, wrapped
 from genlock.engine.service import JobService
 
@@ -45,6 +45,7 @@ def create_app(service: JobService) -> FastAPI:
     app.state.service = service
     app.state.stopping = asyncio.Event()
     app.include_router(jobs.router, prefix=PREFIX)
+    app.include_router(accounts.router, prefix=PREFIX)
     app.include_router(ledger.router, prefix=PREFIX)
     app.include_router(health)
     problem.install(app)

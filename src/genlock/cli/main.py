@@ -17,7 +17,7 @@ import typer
 from typer.core import TyperGroup
 
 from genlock import errors
-from genlock.cli import backup, check, clean, doctor, graph, jobs, resume, run, serve
+from genlock.cli import backup, check, clean, doctor, graph, jobs, money, resume, run, serve
 from genlock.errors import GenlockError
 
 FAULT = 70  # what sysexits.h calls an internal software error
@@ -33,7 +33,21 @@ EXIT_CODES: tuple[tuple[type[GenlockError], int], ...] = (
     (GenlockError, 1),
 )
 
-ORDER = ("run", "resume", "jobs", "serve", "graph", "check", "clean", "backup", "restore", "doctor")
+ORDER = (
+    "run",
+    "resume",
+    "jobs",
+    "costs",
+    "calls",
+    "budgets",
+    "serve",
+    "graph",
+    "check",
+    "clean",
+    "backup",
+    "restore",
+    "doctor",
+)
 
 
 class Commands(TyperGroup):
@@ -57,6 +71,9 @@ app = typer.Typer(
 app.add_typer(run.app, name="run")
 app.command("resume")(resume.resume)
 app.add_typer(jobs.app, name="jobs")
+app.command("costs")(money.costs)
+app.add_typer(money.calls_app, name="calls")
+app.add_typer(money.budgets_app, name="budgets")
 app.command("serve")(serve.serve)
 app.command("graph")(graph.graph)
 app.command("check")(check.check)

@@ -131,7 +131,7 @@ def run_async(act: Callable[[Interrupt], Coroutine[Any, Any, int]]) -> int:
 
 async def _reach(settings: Settings, command: str, stack: AsyncExitStack) -> Ownership | Session:
     """The ownership, or a session with the owner. An owner that is opening or closing is waited for."""
-    from genlock.client import SocketClient
+    from genlock.client.socket import SocketClient
     from genlock.owner import Ownership, owner_of
 
     loop = asyncio.get_running_loop()

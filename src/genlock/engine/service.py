@@ -7,15 +7,77 @@ process owns the home or another one does.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from genlock.engine.views import EventView, GraphView, JobView, RedoView, TaskView
+from genlock.engine.views import (
+    BudgetView,
+    CallView,
+    CostView,
+    EventView,
+    GraphView,
+    JobView,
+    RedoView,
+    TaskView,
+)
 from genlock.ledger.records import JobState
+from genlock.ledger.spending import By, CallState, Decision
+
+
+class AccountService(Protocol):
+    """What can be asked about money, and decided. A job's id may be abbreviated, a call's key too."""
+
+    async def calls(
+        self,
+        *,
+        job: str | None = None,
+        states: Collection[CallState] = (),
+        vendor: str | None = None,
+        after: str | None = None,
+        limit: int = 100,
+    ) -> Sequence[CallView]:
+        """Newest first; those of a job with all that is nested in it."""
+        ...
+
+    async def call(self, key: str) -> CallView: ...
+
+    async def resolve(self, key: str, decision: Decision, *, by: str, handle: str | None = None) -> CallView:
+        """Decide about a call in doubt; `Conflict` if it is not, `BadInput` for adopt without a handle."""
+        ...
+
+    async def costs(
+        self,
+        by: By,
+        *,
+        job: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> Sequence[CostView]: ...
+
+    async def budgets(self, scopes: Collection[str] = ()) -> Sequence[BudgetView]:
+        """These, or else all there are."""
+        ...
+
+    async def set_cap(self, scope: str, cap: str | None) -> BudgetView:
+        """What may be spent in a scope from now on, as `$2.50`; None: what the settings say."""
+        ...
+
+    async def thaw(self, scope: str) -> BudgetView:
+        """Let a scope that was frozen be spent from again."""
+        ...
+
+    async def deliver(self, vendor: str, headers: Mapping[str, str], body: bytes, key: str | None) -> bool:
+        """Take a provider's report to our webhook; whether it is a new one. `Refused` if it is not signed."""
+        ...
 
 
 class JobService(Protocol):
     """Every method raises `NotFound` for an id nobody has; a unique beginning or end of one will do."""
+
+    @property
+    def accounts(self) -> AccountService:
+        """The part of it that is about money."""
+        ...
 
     async def start(
         self,

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from genlock.ledger.records import JobState, TaskState
+from genlock.ledger.spending import CallState
 
 FITTING = "code that fits: "  # how `waits_for` begins for a task that today's code cannot do
 
@@ -121,3 +122,58 @@ class GraphView(View):
     declared: dict[str, dict[str, str]] = {}
     mermaid: str
     svg: str
+
+
+class CallView(View):
+    """A paid call. Amounts are text in whole units, such as `$0.50`; `provider_id` is what a person needs to
+    look it up there. `risk` is the part of `spent` nobody can know of.
+    """
+
+    key: str
+    job: str
+    task: str
+    name: str
+    number: int
+    state: CallState
+    adapter: str
+    vendor: str
+    policy: str
+    provider_id: str | None
+    estimate: str
+    reserved: str
+    spent: str
+    risk: str
+    computed: bool
+    sends: int
+    reason: str | None
+    intended_at: datetime
+    sent_at: datetime
+    accepted_at: datetime | None
+    ended_at: datetime | None
+    decided_by: str | None
+
+
+class CostView(View):
+    """What the calls of one group came to. `micros` holds the same amounts in millionths of `currency`."""
+
+    group: str
+    currency: str
+    calls: int
+    spent: str
+    reserved: str
+    doubt: str
+    risk: str
+    saved_by_resume: str
+    saved_by_reuse: str
+    micros: dict[str, int]
+
+
+class BudgetView(View):
+    """A scope of spending. `cap` None: what the settings say. `frozen`: why nothing may be spent there."""
+
+    scope: str
+    currency: str
+    cap: str | None
+    spent: str
+    reserved: str
+    frozen: str | None = None

@@ -13,6 +13,7 @@ import httpx2
 from pydantic import TypeAdapter, ValidationError
 
 from genlock.api.wire import END, PREFIX, PROBLEM, QUIET, ErrorEnvelope, Problem, error_of
+from genlock.client.accounts import SocketAccounts
 from genlock.clock import Clock, SystemClock
 from genlock.engine.service import JobService
 from genlock.engine.views import EventView, GraphView, JobView, RedoView, TaskView
@@ -47,6 +48,11 @@ class SocketClient(JobService):
         self._settings, self._clock, self._patience = settings, clock or SystemClock(), patience
         self._path = short_path(settings.socket)
         self._http: httpx2.AsyncClient | None = None
+        self._accounts = SocketAccounts(self._ask)
+
+    @property
+    def accounts(self) -> SocketAccounts:
+        return self._accounts
 
     async def __aenter__(self) -> Self:
         transport = httpx2.AsyncHTTPTransport(uds=self._path.__enter__(), trust_env=False)

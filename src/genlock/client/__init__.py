@@ -1,0 +1,1 @@
+"""What speaks to the process that owns a home, over its socket."""
