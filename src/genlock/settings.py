@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
 from platformdirs import user_data_path
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from genlock.errors import BadInput
@@ -43,14 +44,91 @@ def _checked(order: str | None) -> str | None:
 Span = Annotated[timedelta, BeforeValidator(_seconds), AfterValidator(_positive)]
 
 
+def _plain(key: SecretStr) -> SecretStr:
+    """A key as it goes into a header. One with a line break in it would be shown in the error about that."""
+    bare = key.get_secret_value().strip()
+    if not bare.isascii() or not bare.isprintable() or " " in bare:
+        msg = "must be printable ASCII without blanks: was a part of another line copied with it?"
+        raise ValueError(msg)
+    return SecretStr(bare)
+
+
+def _address(url: str) -> str:
+    """Scheme, host and perhaps a path; a `/v1` at the end is what most vendors' own libraries are given."""
+    if not re.fullmatch(r"https?://[A-Za-z0-9.:\[\]_-]+(/[A-Za-z0-9._~/-]*)?", url):
+        msg = "must be an address as in https://host/path, without a user, a query or a fragment"
+        raise ValueError(msg)
+    return url.rstrip("/").removesuffix("/v1").rstrip("/")
+
+
+Key = Annotated[SecretStr, AfterValidator(_plain)]
+Address = Annotated[str, AfterValidator(_address)]
+
+
+def _key(*names: str) -> Any:
+    """A key under the name that its vendor gives it, without our prefix."""
+    return Field(default=None, validation_alias=AliasChoices(*names), repr=False)
+
+
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-class Settings(BaseSettings):
-    """Each is read from `GENLOCK_<NAME>`; spans are seconds or ISO 8601 (`PT2H`)."""
+class Accounts(BaseSettings):
+    """Which models are bought, at which address, with which key. Keys have the names their vendors use."""
 
-    model_config = SettingsConfigDict(env_prefix="GENLOCK_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="GENLOCK_",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+        populate_by_name=True,
+    )
+
+    video: str = Field(default="local", description="who makes clips: local, or vendor:model, …")
+    music: str = Field(default="local", description="who composes: local, or vendor:model, …")
+    speech: str = Field(default="local", description="who speaks: local, or vendor:model, …")
+    language: str = Field(default="local", description="who judges and writes: local, or vendor:model, …")
+    public_url: Address | None = Field(
+        default=None, description="where vendors reach this server, for webhooks and pictures"
+    )
+
+    kling_access_key: Key | None = _key("KLING_ACCESS_KEY")
+    kling_secret_key: Key | None = _key("KLING_SECRET_KEY")
+    kling_url: Address = "https://api-singapore.klingai.com"
+    replicate_key: Key | None = _key("REPLICATE_API_TOKEN")
+    replicate_webhook_secret: Key | None = _key("REPLICATE_WEBHOOK_SECRET")
+    replicate_url: Address = "https://api.replicate.com"
+    runway_key: Key | None = _key("RUNWAYML_API_SECRET")
+    runway_url: Address = "https://api.dev.runwayml.com"
+    luma_key: Key | None = _key("LUMAAI_API_KEY")
+    luma_url: Address = "https://api.lumalabs.ai"
+    fal_key: Key | None = _key("FAL_KEY")
+    fal_url: Address = "https://queue.fal.run"
+    fal_platform_url: Address = "https://api.fal.ai"
+    google_key: Key | None = _key("GOOGLE_API_KEY", "GEMINI_API_KEY")
+    google_url: Address = "https://generativelanguage.googleapis.com"
+    vertex_token: Key | None = _key("GENLOCK_VERTEX_TOKEN")
+    vertex_project: str | None = Field(default=None, description="Google Cloud project that pays")
+    vertex_location: str = Field(default="us-central1", description="region of the models")
+    vertex_bucket: str | None = Field(default=None, description="bucket that results are written to")
+    vertex_url: Address | None = Field(default=None, description="default: the region's own address")
+    storage_url: Address = "https://storage.googleapis.com"
+    elevenlabs_key: Key | None = _key("ELEVENLABS_API_KEY")
+    elevenlabs_url: Address = "https://api.elevenlabs.io"
+    xai_key: Key | None = _key("XAI_API_KEY")
+    xai_url: Address = "https://api.x.ai"
+    openai_key: Key | None = _key("OPENAI_API_KEY")
+    openai_url: Address = "https://api.openai.com"
+    ollama_key: Key | None = _key("OLLAMA_API_KEY")
+    ollama_url: Address = "http://localhost:11434"
+    vllm_key: Key | None = _key("VLLM_API_KEY")
+    vllm_url: Address = "http://localhost:8000"
+
+
+class Settings(Accounts):
+    """Each is read from `GENLOCK_<NAME>`; spans are seconds or ISO 8601 (`PT2H`)."""
 
     home: Path = Field(
         default_factory=lambda: user_data_path("genlock", appauthor=False),
@@ -100,6 +178,10 @@ class Settings(BaseSettings):
         return self.home / "genlock.sock"
 
     @property
+    def models(self) -> Path:
+        return self.home / "models.toml"
+
+    @property
     def work(self) -> Path:
         return self.home / "work"
 
@@ -113,5 +195,15 @@ def load_settings(**overrides: Any) -> Settings:
     try:
         return Settings(**overrides)
     except ValidationError as error:
-        lines = (f"GENLOCK_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
-        raise BadInput("a setting cannot be used: " + "; ".join(lines)) from error
+        lines = [f"{_variable(str(e['loc'][0]))}: {e['msg']}" for e in error.errors(include_input=False)]
+    raise BadInput("a setting cannot be used: " + "; ".join(lines))
+
+
+def _variable(name: str) -> str:
+    return name if name.isupper() else f"GENLOCK_{name.upper()}"
+
+
+def variable_of(field: str) -> str:
+    """The environment variable that a field is read from: of several, the one to tell people."""
+    alias = Settings.model_fields[field].validation_alias
+    return str(alias.choices[0]) if isinstance(alias, AliasChoices) else _variable(field)

@@ -1,0 +1,1 @@
+"""Vendors of generated video, music, speech and language, each behind `genlock.paid.Adapter`."""
