@@ -19,6 +19,7 @@
     │   │   ├── RenderCrashed   a rendering process died or hung
     │   │   ├── NotAccepted     a provider did not take the request: nothing was spent
     │   │   └── CallFailed      a provider took the request and made nothing
+    │   ├── DiskFull            there is no room for what is made; parks
     │   ├── Doubtful            nobody knows whether a provider took the request
     │   └── Permanent           will fail again for the same reason
     │       ├── Refused         a provider will not do this: bad input, content or key
@@ -37,6 +38,7 @@ stage body on purpose, `Parked` by the engine inside one.
 
 from __future__ import annotations
 
+import errno
 from datetime import datetime, timedelta
 
 
@@ -120,6 +122,10 @@ class CallFailed(Transient):
     """A provider took the request and made nothing of it; another try is another paid call."""
 
 
+class DiskFull(StageError):
+    """There is no room on the disk for what is made: the task waits until there is."""
+
+
 class Doubtful(StageError):
     """Bytes have left and no answer came: nobody knows whether the provider took the request."""
 
@@ -174,3 +180,8 @@ class Parked(BaseException):
     def __init__(self, reason: str, *, signal: str | None = None, until: datetime | None = None) -> None:
         super().__init__(reason)
         self.reason, self.signal, self.until = reason, signal, until
+
+
+def is_full(error: BaseException | None) -> bool:
+    """Whether an error says that a disk, or somebody's share of it, is full."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from datetime import timedelta
 
 import pytest
@@ -167,3 +168,30 @@ def test_the_wait_before_a_late_try_is_still_a_wait():
     for error in (Transient("busy"), Transient("busy", retry_after=timedelta.max)):
         at = retry_at(error, None, patient, tries=5000, now=now, rng=random.Random(1))
         assert now <= at <= now + timedelta(days=365)
+
+
+@stage
+async def write(name: str, *, log: Log = provided()) -> str:
+    log.append(name)
+    if len(log) == 1:
+        raise OSError(errno.ENOSPC, "No space left on device")
+    return name
+
+
+@pipeline
+def writing(name: str) -> str:
+    return write(name)
+
+
+async def test_a_full_disk_parks_a_task_which_goes_on_when_there_is_room(world, until, monkeypatch) -> None:
+    monkeypatch.setattr("genlock.engine.attempt.ROOM_MAY_COME", timedelta(seconds=0.3))
+    engine = await world.start(writing, tools={Log: Log()})
+    job = (await engine.start("writing", {"name": "film"})).id
+
+    async def parked() -> bool:
+        return (await world.reader.task(TaskRef(job, "write"))).state is TaskState.PARKED
+
+    await until(parked, "the task to park")
+    assert "the disk is full" in (await world.reader.task(TaskRef(job, "write"))).parked_for
+    assert await engine.result(writing, job) == "film"
+    assert (await world.reader.task(TaskRef(job, "write"))).tries == 0

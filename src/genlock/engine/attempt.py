@@ -25,12 +25,13 @@ from genlock.engine.scratch import Scratch
 from genlock.engine.spec import child_spec
 from genlock.engine.task import LedgerTask, Task
 from genlock.engine.value import Values
-from genlock.errors import ClaimLost, NotFound, Parked, Skip
+from genlock.errors import ClaimLost, DiskFull, NotFound, Parked, Skip, is_full
 from genlock.ledger.protocol import Ledger, LedgerReader
 from genlock.ledger.records import Advance, Claim, JobSpec, JobState
 from genlock.paid import Metered
 
 PAGE = 1000  # children of a map written in one transaction
+ROOM_MAY_COME = timedelta(minutes=1)  # between two tries on a disk that was full
 CODE_MAY_COME, CODE_COMES_SLOWLY = timedelta(minutes=1), timedelta(hours=1)  # between looks; they double
 
 
@@ -100,6 +101,8 @@ class Attempts:
                 return await self._await_code(claim, signal)
             case Parked() as signal:
                 return await self._park(claim, signal)
+            case failure if isinstance(failure, DiskFull) or is_full(failure):
+                return await self._park(claim, self._until_room(failure))
             case failure:
                 return await self._fail(claim, failure)
 
@@ -203,6 +206,11 @@ class Attempts:
             return Advance()
         reason = kept(signal.reason)
         return await self._ledger.park(claim, reason, signal=signal.signal, until=signal.until)
+
+    def _until_room(self, error: BaseException) -> Parked:
+        """A full disk is nothing that the task did wrong, and trying again at once would not help."""
+        reason = f"the disk is full: {error}; goes on when there is room"
+        return Parked(reason, until=self._clock.now() + ROOM_MAY_COME)
 
     async def _await_code(self, claim: Claim, signal: Unfit) -> Advance:
         """Park until a program with code that fits begins, and look from time to time: it may run already."""

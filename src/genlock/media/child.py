@@ -20,7 +20,7 @@ import traceback
 from collections.abc import Mapping
 from typing import Any, BinaryIO
 
-from genlock.errors import GenlockError, RenderRefused, Transient
+from genlock.errors import DiskFull, GenlockError, RenderRefused, Transient, is_full
 from genlock.media import message
 from genlock.media.operation import find
 
@@ -117,7 +117,9 @@ def translate(name: str, error: Exception) -> GenlockError:
             f"{name} needs more memory than a rendering process may use; "
             "use a smaller picture or raise the render memory limit"
         )
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+    if is_full(error):
+        return DiskFull(f"{name} could not write: {error}")
+    if isinstance(error, OSError) and error.errno == errno.EIO:
         return Transient(f"{name} could not write: {error}")
     return RenderRefused(f"{name} failed: {type(error).__name__}: {error}")
 

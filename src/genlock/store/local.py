@@ -17,7 +17,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from genlock.errors import Conflict, StoreError
+from genlock.errors import Conflict, DiskFull, StoreError, is_full
 from genlock.store.artifact import Artifact, Freed
 
 CHUNK = 1 << 20
@@ -117,7 +117,7 @@ class LocalStore:
                 artifact = Artifact(sha256=digest.hexdigest(), size=size, media_type=media_type)
                 self._settle(taken, self._object(artifact.sha256))
         except OSError as error:
-            raise StoreError(f"{path} cannot be taken into the store: {error.strerror or error}") from error
+            raise _trouble(f"{path} cannot be taken into the store", error) from error
         if move:
             path.unlink(missing_ok=True)
         return artifact
@@ -128,9 +128,7 @@ class LocalStore:
                 file.write(artifact.model_dump_json().encode())
                 self._settle(taken, self._name(name))
         except OSError as error:
-            raise StoreError(
-                f"{name[:12]} cannot be bound in the store: {error.strerror or error}"
-            ) from error
+            raise _trouble(f"{name[:12]} cannot be bound in the store", error) from error
 
     def _find(self, name: str) -> Artifact | None:
         try:
@@ -249,7 +247,12 @@ def _copy(source: Path, to: Path) -> None:
         finally:
             part.unlink(missing_ok=True)
     except OSError as error:
-        raise StoreError(f"{to} cannot be written: {error.strerror or error}") from error
+        raise _trouble(f"{to} cannot be written", error) from error
+
+
+def _trouble(what: str, error: OSError) -> StoreError | DiskFull:
+    told = f"{what}: {error.strerror or error}"
+    return DiskFull(told) if is_full(error) else StoreError(told)
 
 
 def _sync_folder(folder: Path) -> None:
