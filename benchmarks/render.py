@@ -14,8 +14,9 @@ import cv2
 
 from genlock.media.film.encode import Encoder, Frame
 from genlock.media.film.frames import Easel, render_segment
+from genlock.media.film.layer import Morph
 from genlock.media.film.part import parts
-from genlock.media.film.segment import Morph, Segment, segments
+from genlock.media.film.segment import Segment, segments
 from genlock.media.request import RenderSegment
 from genlock.pipelines.models import Storyboard
 

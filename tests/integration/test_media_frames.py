@@ -14,9 +14,10 @@ from PIL import Image
 from genlock.errors import RenderRefused
 from genlock.media.film.dissolve import opacity
 from genlock.media.film.frames import Easel, render_segment
+from genlock.media.film.layer import Entry, Layer
 from genlock.media.film.motion import Move, Picture, View, cover, view_at
 from genlock.media.film.plan import plan_shots
-from genlock.media.film.segment import Encoding, Entry, Layer, Segment, segments
+from genlock.media.film.segment import Encoding, Segment, segments
 from genlock.media.request import RenderedSegment, RenderSegment
 
 SIZE = (320, 180)

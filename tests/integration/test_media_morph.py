@@ -16,13 +16,14 @@ from album import PHOTOS, Labelled, candidate, labelled
 from genlock.errors import BadPicture
 from genlock.media.film.canvas import looking_at
 from genlock.media.film.frames import Easel
+from genlock.media.film.layer import Entry, Layer, Morph
 from genlock.media.film.link import Link, LinkPictures
 from genlock.media.film.morph import bent, blended
 from genlock.media.film.motion import Move, Picture, View
 from genlock.media.film.plan import FilmPlan, meetings, plan_shots
 from genlock.media.film.relation import link_pictures
 from genlock.media.film.route import quad_at
-from genlock.media.film.segment import Entry, Layer, Morph, Segment, body, segments, transition
+from genlock.media.film.segment import Segment, body, segments, transition
 from genlock.media.film.style import Style
 from genlock.media.pairing.choice import ChoosePairs
 from genlock.media.pairing.chooser import choose_pairs

@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 
 from genlock.media.film.frames import Easel, render_segment
+from genlock.media.film.layer import Morph
 from genlock.media.film.link import Link, LinkPictures
 from genlock.media.film.motion import Picture
 from genlock.media.film.mux import join
 from genlock.media.film.part import parts
 from genlock.media.film.plan import plan_shots
 from genlock.media.film.relation import link_pictures
-from genlock.media.film.segment import Encoding, Morph, Segment, body
+from genlock.media.film.segment import Encoding, Segment, body
 from genlock.media.photo.picture import import_picture
 from genlock.media.pool import RenderPool
 from genlock.media.request import ImportPicture, JoinSegments, Part, RenderSegment

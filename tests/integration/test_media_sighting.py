@@ -15,11 +15,12 @@ from genlock.media.check.report import CheckReport, Finding
 from genlock.media.check.sighting import Group, Sighting, groups_of
 from genlock.media.film.encode import Encoder
 from genlock.media.film.frames import render_segment
+from genlock.media.film.layer import Layer
 from genlock.media.film.link import Link
 from genlock.media.film.motion import Move, Picture, View
 from genlock.media.film.mux import join, mux
 from genlock.media.film.plan import FilmPlan, plan_shots
-from genlock.media.film.segment import Encoding, Layer, Segment, segments
+from genlock.media.film.segment import Encoding, Segment, segments
 from genlock.media.photo.picture import import_picture
 from genlock.media.request import ImportPicture, JoinSegments, MuxFilm, Part, RenderSegment
 

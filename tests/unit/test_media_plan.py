@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from genlock.errors import BadInput, CheckFailed
+from genlock.media.film.layer import Layer, Morph
 from genlock.media.film.motion import Picture, View, cover, fits, view_at
 from genlock.media.film.plan import FilmPlan, Shot, plan_shots, retake
-from genlock.media.film.segment import Layer, Morph, Segment, body, check_frames, segments, transition
+from genlock.media.film.segment import Segment, body, check_frames, segments, transition
 from genlock.media.film.style import Style
 
 

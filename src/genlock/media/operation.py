@@ -34,6 +34,7 @@ MODULES: Mapping[str, str] = MappingProxyType(
         "look_at_picture": "genlock.media.photo.picture",
         "import_picture": "genlock.media.photo.picture",
         "render_segment": "genlock.media.film.frames",
+        "look_at_footage": "genlock.media.film.viewing",
         "join": "genlock.media.film.mux",
         "mux": "genlock.media.film.mux",
         "poster": "genlock.media.film.sheet",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -14,11 +13,13 @@ from genlock.media.film.canvas import UNMOVED, Draw, Shift, draw_flat, looking_a
 from genlock.media.film.dissolve import draw_dissolve
 from genlock.media.film.draft import draft
 from genlock.media.film.encode import Encoder, Frame
+from genlock.media.film.layer import AnyLayer, Entry, Layer, Morph, Projection
 from genlock.media.film.morph import Morpher
-from genlock.media.film.motion import View, cover, enlargement, surge, surged, view_at
+from genlock.media.film.motion import View, cover, enlargement
+from genlock.media.film.projector import Projector
 from genlock.media.film.push import draw_push
 from genlock.media.film.route import corners
-from genlock.media.film.segment import Entry, Layer, Morph, Segment
+from genlock.media.film.segment import Segment
 from genlock.media.film.source import Box, Source, load_part
 from genlock.media.film.zoom import draw_zoom
 from genlock.media.operation import Progress, operation
@@ -95,9 +96,11 @@ def _meet(entry: Entry, share: float, canvas: Frame, spare: Frame, below: Draw, 
             draw_push(canvas, spare, below, above, share=share, step=step, side=side)
 
 
-def _painter(layer: Layer | Morph, segment: Segment, sources: Mapping[str, Path]) -> Painter:
+def _painter(layer: AnyLayer, segment: Segment, sources: Mapping[str, Path]) -> Painter:
     if isinstance(layer, Morph):
         return Morpher(layer, segment, sources)
+    if isinstance(layer, Projection):
+        return Projector(layer, segment, sources[layer.picture.sha256])
     return Still(layer, segment, sources[layer.picture.sha256])
 
 
@@ -111,25 +114,15 @@ class Still:
     def draw(self, canvas: Frame, number: int, shift: Shift) -> None:
         """What the camera sees at this frame."""
         picture = self._layer.picture
-        quad = corners(_view(self._layer, number, self._size), picture, self._size)
+        quad = corners(self._layer.view(number, self._size), picture, self._size)
         draw_flat(canvas, self._source, looking_at(quad, picture.width, picture.height, self._size, shift))
-
-
-def _view(layer: Layer, number: int, size: tuple[int, int]) -> View:
-    view = view_at(layer.move, (number - layer.move_start) / layer.move_frames)
-    dash = layer.surge
-    if dash is None:
-        return view
-    share = min(max((number - dash.start + 1) / (dash.frames + 1), 0.0), 1.0)
-    growth = -dash.grow * surge(1 - share) if dash.arrives else dash.grow * surge(share)
-    return surged(view, layer.picture, size, math.exp(growth))
 
 
 def _load(layer: Layer, segment: Segment, path: Path) -> Source:
     """Planes of the region that this segment's camera passes over."""
     begin = max(0, layer.entry.start if layer.entry else 0)
     end = max(begin + 1, min(segment.frames, layer.end))
-    views = [_view(layer, number, segment.size) for number in range(begin, end)]
+    views = [layer.view(number, segment.size) for number in range(begin, end)]
     zooms = [view.zoom for view in views]
     native = 1 / enlargement(layer.picture, segment.size, max(zooms) if not layer.surge else min(zooms))
     return load_part(path, layer.picture, _box(layer, views, segment.size), native, layer.grade)

@@ -30,10 +30,11 @@ from genlock.media.film.canvas import (
 )
 from genlock.media.film.dissolve import opacity
 from genlock.media.film.encode import Frame
+from genlock.media.film.layer import Morph
 from genlock.media.film.motion import Picture, surge
 from genlock.media.film.route import Mapping as Homography
 from genlock.media.film.route import Quad, across, quad_at
-from genlock.media.film.segment import Morph, Segment
+from genlock.media.film.segment import Segment
 from genlock.media.film.source import Source, decoded, load_part
 
 Floats = NDArray[np.float32]

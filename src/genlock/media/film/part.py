@@ -9,7 +9,8 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TypeVar
 
-from genlock.media.film.segment import Layer, Morph, Segment
+from genlock.media.film.layer import AnyLayer
+from genlock.media.film.segment import Segment
 from genlock.media.operation import Value
 
 V = TypeVar("V", bound=Value)
@@ -37,7 +38,7 @@ def _part(segment: Segment, begin: int, end: int) -> Segment:
     return segment.model_copy(update={"frames": end - begin, "layers": moved, "captions": captions})
 
 
-def _is_seen(layer: Layer | Morph, segment: Segment, begin: int, end: int) -> bool:
+def _is_seen(layer: AnyLayer, segment: Segment, begin: int, end: int) -> bool:
     """Whether a layer has begun to appear before the end and nothing above it hides it from the beginning."""
     above = segment.layers[segment.layers.index(layer) + 1 :]
     has_come = layer.entry is None or layer.entry.share(end - 1) > 0

@@ -18,11 +18,11 @@ from pydantic import Field, model_validator
 
 from genlock.errors import CheckFailed
 from genlock.media.film.caption import Caption
-from genlock.media.film.grade import NEUTRAL, Grade
-from genlock.media.film.motion import Move, Picture, Size, view_at
+from genlock.media.film.footage import Footage
+from genlock.media.film.layer import AnyLayer, Entry, Layer, Morph, Projection, Surge
+from genlock.media.film.motion import Size, view_at
 from genlock.media.film.passage import busy
 from genlock.media.film.plan import FilmPlan, Shot, Transition
-from genlock.media.film.route import Route
 from genlock.media.operation import Value
 
 RENDERER = 5  # raised when the same description comes out as other frames
@@ -53,101 +53,6 @@ class Encoding(Value):
     made_by: str = Field(default_factory=made_by)
 
 
-class Surge(Value):
-    """The camera dashes forward: it leaves a picture ever faster, or arrives at one ever slower.
-
-    `grow` is the logarithm of how much larger things get meanwhile.
-    """
-
-    start: int
-    frames: int = Field(ge=1)
-    grow: float = Field(gt=0, le=2)
-    arrives: bool
-
-
-class Entry(Value):
-    """How a layer appears over what is below it. A layer without one is there from the beginning.
-
-    A dissolve, and a zoom, which is one between two surges, mix both; a push comes in from the side that
-    it is named for and moves what is below out of the frame. `grow` is the logarithm of how much larger a
-    zoom makes what it leaves, `soften` the share of the frame by which both are blurred half-way through a
-    dissolve.
-    """
-
-    kind: Literal["dissolve", "zoom", "left", "right", "up", "down"]
-    start: int
-    frames: int = Field(ge=1)
-    grow: float = Field(default=0.0, ge=0, le=2)
-    soften: float = Field(default=0.0, ge=0, le=0.1)
-
-    def share(self, number: int) -> float:
-        """How much of the time has passed at this frame, 0..1; neither end shows on a frame."""
-        return min(max((number - self.start + 1) / (self.frames + 1), 0.0), 1.0)
-
-
-class Layer(Value):
-    """A picture under a moving camera. All frames count from the segment's first, which is 0.
-
-    The move begins at `move_start`, before the segment if negative, and lasts `move_frames`.
-    """
-
-    picture: Picture
-    move: Move
-    move_start: int
-    move_frames: int = Field(ge=1)
-    entry: Entry | None = None
-    surge: Surge | None = None
-    grade: Grade = NEUTRAL
-
-    @property
-    def pictures(self) -> tuple[Picture, ...]:
-        return (self.picture,)
-
-    @property
-    def end(self) -> int:
-        """The frame at which the move is over."""
-        return self.move_start + self.move_frames
-
-
-class Morph(Value):
-    """Two views of one scene under one moving camera that goes from the first to the last.
-
-    One becomes the other during the blend. What the mapping between them does not tell, such as that near
-    things move more than far ones, happens during the bend, which contains the blend.
-    """
-
-    first: Picture
-    last: Picture
-    route: Route
-    move_start: int
-    move_frames: int = Field(ge=1)
-    bend_start: int
-    bend_frames: int = Field(ge=1)
-    blend_start: int
-    blend_frames: int = Field(ge=1)
-    entry: Entry | None = None
-    surge: Surge | None = None
-    grade: Grade = NEUTRAL
-
-    @property
-    def pictures(self) -> tuple[Picture, ...]:
-        return self.first, self.last
-
-    @property
-    def end(self) -> int:
-        """The frame at which the move is over."""
-        return self.move_start + self.move_frames
-
-    @model_validator(mode="after")
-    def _bends_while_it_blends(self) -> Self:
-        if not (
-            self.move_start <= self.bend_start <= self.blend_start
-            and self.blend_start + self.blend_frames <= self.bend_start + self.bend_frames <= self.end
-        ):
-            raise ValueError("a morph bends within its move and blends while it bends")
-        return self
-
-
 class Segment(Value):
     """A run of frames and how to encode them; layers from the bottom up, captions over all of them."""
 
@@ -156,7 +61,7 @@ class Segment(Value):
     height: int
     fps: int
     frames: int = Field(ge=1)
-    layers: list[Layer | Morph] = Field(min_length=1)
+    layers: list[AnyLayer] = Field(min_length=1)
     captions: tuple[Caption, ...] = ()
     encoding: Encoding = Field(default_factory=Encoding)
 
@@ -186,8 +91,11 @@ class Segment(Value):
 
 def body(shot: Shot, encoding: Encoding | None = None) -> Segment:
     """The frames of a clip that it shares with no neighbour."""
-    if shot.morph:
-        layers: list[Layer | Morph] = [_morph(shot, shot.lead)]
+    layers: list[AnyLayer]
+    if shot.footage:
+        layers = [_projection(shot, shot.footage, shot.lead)]
+    elif shot.morph:
+        layers = [_morph(shot, shot.lead)]
     elif shot.blend_frames:
         entry = Entry(kind=shot.turn, start=shot.blend_start - shot.lead, frames=shot.blend_frames)
         layers = _met(_first_layer(shot, shot.lead), _last_layer(shot, shot.lead), entry, shot.dash)
@@ -204,17 +112,28 @@ def transition(before: Shot, after: Shot, joint: Transition, encoding: Encoding 
         raise ValueError(f"clips {before.index} and {after.index} share no {joint.frames} frames")
     if joint.kind in ("cut", "continue"):
         raise ValueError(f"clips {before.index} and {after.index} meet in a {joint.kind}: nothing to draw")
-    offset = before.frames - before.tail
-    if before.morph:
-        lower: Layer | Morph = _morph(before, offset)
-    else:
-        lower = _last_layer(before, offset) if before.blend_frames else _first_layer(before, offset)
-    upper = _morph(after, 0) if after.morph else _first_layer(after, 0)
+    lower, upper = _at_end(before, before.frames - before.tail), _at_begin(after)
     entry = Entry(kind=joint.kind, start=0, frames=joint.frames)
     return _segment("transition", before, joint.frames, _met(lower, upper, entry, before.dash), encoding)
 
 
-def _met(lower: Layer | Morph, upper: Layer | Morph, entry: Entry, dash: float) -> list[Layer | Morph]:
+def _at_begin(shot: Shot) -> AnyLayer:
+    """What a clip shows from its first frame on."""
+    if shot.footage:
+        return _projection(shot, shot.footage, 0)
+    return _morph(shot, 0) if shot.morph else _first_layer(shot, 0)
+
+
+def _at_end(shot: Shot, offset: int) -> AnyLayer:
+    """What a clip shows at its end, from `offset` frames into it."""
+    if shot.footage:
+        return _projection(shot, shot.footage, offset)
+    if shot.morph:
+        return _morph(shot, offset)
+    return _last_layer(shot, offset) if shot.blend_frames else _first_layer(shot, offset)
+
+
+def _met(lower: AnyLayer, upper: AnyLayer, entry: Entry, dash: float) -> list[AnyLayer]:
     """One layer appearing over another; a zoom carries the camera out of the one and into the other."""
     leaves, arrives = None, None
     if entry.kind == "zoom":
@@ -230,7 +149,7 @@ def _met(lower: Layer | Morph, upper: Layer | Morph, entry: Entry, dash: float) 
     ]
 
 
-def _arrival(upper: Layer | Morph, entry: Entry) -> Surge | None:
+def _arrival(upper: AnyLayer, entry: Entry) -> Surge | None:
     """From as far away as the picture reaches; a morph sets out at once on its own way."""
     if isinstance(upper, Morph):
         return None
@@ -262,7 +181,7 @@ def _segment(
     kind: Literal["body", "transition"],
     shot: Shot,
     frames: int,
-    layers: list[Layer | Morph],
+    layers: list[AnyLayer],
     encoding: Encoding | None,
 ) -> Segment:
     return Segment(
@@ -290,6 +209,19 @@ def _last_layer(shot: Shot, offset: int) -> Layer:
     frames = shot.frames - shot.blend_start
     return Layer(
         picture=shot.last, move=shot.last_move, move_start=start, move_frames=frames, grade=shot.grade
+    )
+
+
+def _projection(shot: Shot, footage: Footage, offset: int) -> Projection:
+    """The clip's footage, all along."""
+    return Projection(
+        picture=footage.picture,
+        move=footage.move,
+        move_start=-offset,
+        move_frames=shot.frames,
+        grade=shot.grade,
+        begin=footage.begin,
+        speed=footage.speed,
     )
 
 

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from genlock.media.film.camera import MOVES
 from genlock.media.film.caption import Caption
+from genlock.media.film.footage import Footage
 from genlock.media.film.grade import NEUTRAL, Grade
 from genlock.media.film.motion import Move, Picture, Size, fits
 from genlock.media.film.passage import Passage
@@ -27,7 +28,8 @@ class Shot(Value):
     A clip with one picture has `blend_frames` 0 and one move. `take` counts how often the clip was asked
     for again; `comes` and `goes` are the joints before and after it, and `dash` is how far a zoom carries the
     camera, as a logarithm; `meets` says whether it begins or ends on its neighbour's
-    picture. The end card is a clip that stays on one picture behind words.
+    picture. The end card is a clip that stays on one picture behind words. With `footage` that is shown, from
+    the clip's first frame to its last, and moves and blend are what would be without it.
     """
 
     index: int = Field(ge=0)
@@ -55,6 +57,7 @@ class Shot(Value):
     grade: Grade = NEUTRAL
     captions: tuple[Caption, ...] = ()
     is_card: bool = False
+    footage: Footage | None = None
     meets: tuple[bool, bool] = (False, False)
 
     @property

@@ -84,7 +84,7 @@ def load_part(path: Path, picture: Picture, box: Box, native: float, grade: Grad
     # Averaging areas pays only where more than every second sample would be left out.
     smooth = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR_EXACT
     blue, red = (_resized(plane, width // 2, height // 2, smooth) for plane in chroma)
-    luma, blue, red = _developed((luma, blue, red), grade)
+    luma, blue, red = developed((luma, blue, red), grade)
     if scale != 1.0:
         luma = _resized(luma, width, height, filtering)
     return _source((luma, blue, red), region)
@@ -98,7 +98,7 @@ def _softened(path: Path, picture: Picture, grade: Grade) -> Source:
     soft = np.asarray(cv2.GaussianBlur(small, (0, 0), max(1.5, grade.blur * max(width, height))), np.uint8)
     luma, blue, red = planes_of(soft)
     halves = [_resized(plane, width // 2, height // 2, cv2.INTER_AREA) for plane in (blue, red)]
-    graded = _developed((luma, halves[0], halves[1]), grade)
+    graded = developed((luma, halves[0], halves[1]), grade)
     return _source(graded, (0, 0, picture.width, picture.height))
 
 
@@ -107,7 +107,7 @@ def _source(planes: tuple[Plane, Plane, Plane], region: Region) -> Source:
     return Source((Sampler(luma), Sampler(blue, 2 * NEAR), Sampler(red, 2 * NEAR)), region)
 
 
-def _developed(planes: tuple[Plane, Plane, Plane], grade: Grade) -> tuple[Plane, Plane, Plane]:
+def developed(planes: tuple[Plane, Plane, Plane], grade: Grade) -> tuple[Plane, Plane, Plane]:
     """The planes in the film's colours, by tables: once for a segment instead of for each frame."""
     if not grade.changes_light:
         return planes
