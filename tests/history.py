@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from genlock import Engine, Permanent, Task, Transient, pipeline, provided, stage
-from genlock.ledger.records import TaskRef
+from genlock.ledger.records import Claim, TaskRef
+from genlock.ledger.spending import Budget, CallSpec, Delivery, Settlement
+from genlock.money import Money
 
 SCHEMAS = Path(__file__).resolve().parent / "schemas"
 DIALECTS = ("sqlite", "postgresql")
@@ -116,6 +118,29 @@ class Scribe:
             [claim] = await self.ledger.claim("scribe", tasks=[TaskRef(job, key)])
             await self.engine.attempts.run(claim)
 
+    async def pay(self, claim: Claim) -> None:
+        """A call that is paid, one that is under way, and one in doubt."""
+        for number, name in enumerate(("voice", "picture", "clip"), start=1):
+            spec = CallSpec(
+                name=name,
+                adapter="acme:one",
+                vendor="acme",
+                policy="blind",
+                request=f'{{"words":"page {number}"}}',
+                request_hash=name,
+                estimate=Money.of("0.25"),
+                budgets=[Budget("job:half", Money.of(2)), Budget("day:2026-05-04")],
+            )
+            call = (await self.ledger.intend(claim, spec)).call
+            await self.ledger.accept(call.key, call.sends, f"acme-{number}")
+            await self.ledger.deliver(Delivery("acme", f"report-{number}", "{}", handle=f"acme-{number}"))
+            if name == "voice":
+                spent = Settlement(True, Money.of("0.2"), False, '{"said":"page 4"}')
+                await self.ledger.settle(call.key, spent)
+            if name == "clip":
+                await self.ledger.doubt(call.key, call.sends, "it's not known there")
+        await self.ledger.freeze("user:nobody", "who is that?")
+
     async def write(self) -> None:
         """Jobs in every state, and tasks in every state."""
         await self.begin("done", "book", pages=2, ask=False)
@@ -124,7 +149,8 @@ class Scribe:
         await self.do("done", "page/1", "bind", "shelve")
         await self.begin("half", "book", pages=5, ask=False)
         await self.do("half", "outline", "page", "page/0", "page/1", "page/2")
-        await self.ledger.claim("scribe", tasks=[TaskRef("half", "page/3")])
+        [claim] = await self.ledger.claim("scribe", tasks=[TaskRef("half", "page/3")])
+        await self.pay(claim)
         await self.begin("asking", "book", pages=1, ask=True)
         await self.do("asking", "outline", "page", "page/0", "bind", "approve")
         await self.begin("failed", "book", pages=4, ask=False)

@@ -24,6 +24,7 @@ from genlock.ledger import schema
 from genlock.ledger.database import url_of
 from genlock.ledger.migration import bring_up
 from genlock.ledger.records import JobState, TaskRef, TaskState
+from genlock.ledger.spending import By, CallState
 from genlock.ledger.sql import SqlLedger
 from history import DIALECTS, SCHEMAS, Press, book, dumps, series, tables
 
@@ -157,6 +158,22 @@ async def read_finished(engine: Engine) -> None:
     assert failed.error is not None
     assert failed.error.message == "there is no paper left: it's all used"
     assert (await engine.graph("series")).nodes[0]["nested"]
+    await read_money(engine)
+
+
+async def read_money(engine: Engine) -> None:
+    """What was paid; before 0003 nothing could be."""
+    calls = await engine.reader.calls()
+    if calls:
+        assert {call.name: call.state for call in calls} == {
+            "voice": CallState.SETTLED,
+            "picture": CallState.ACCEPTED,
+            "clip": CallState.DOUBT,
+        }
+        [cost] = await engine.reader.costs(By.JOB)
+        assert (cost.group, cost.spent, cost.reserved, cost.doubt) == ("half", 200_000, 500_000, 250_000)
+        assert [budget.reserved for budget in await engine.reader.budgets()] == [500_000, 500_000, 0]
+        assert len(await engine.reader.deliveries(handle="acme-2")) == 1
 
 
 async def go_on(engine: Engine) -> None:

@@ -16,6 +16,7 @@ from genlock.ledger.keeping import share
 from genlock.ledger.moment import to_micros, to_micros_or_none
 from genlock.ledger.page import Success
 from genlock.ledger.records import Advance, Claim, Failure
+from genlock.ledger.waiting import has_come
 
 
 def held(batch: Batch, claim: Claim) -> TaskDraft:
@@ -93,12 +94,14 @@ def succeed(batch: Batch, done: Success) -> Advance:
 
 
 def park(batch: Batch, claim: Claim, reason: str, signal: str | None, until: datetime | None) -> Advance:
-    """running -> parked, or ready at once if the signal is there already."""
+    """running -> parked, or ready at once if what it waits for is there already."""
     task, change = held(batch, claim), Change()
     job = batch.job(task.job)
     at = until.isoformat() if until else None
     batch.log(job, "task.parked", task.key, reason=reason, signal=signal, until=at)
-    if signal is not None and read_note(batch, task, f"signal:{signal}") is not None:
+    if signal is not None and (
+        has_come(batch, task, signal) or read_note(batch, task, f"signal:{signal}") is not None
+    ):
         batch.log(job, "task.woken", task.key)
         make_ready(batch, task, change)
     else:

@@ -25,7 +25,7 @@ from sqlalchemy.sql.expression import Executable
 
 from genlock.errors import LedgerError, NotFound
 from genlock.ledger import schema
-from genlock.ledger.database import is_locked
+from genlock.ledger.database import is_locked, lock_money
 from genlock.ledger.draft import JOB_FIELDS, TASK_FIELDS, Graph, JobDraft, TaskDraft
 from genlock.ledger.encoding import encode
 from genlock.ledger.records import Advance, Claim, TaskRef
@@ -76,6 +76,7 @@ class Batch:
         self._met_jobs: dict[str, JobDraft] = {}
         self._flushed = False
         self.left: list[tuple[str, int]] = []  # sweeps that go on after the commit: job and number
+        self._holds_money = False
 
     # Reading
 
@@ -139,6 +140,14 @@ class Batch:
     def holds(self, job: str) -> bool:
         """Whether the job is locked, so that what is read of it stays true."""
         return job in self._jobs or not self.statements.shared
+
+    def lock_money(self) -> None:
+        """Hold all calls and budgets until the commit. Whoever waits for this holds jobs, and whoever has it
+        waits for nothing.
+        """
+        if not self._holds_money:
+            lock_money(self.connection)
+            self._holds_money = True
 
     def look_ahead(self, refs: Sequence[TaskRef], jobs: Collection[str] = ()) -> None:
         """Read what the verbs of a whole batch are about: their jobs, their tasks, and what these free."""

@@ -127,6 +127,12 @@ def alone(connection: Connection) -> None:
         connection.execute(text("SELECT pg_advisory_xact_lock(7236573849)"))
 
 
+def lock_money(connection: Connection) -> None:
+    """Let nobody else move money until the commit; SQLite's one writer needs no telling."""
+    if connection.dialect.name != "sqlite":
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7236573850)")
+
+
 def tell_time(engine: Engine, clock: Clock) -> Callable[[Connection], int]:
     """How to learn what time it is: by this machine's clock, or by the database's where there are many."""
     if not is_shared(engine):

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Select, and_, or_, select, tuple_
+from sqlalchemy import CTE, ColumnElement, Select, and_, delete, exists, or_, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 
 from genlock.ledger import schema
 from genlock.ledger.batch import Batch
 
-_job, _task = schema.job.c, schema.task.c
+_job, _task, _call = schema.job.c, schema.task.c, schema.call.c
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +65,34 @@ def sources() -> list[Source]:
             .join(schema.job, of_task),
             (old.task, old.revision),
         ),
+        Source(
+            select(_call.request, _call.result, _call.key).join(schema.job, _call.job == _job.id),
+            (_call.key,),
+        ),
     ]
 
 
 def doomed(before: int) -> CTE:
-    """Jobs of people that finished before a moment, and all that is nested in them."""
-    top = select(_job.id.label("id")).where(_job.parent_job.is_(None), _job.finished_at < before)
+    """Jobs of people that finished before a moment, and all that is nested in them, unless money is
+    reserved for one of them still.
+    """
+    top = select(_job.id.label("id")).where(
+        _job.parent_job.is_(None), _job.finished_at < before, _job.id.not_in(select(_unpaid().c.id))
+    )
     found = top.cte("doomed", recursive=True)
     nested = schema.job.alias("nested")
     return found.union_all(select(nested.c.id).join(found, nested.c.parent_job == found.c.id))
+
+
+def _unpaid() -> CTE:
+    """Jobs with open calls, and those that they are nested in."""
+    found = select(_call.job.label("id")).where(schema.IS_OPEN).cte("unpaid", recursive=True)
+    inner = schema.job.alias("inner_job")
+    return found.union(
+        select(inner.c.parent_job)
+        .join(found, inner.c.id == found.c.id)
+        .where(inner.c.parent_job.is_not(None))
+    )
 
 
 def forget(batch: Batch, before: int) -> list[str]:
@@ -83,7 +102,16 @@ def forget(batch: Batch, before: int) -> list[str]:
     while batch.fetch_jobs(gone):  # one of them may have been opened again until it was locked
         gone = [row[0] for row in batch.select(found)]
     batch.drop(gone)
+    if gone:
+        _drop_deliveries(batch, before)
     return gone
+
+
+def _drop_deliveries(batch: Batch, before: int) -> None:
+    """Old reports of providers about calls that are not known, or not any more."""
+    told = schema.delivery.c
+    of_call = exists().where(or_(_call.key == told.key, _call.handle == told.handle))
+    batch.connection.execute(delete(schema.delivery).where(told.at < before, ~of_call))
 
 
 def share(batch: Batch, input_hash: str, job: str, output: str) -> None:

@@ -24,7 +24,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0002"
+REVISION = "0003"
 
 # Conditions of partial indexes. Queries use these very words: with bound values the planner cannot tell
 # that an index fits, and reads the whole table.
@@ -33,6 +33,10 @@ IS_RUNNING = text("state = 'running'")
 IS_PARKED = text("state = 'parked' AND held = 0")
 IS_UNSWEPT = text("unswept <> 0")
 HAS_DEADLINE = text("deadline_at IS NOT NULL AND finished_at IS NULL")
+AWAITS = text("state = 'parked' AND signal IS NOT NULL")
+IS_LIVE = text("state IN ('intended', 'accepted')")
+IS_OPEN = text("call.state IN ('intended', 'accepted', 'doubt')")
+IS_TURN = text("kind IN ('task.kept', 'task.reclaimed', 'job.retried')")  # what savings are found by
 
 metadata = MetaData()
 _serial = BigInteger().with_variant(Integer, "sqlite")
@@ -135,6 +139,7 @@ task = Table(
     _partial("task_ready", "queue", "resources", "due_at", "id", where=IS_READY),
     _partial("task_running", "holder", where=IS_RUNNING),
     _partial("task_parked", "due_at", where=IS_PARKED),
+    _partial("task_awaits", "signal", "started_at", "id", where=AWAITS),
 )
 
 edge = Table(
@@ -178,6 +183,7 @@ event = Table(
     Column("task", _text),
     Column("data", _text, nullable=False),
     PrimaryKeyConstraint("job", "seq"),
+    _partial("event_turn", "job", "at", where=IS_TURN),
     sqlite_with_rowid=False,
 )
 
@@ -196,6 +202,88 @@ holder = Table(
     metadata,
     Column("id", _text, primary_key=True),
     Column("expires_at", BigInteger, nullable=False),
+)
+
+# Calls of providers that cost money. Tasks go by their names, for a call outlives the row of its task.
+call = Table(
+    "call",
+    metadata,
+    Column("key", _text, primary_key=True),
+    Column("job", _text, _owned("id", "job"), nullable=False),
+    Column("task", _text, nullable=False),
+    Column("node", _text, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("name", _text, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("state", _text, nullable=False),
+    Column("adapter", _text, nullable=False),
+    Column("vendor", _text, nullable=False),
+    Column("policy", _text, nullable=False),
+    Column("request", _text, nullable=False),
+    Column("request_hash", _text, nullable=False),
+    Column("estimate", BigInteger, nullable=False),
+    Column("reserved", BigInteger, nullable=False),
+    Column("spent", BigInteger, nullable=False),
+    Column("risk", BigInteger, nullable=False),
+    Column("currency", _text, nullable=False),
+    Column("computed", Integer, nullable=False),
+    Column("sends", Integer, nullable=False),
+    Column("handle", _text),
+    Column("result", _text),
+    Column("reason", _text),
+    Column("absences", Integer, nullable=False),
+    Column("answers", Integer, nullable=False),
+    Column("cancel_asked", Integer, nullable=False),
+    Column("intended_at", BigInteger, nullable=False),
+    Column("sent_at", BigInteger, nullable=False),
+    Column("absent_at", BigInteger),
+    Column("accepted_at", BigInteger),
+    Column("ended_at", BigInteger),
+    Column("decided_by", _text),
+    Column("scopes", _text, nullable=False),  # JSON: the budgets it is counted in, in their order
+    Column("rung", Integer, nullable=False),  # something was said of it, and nobody was woken for it
+    Column("maker", _text, nullable=False),  # token of the claim that sent it, or was given its result last
+    UniqueConstraint("job", "task", "revision", "name", "number", name="call_path"),
+    _partial("call_live", "vendor", where=IS_LIVE),
+    _partial("call_open", "job", where=text("state IN ('intended', 'accepted', 'doubt')")),
+    _partial("call_handle", "handle", where=text("handle IS NOT NULL")),
+    Index("call_intended", "intended_at", "key"),
+)
+
+budget = Table(
+    "budget",
+    metadata,
+    Column("scope", _text, primary_key=True),
+    Column("currency", _text, nullable=False),
+    Column("cap", BigInteger),
+    Column("spent", BigInteger, nullable=False),
+    Column("reserved", BigInteger, nullable=False),
+    Column("frozen", _text),
+)
+
+# What a task was refused last, and waits for: so that parking can see whether that is still so.
+refusal = Table(
+    "refusal",
+    metadata,
+    Column("task", _serial, _owned("id", "task"), primary_key=True, autoincrement=False),
+    Column("awaited", _text, nullable=False),  # the signal it may park for
+    Column("wanted", BigInteger, nullable=False),  # money, or one place
+    Column("most", BigInteger),  # the cap where the scope has none of its own, or how many places there are
+)
+
+delivery = Table(
+    "delivery",
+    metadata,
+    Column("seq", _serial, primary_key=True),
+    Column("vendor", _text, nullable=False),
+    Column("id", _text, nullable=False),
+    Column("key", _text),
+    Column("handle", _text),
+    Column("body", _text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    UniqueConstraint("vendor", "id", name="delivery_id"),
+    _partial("delivery_key", "key", where=text("key IS NOT NULL")),
+    _partial("delivery_handle", "handle", where=text("handle IS NOT NULL")),
 )
 
 

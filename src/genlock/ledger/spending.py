@@ -13,10 +13,12 @@ failed|abandoned -- intend --> (a new call, number n + 1)
 
 from __future__ import annotations
 
+from base64 import b32encode
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from hashlib import sha256
 
 from genlock.ledger.records import TaskRef
 from genlock.money import Money
@@ -134,6 +136,12 @@ class CallRow:
     def path(self) -> str:
         """What people read: job/task/revision/name#n."""
         return f"{self.task}/{self.revision}/{self.name}#{self.number}"
+
+
+def call_key(task: TaskRef, revision: int, name: str, number: int) -> str:
+    """The key of job/task/revision/name#n. The parts are set apart by what no name has in it."""
+    path = "\0".join((task.job, task.key, str(revision), name, str(number)))
+    return "gl_" + b32encode(sha256(path.encode()).digest())[:26].decode().lower()
 
 
 @dataclass(frozen=True, slots=True)

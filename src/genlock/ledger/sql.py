@@ -16,6 +16,7 @@ from genlock.ledger.database import open_reader, open_writer, url_of
 from genlock.ledger.migration import bring_up
 from genlock.ledger.moment import to_micros
 from genlock.ledger.page import Success
+from genlock.ledger.paying import SqlPayments
 from genlock.ledger.records import (
     Advance,
     Claim,
@@ -33,7 +34,7 @@ _T = TypeVar("_T")
 _READERS = 4
 
 
-class SqlLedger:
+class SqlLedger(SqlPayments):
     """`Ledger` over SQLite (PostgreSQL speaks the same statements). Opened by `open`."""
 
     def __init__(self, writer: Writer, reader: SqlReader) -> None:

@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from genlock.clock import Clock
 from genlock.errors import LedgerError, NotFound
 from genlock.ledger import schema
+from genlock.ledger.accounts import SqlAccounts
 from genlock.ledger.bell import Bell, Newest
 from genlock.ledger.copying import copy_beside
 from genlock.ledger.database import for_one_statement, is_gone, tell_time
@@ -77,7 +78,7 @@ _FIRST_DUE = select(func.min(_task.due_at)).where(
 )
 
 
-class SqlReader:
+class SqlReader(SqlAccounts):
     """`LedgerReader` over SQLite or PostgreSQL."""
 
     def __init__(self, engine: Engine, clock: Clock) -> None:

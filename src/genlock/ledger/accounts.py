@@ -1,0 +1,125 @@
+"""Looking at money in a database: the part of `SqlReader` that is about paid calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    case,
+    literal,
+    or_,
+    select,
+    tuple_,
+)
+
+from genlock.errors import NotFound
+from genlock.ledger import schema
+from genlock.ledger.call import COLUMNS, call_row, live_count
+from genlock.ledger.costing import costs, fitting
+from genlock.ledger.draft import FINISHED
+from genlock.ledger.moment import to_micros_or_none
+from genlock.ledger.records import TaskRef
+from genlock.ledger.spending import BudgetRow, By, CallFilter, CallRow, CallState, Cost, Delivery
+
+_T = TypeVar("_T")
+_call, _task, _job = schema.call.c, schema.task.c, schema.job.c
+_budget, _delivery = schema.budget.c, schema.delivery.c
+
+
+class SqlAccounts:
+    """`PaymentsReader` by the connections of a reader that others bring along."""
+
+    async def _rows(self, statement: Select[Any], **values: Any) -> Sequence[Any]:
+        raise NotImplementedError
+
+    async def _read(self, look: Callable[[Connection], _T]) -> _T:
+        raise NotImplementedError
+
+    async def call(self, key: str) -> CallRow:
+        rows = await self._rows(select(*COLUMNS).where(_call.key == key))
+        if not rows:
+            raise NotFound(f"there is no call {key!r}")
+        return call_row(rows[0])
+
+    async def calls(
+        self, where: CallFilter = CallFilter(), *, after: str | None = None, limit: int = 1000
+    ) -> Sequence[CallRow]:
+        place = tuple_(_call.intended_at, _call.key)
+        found = select(*COLUMNS).where(*fitting(where)).order_by(_call.intended_at.desc(), _call.key.desc())
+        if after is not None:
+            rows = await self._rows(select(_call.intended_at).where(_call.key == after))
+            if not rows:
+                return []
+            found = found.where(place < tuple_(literal(rows[0][0]), literal(after)))
+        return [call_row(row) for row in await self._rows(found.limit(limit))]
+
+    async def calls_left(self, *, limit: int = 100) -> Sequence[CallRow]:
+        of_task = and_(_task.job == _call.job, _task.key == _call.task)
+        found = (
+            select(*COLUMNS)
+            .join(schema.job, _job.id == _call.job)
+            .outerjoin(schema.task, of_task)
+            .where(schema.IS_OPEN, _given_up())
+            .order_by(case((_call.state == CallState.DOUBT.value, 1), else_=0), _call.intended_at, _call.key)
+        )
+        return [call_row(row) for row in await self._rows(found.limit(limit))]
+
+    async def live_calls(self, vendor: str) -> int:
+        return await self._read(lambda connection: live_count(connection, vendor))
+
+    async def deliveries(self, *, key: str | None = None, handle: str | None = None) -> Sequence[Delivery]:
+        named = [
+            column == name
+            for column, name in ((_delivery.key, key), (_delivery.handle, handle))
+            if name is not None
+        ]
+        if not named:
+            return []
+        rows = await self._rows(select(schema.delivery).where(or_(*named)).order_by(_delivery.seq))
+        return [Delivery(row.vendor, row.id, row.body, row.key, row.handle) for row in rows]
+
+    async def budgets(self, scopes: Collection[str] | None = None) -> Sequence[BudgetRow]:
+        found = select(schema.budget).order_by(_budget.scope)
+        if scopes is not None:
+            found = found.where(_budget.scope.in_(list(scopes)))
+        return [BudgetRow(*row) for row in await self._rows(found)]
+
+    async def costs(
+        self,
+        by: By,
+        where: CallFilter = CallFilter(),
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> Sequence[Cost]:
+        span = (to_micros_or_none(since), to_micros_or_none(until))
+        return await self._read(lambda connection: costs(connection, by, where, span))
+
+    async def root(self, task: TaskRef) -> str:
+        above = select(_job.id, _job.parent_job).where(_job.id == bindparam("job_id"))
+        climb = above.cte("climb", recursive=True)
+        around = schema.job.alias("around")
+        climb = climb.union_all(
+            select(around.c.id, around.c.parent_job).join(climb, around.c.id == climb.c.parent_job)
+        )
+        rows = await self._rows(select(climb.c.id).where(climb.c.parent_job.is_(None)), job_id=task.job)
+        if not rows:
+            raise NotFound(f"there is no job {task.job!r}")
+        return str(rows[0][0])
+
+
+def _given_up() -> ColumnElement[bool]:
+    """Whether nobody will come back to a call: its task has finished, runs anew, or is gone."""
+    return or_(
+        _task.id.is_(None),
+        _task.state.in_(sorted(FINISHED)),
+        _task.revision != _call.revision,
+        _job.finished_at.is_not(None),
+    )

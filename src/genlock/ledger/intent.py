@@ -1,0 +1,190 @@
+"""What a running task does about a paid call before it is sent: money first, then the request."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+from sqlalchemy import func, select
+
+from genlock.errors import BadInput, Conflict
+from genlock.ledger import schema
+from genlock.ledger.attempt import held
+from genlock.ledger.batch import Batch
+from genlock.ledger.budget import caps_of, find_over, open_all, shift
+from genlock.ledger.call import (
+    ABANDONED,
+    FAILED,
+    INTENDED,
+    RELEASED,
+    SETTLED,
+    CallDraft,
+    add,
+    call_row,
+    find,
+    live_count,
+    log,
+    must_be,
+    newest,
+    write,
+)
+from genlock.ledger.draft import TaskDraft
+from genlock.ledger.records import Claim
+from genlock.ledger.spending import CallRow, CallSpec, Intent, Over, call_key
+from genlock.ledger.waiting import BUDGET, PLACE, refusal, refuse, wake_for_place
+
+
+def intend(batch: Batch, claim: Claim, spec: CallSpec) -> Intent:
+    """none|released|failed|abandoned -> intended, if there is money and a place; or the call there is."""
+    task = held(batch, claim)
+    if spec.estimate.micros < 0:
+        raise BadInput(f"{spec.adapter} cannot cost {spec.estimate}")
+    batch.lock_money()
+    call = newest(batch, claim.task, task.revision, spec.name)
+    if call is not None and not _begins_anew(batch, call):
+        if call.rung:
+            call.rung = 0  # whatever was said of it, its task looks at it now
+            write(batch, call)
+        return Intent(call_row(call))
+    over, budgets = find_over(batch, spec)
+    if over is not None:
+        return _over(batch, task, spec, over)
+    if spec.limit is not None and live_count(batch.connection, spec.vendor) >= spec.limit:
+        refuse(batch, task, PLACE + spec.vendor, 1, spec.limit)
+        return Intent(busy=True)
+    drawn = _drawn(batch, claim, task, spec, call, list(budgets))
+    open_all(batch, budgets, spec.estimate.currency)
+    shift(batch, budgets, reserved=spec.estimate.micros)
+    return Intent(_keep(batch, drawn, known=call is not None and call.key == drawn.key), fresh=True)
+
+
+def _begins_anew(batch: Batch, call: CallDraft) -> bool:
+    if call.state == ABANDONED:
+        return _was_told(batch, call)
+    return call.state in (RELEASED, FAILED)
+
+
+def _was_told(batch: Batch, call: CallDraft) -> bool:
+    """Whether the task has failed since its call was given up: that it runs again, somebody has asked for."""
+    event = schema.event.c
+    newest_of = select(func.coalesce(func.max(event.seq), 0)).where(
+        event.job == call.job, event.task == call.task
+    )
+    resolved = newest_of.where(event.kind == "call.resolved", event.data.contains(call.key, autoescape=True))
+    failed = newest_of.where(event.kind == "task.failed", event.data.contains('"final":true'))
+    [[given_up, over]] = batch.select(select(resolved.scalar_subquery(), failed.scalar_subquery()))
+    return bool(over > given_up)
+
+
+def _over(batch: Batch, task: TaskDraft, spec: CallSpec, over: Over) -> Intent:
+    if refusal(batch, task, PLACE + spec.vendor) is not None:
+        wake_for_place(batch, spec.vendor)  # woken for a place that it has no money for: it is the next one's
+    if over.scope != "call":
+        refuse(batch, task, BUDGET + over.scope, over.wanted, caps_of(spec)[over.scope])
+    return Intent(over=over)
+
+
+def _keep(batch: Batch, call: CallDraft, *, known: bool) -> CallRow:
+    told = {"adapter": call.adapter, "vendor": call.vendor, "currency": call.currency}
+    log(batch, call, "call.intended", sends=call.sends, estimate=call.estimate, **told)
+    if known:
+        return write(batch, call)
+    add(batch, call)
+    return call_row(call)
+
+
+def _drawn(
+    batch: Batch, claim: Claim, task: TaskDraft, spec: CallSpec, known: CallDraft | None, scopes: list[str]
+) -> CallDraft:
+    """The row of a new call, or that of a released one which is sent once more."""
+    again = known if known is not None and known.state == RELEASED else None
+    number = 1 if known is None else known.number + (again is None)
+    price = spec.estimate
+    call = CallDraft(
+        key=call_key(claim.task, task.revision, spec.name, number),
+        job=task.job,
+        task=task.key,
+        node=task.node,
+        revision=task.revision,
+        name=spec.name,
+        number=number,
+        state=INTENDED,
+        adapter=spec.adapter,
+        vendor=spec.vendor,
+        policy=spec.policy,
+        request=spec.request,
+        request_hash=spec.request_hash,
+        estimate=price.micros,
+        reserved=price.micros,
+        spent=0,
+        risk=0,
+        currency=price.currency,
+        computed=0,
+        sends=1,
+        handle=None,
+        result=None,
+        reason=None,
+        absences=0,
+        answers=0,
+        cancel_asked=0,
+        intended_at=batch.now,
+        sent_at=batch.now,
+        absent_at=None,
+        accepted_at=None,
+        ended_at=None,
+        decided_by=None,
+        scopes=json.dumps(scopes),
+        rung=0,
+        maker=claim.token,
+    )
+    if again is None:
+        return call
+    if again.currency != call.currency:
+        raise BadInput(f"call {call.path} was priced in {again.currency} and cannot go on in {call.currency}")
+    return replace(
+        call,
+        spent=again.spent,
+        risk=again.risk,
+        sends=again.sends + 1,
+        answers=again.answers,
+        intended_at=again.intended_at,
+        decided_by=again.decided_by,
+    )
+
+
+def _own(batch: Batch, claim: Claim, key: str) -> CallDraft:
+    """A call of the task that is claimed."""
+    task = held(batch, claim)
+    call = find(batch, key)
+    if call.ref != task.ref:
+        raise Conflict(f"call {call.path} is none of {task.ref}")
+    return call
+
+
+def resend(batch: Batch, claim: Claim, key: str, sends: int) -> CallRow:
+    """intended -> intended, sent once more."""
+    call = _own(batch, claim, key)
+    must_be(call, sends, INTENDED)
+    call.sends, call.sent_at, call.maker = call.sends + 1, batch.now, claim.token
+    call.absent_at, call.absences = None, 0
+    log(batch, call, "call.resent", sends=call.sends)
+    return write(batch, call)
+
+
+def absent(batch: Batch, claim: Claim, key: str, sends: int) -> CallRow:
+    """The provider's list does not have it."""
+    call = _own(batch, claim, key)
+    must_be(call, sends, INTENDED)
+    call.absent_at, call.absences = batch.now, call.absences + 1
+    log(batch, call, "call.absent", absences=call.absences)
+    return write(batch, call)
+
+
+def answered(batch: Batch, claim: Claim, key: str) -> None:
+    """An attempt was given the result of a call that it did not make: counted once."""
+    call = _own(batch, claim, key)
+    if call.state != SETTLED or call.maker == claim.token:
+        return
+    call.answers, call.maker = call.answers + 1, claim.token
+    log(batch, call, "call.answered", answers=call.answers)
+    write(batch, call)

@@ -1,0 +1,102 @@
+"""The verbs of money over a database: the part of `SqlLedger` that is about paid calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeVar
+
+from genlock.ledger import intent, outcome
+from genlock.ledger.batch import Batch
+from genlock.ledger.records import Claim, TaskRef
+from genlock.ledger.spending import (
+    BudgetRow,
+    CallRow,
+    CallSpec,
+    Decision,
+    Delivery,
+    Intent,
+    Settlement,
+)
+from genlock.ledger.wording import named, plain, plain_or_none
+from genlock.money import Money
+
+_T = TypeVar("_T")
+
+
+class SqlPayments:
+    """`Payments` by a writer that others bring along."""
+
+    async def _do(self, act: Callable[[Batch], _T], *refs: TaskRef) -> _T:
+        raise NotImplementedError
+
+    async def _show(self, claim: Claim, act: Callable[[Batch], _T]) -> _T:
+        raise NotImplementedError
+
+    async def intend(self, claim: Claim, spec: CallSpec) -> Intent:
+        wanted = checked(spec)
+        return await self._show(claim, lambda batch: intent.intend(batch, claim, wanted))
+
+    async def resend(self, claim: Claim, key: str, sends: int) -> CallRow:
+        return await self._show(claim, lambda batch: intent.resend(batch, claim, key, sends))
+
+    async def absent(self, claim: Claim, key: str, sends: int) -> CallRow:
+        return await self._show(claim, lambda batch: intent.absent(batch, claim, key, sends))
+
+    async def answered(self, claim: Claim, key: str) -> None:
+        await self._show(claim, lambda batch: intent.answered(batch, claim, key))
+
+    async def accept(self, key: str, sends: int, handle: str) -> CallRow:
+        said = plain(handle)
+        return await self._do(lambda batch: outcome.accept(batch, key, sends, said))
+
+    async def settle(self, key: str, settlement: Settlement) -> CallRow:
+        said = replace(settlement, reason=plain_or_none(settlement.reason))
+        return await self._do(lambda batch: outcome.settle(batch, key, said))
+
+    async def release(self, key: str, sends: int, reason: str) -> CallRow:
+        said = plain(reason)
+        return await self._do(lambda batch: outcome.release(batch, key, sends, said))
+
+    async def doubt(self, key: str, sends: int, reason: str) -> CallRow:
+        said = plain(reason)
+        return await self._do(lambda batch: outcome.doubt(batch, key, sends, said))
+
+    async def resolve(self, key: str, decision: Decision, *, by: str, handle: str | None = None) -> CallRow:
+        who, said = plain(by), plain_or_none(handle)
+        return await self._do(lambda batch: outcome.resolve(batch, key, decision, who, said))
+
+    async def ask_cancel(self, key: str) -> CallRow:
+        return await self._do(lambda batch: outcome.ask_cancel(batch, key))
+
+    async def deliver(self, delivery: Delivery) -> bool:
+        said = spoken(delivery)
+        return await self._do(lambda batch: outcome.deliver(batch, said))
+
+    async def set_cap(self, scope: str, cap: Money | None) -> BudgetRow:
+        name = named(scope, "the scope")
+        return await self._do(lambda batch: outcome.set_cap(batch, name, cap))
+
+    async def freeze(self, scope: str, reason: str) -> BudgetRow:
+        name, said = named(scope, "the scope"), plain(reason)
+        return await self._do(lambda batch: outcome.freeze(batch, name, said))
+
+    async def thaw(self, scope: str) -> BudgetRow:
+        name = named(scope, "the scope")
+        return await self._do(lambda batch: outcome.thaw(batch, name))
+
+
+def checked(spec: CallSpec) -> CallSpec:
+    """The same; `BadInput` if no database could keep one of its names."""
+    names = {"the name": spec.name, "the adapter": spec.adapter, "the account": spec.vendor}
+    for what, name in names.items():
+        named(name, what)
+    for budget in spec.budgets:
+        named(budget.scope, "the scope")
+    return spec
+
+
+def spoken(delivery: Delivery) -> Delivery:
+    """A report as it can be kept, whatever the provider wrote."""
+    key, handle = plain_or_none(delivery.key), plain_or_none(delivery.handle)
+    return Delivery(plain(delivery.vendor), plain(delivery.id), plain(delivery.body), key, handle)

@@ -1,0 +1,136 @@
+"""Parked tasks that wait for money, for a place at a provider, or for word of a call.
+
+Nobody sleeps through what they wait for: whoever makes it possible wakes them in the same transaction,
+and whoever parks looks in the same transaction whether it has become possible since.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Select, and_, bindparam, delete, insert, or_, select, text
+
+from genlock.ledger import schema
+from genlock.ledger.batch import Batch, Change
+from genlock.ledger.budget import BudgetDraft, read_budgets
+from genlock.ledger.call import CallDraft, hear, live_count
+from genlock.ledger.claiming import wake
+from genlock.ledger.draft import PARKED, TaskDraft
+
+CALL, BUDGET, PLACE = "call:", "budget:", "place:"
+
+_task, _refusal = schema.task.c, schema.refusal.c
+
+
+def refuse(batch: Batch, task: TaskDraft, awaited: str, wanted: int, most: int | None) -> None:
+    """Remember what the task was refused, so that parking for it can see whether it still is."""
+    gone = batch.statements.named(
+        "drop refusal", lambda: delete(schema.refusal).where(_refusal.task == bindparam("of_task"))
+    )
+    gone.run(batch.connection, of_task=task.id)
+    added = batch.statements.named("add refusal", lambda: insert(schema.refusal))
+    added.run(batch.connection, task=task.id, awaited=awaited, wanted=wanted, most=most)
+
+
+def refusal(batch: Batch, task: TaskDraft, awaited: str) -> tuple[int, int | None] | None:
+    """What the task wanted and how much there was at most, if this is what it was refused last."""
+    statement = batch.statements.named(
+        "refusal",
+        lambda: select(_refusal.wanted, _refusal.most).where(
+            _refusal.task == bindparam("of_task"), _refusal.awaited == bindparam("of_signal")
+        ),
+    )
+    rows = statement.rows(batch.connection, of_task=task.id, of_signal=awaited)
+    return (rows[0][0], rows[0][1]) if rows else None
+
+
+def has_come(batch: Batch, task: TaskDraft, signal: str) -> bool:
+    """Whether what the task is about to wait for is there already."""
+    if not signal.startswith((CALL, BUDGET, PLACE)):
+        return False
+    batch.lock_money()
+    if signal.startswith(CALL):
+        return hear(batch, signal.removeprefix(CALL), task.ref)
+    refused = refusal(batch, task, signal)
+    if refused is None:
+        return False
+    wanted, most = refused
+    if signal.startswith(PLACE):
+        return most is None or live_count(batch.connection, signal.removeprefix(PLACE)) < most
+    scope = signal.removeprefix(BUDGET)
+    found = read_budgets(batch, [scope])[scope]
+    return found.frozen is None and found.has(wanted, most)
+
+
+def tell(batch: Batch, call: CallDraft) -> None:
+    """Something was said of the call: wake its task, or let it hear of it when it parks. Write it after."""
+    task = batch.find(call.ref)
+    call.rung = int(not (task is not None and _wake_if_parked(batch, task, CALL + call.key)))
+
+
+def wake_for_call(batch: Batch, call: CallDraft) -> None:
+    """The call has ended: its task need not wait any more."""
+    task = batch.find(call.ref)
+    if task is not None:
+        _wake_if_parked(batch, task, CALL + call.key)
+
+
+def _wake_if_parked(batch: Batch, task: TaskDraft, signal: str) -> bool:
+    waits = task.state == PARKED and task.signal == signal
+    if waits:
+        wake(batch, task, Change())
+    return waits
+
+
+def wake_for_money(batch: Batch, scopes: list[str]) -> None:
+    """Wake all who would find enough in these budgets now."""
+    for scope, budget in read_budgets(batch, scopes).items():
+        if budget.frozen is None:
+            _wake_all(batch, _waiting_for_money(budget), BUDGET + scope)
+
+
+def wake_thawed(batch: Batch, scope: str) -> None:
+    """Wake all who wait for this budget, whether or not there is enough: they were told another reason."""
+    _wake_all(batch, _waiting(BUDGET + scope), BUDGET + scope)
+
+
+def wake_for_place(batch: Batch, vendor: str, count: int = 1) -> None:
+    """Wake the longest-parked, one for each free place.
+
+    Whose job is paused cannot use it now: he is woken besides, and looks again when his job goes on.
+    """
+    signal = PLACE + vendor
+    _wake_all(batch, _waiting(signal).where(_task.held == text("1")), signal)
+    while count:
+        found = _still(batch, _waiting(signal).limit(count), signal)
+        if not found:
+            return
+        for task in found:
+            count -= batch.job(task.job).claimable  # its row may lag behind its job
+            wake(batch, task, Change())
+
+
+def _waiting(signal: str) -> Select[Any]:
+    found = select(schema.task).where(schema.AWAITS, _task.signal == signal)
+    return found.order_by(_task.started_at, _task.id)
+
+
+def _waiting_for_money(budget: BudgetDraft) -> Select[Any]:
+    """Who was refused more than there is now is left in peace."""
+    of_task = and_(_refusal.task == _task.id, _refusal.awaited == _task.signal)
+    there = budget.spent + budget.reserved
+    wanted = _refusal.wanted + there
+    enough = (
+        or_(_refusal.most.is_(None), wanted <= _refusal.most) if budget.cap is None else wanted <= budget.cap
+    )
+    joined = _waiting(BUDGET + budget.scope).outerjoin(schema.refusal, of_task)
+    return joined.where(or_(_refusal.task.is_(None), enough))
+
+
+def _wake_all(batch: Batch, found: Select[Any], signal: str) -> None:
+    for task in _still(batch, found, signal):
+        wake(batch, task, Change())
+
+
+def _still(batch: Batch, found: Select[Any], signal: str) -> list[TaskDraft]:
+    return [task for task in batch.search(found) if task.state == PARKED and task.signal == signal]
