@@ -18,6 +18,7 @@ import re
 import signal
 import threading
 from collections import Counter
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ Moment = Literal["before", "after"]
 
 _NOTHING = nullcontext()
 _armed: Trap | None = None
+_instead: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +81,14 @@ class Trap:
     def reach(self, point: Point) -> None:
         """The process is there now."""
         if point == self._order.die_at:
-            os.kill(os.getpid(), signal.SIGKILL)
+            _die() if _instead is None else _instead()
         if self._order.list_in is not None:
             with self._lock, self._order.list_in.open("a", encoding="utf-8") as points:
                 points.write(f"{point}\n")
+
+
+def _die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 class _Around:
@@ -111,3 +117,9 @@ def arm(text: str | None) -> None:
     """Carry out this order from now on, counting from 1; None: none. It holds for the whole process."""
     global _armed  # noqa: PLW0603 - a process dies as a whole, whichever of its parts comes to the point
     _armed = None if text is None else Trap(Order.parse(text))
+
+
+def instead(act: Callable[[], None] | None) -> None:
+    """Do this at the point, in whatever thread comes to it, where the process would die; None: die."""
+    global _instead  # noqa: PLW0603 - as above
+    _instead = act
