@@ -1,0 +1,1 @@
+"""Small real films and sounds, the same for the same request: what the provider simulator hands out."""

@@ -1,0 +1,1 @@
+"""The vendors, one a file, each written from its own documents."""
