@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from genlock import pipeline, stage
 from genlock.cli.option import Common, files, read_options, signature_of, span
+from genlock.cli.param import check_numbers, in_options
 from genlock.errors import BadInput
 from genlock.pipelines.models import AbsolutePath
 
@@ -179,3 +180,25 @@ def test_lengths_of_time_are_read(text: str, seconds: float) -> None:
 def test_what_is_no_length_of_time_is_refused(text: str) -> None:
     with pytest.raises(BadInput):
         span(text)
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        ("order.num_pairs: input should be greater than 0", "--pairs: input should be greater than 0"),
+        (
+            "order.num_pair: Extra inputs are not permitted",
+            "num_pair: there is no such parameter: did you mean num_pairs?",
+        ),
+        ("the disk is gone", "the disk is gone"),
+    ],
+)
+def test_an_order_that_does_not_fit_is_told_of_in_the_words_of_the_command_line(
+    message: str, said: str
+) -> None:
+    assert str(in_options(film, BadInput(message))) == said
+
+
+def test_a_number_that_is_none_is_refused_by_the_name_of_its_option() -> None:
+    with pytest.raises(BadInput, match="--clip-duration nan"):
+        check_numbers(film, {"clip_duration": float("nan")})

@@ -25,6 +25,7 @@ from typer.models import ArgumentInfo
 
 from genlock.errors import BadInput
 from genlock.media.photo.source import WHOLE, called, from_text, to_text
+from genlock.money import Money
 from genlock.pipelines.wording import read_titles
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Common:
     params: Path | None
     deadline: timedelta | None
     job_id: str | None
+    cap: str | None
     detach: bool
     quiet: bool
     json: bool
@@ -68,6 +70,10 @@ COMMON: Mapping[str, tuple[Any, Any]] = {
     "job_id": (
         str | None,
         typer.Option("--job-id", metavar="ID", help="The new job's id."),
+    ),
+    "cap": (
+        str | None,
+        typer.Option("--cap", metavar="AMOUNT", help="What the job may spend on paid calls, such as 2.50."),
     ),
     "detach": (bool, typer.Option("--detach", help="Only start the job; do not wait for it.")),
     "quiet": (bool, typer.Option("--quiet", "-q", help="Show no progress.")),
@@ -226,6 +232,11 @@ def _words(name: str, field: FieldInfo) -> list[str]:
     return [*words, f"--{dashed}"]
 
 
+def option_of(name: str, field: FieldInfo) -> str:
+    """What a field is called on the command line, in one word."""
+    return name.upper() if _is_files(field.annotation) else _words(name, field)[0]
+
+
 def _shown(default: Any) -> str:
     if isinstance(default, list):
         return ",".join(map(str, default))
@@ -280,6 +291,8 @@ def _plain(field: FieldInfo, value: Any) -> Any:
 def _common(given: Mapping[str, Any]) -> Common:
     words: dict[str, Any] = {name: given[f"_{name}"] for name in COMMON}
     words["set"] = tuple(words["set"] or ())
+    if words["cap"]:
+        Money.parse(words["cap"])
     words["deadline"] = span(words["deadline"]) if words["deadline"] else None
     return Common(**words)
 

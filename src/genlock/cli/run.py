@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 from typer.core import TyperGroup
 
-from genlock.errors import NotFound
+from genlock.errors import BadInput, NotFound
 
 if TYPE_CHECKING:
     from genlock.cli.option import Common
@@ -150,7 +150,18 @@ class _Order:
 
 
 async def _start(session: Session, name: str, params: dict[str, Any], common: Common) -> JobView:
-    return await session.service.start(name, params, id=common.job_id, deadline=common.deadline)
+    from genlock.bootstrap import pipelines
+    from genlock.cli.param import check_numbers, in_options
+
+    pipeline = pipelines()[name]
+    check_numbers(pipeline, params)
+    labels = {"cap": common.cap} if common.cap else None
+    try:
+        return await session.service.start(
+            name, params, id=common.job_id, deadline=common.deadline, labels=labels
+        )
+    except BadInput as error:
+        raise in_options(pipeline, error) from error
 
 
 async def _detach(session: Session, name: str, params: dict[str, Any], common: Common) -> int:
