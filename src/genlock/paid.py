@@ -18,7 +18,7 @@ It stands below both, for neither may know the other. The order of events, whate
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -30,6 +30,7 @@ from pydantic import BaseModel
 from genlock.money import Money
 from genlock.store.artifact import Artifact
 
+T = TypeVar("T")
 Face_co = TypeVar("Face_co", covariant=True)
 RequestT_contra = TypeVar("RequestT_contra", contravariant=True)
 
@@ -212,21 +213,26 @@ class Ask:
     """One paid call as a metered face puts it to `task.call`: who is asked what.
 
     `request` is a pydantic model of data and artifact references: it is kept in the ledger, so it holds
-    no secret. `verify` looks into each file that comes back.
+    no secret. `verify` looks into each file that comes back. `patient` waits for credit while the account
+    is empty; otherwise that is raised as `OutOfCredit`, for there is another provider to ask.
     """
 
     adapter: Adapter[Any]
     request: Any
     verify: Verify | None = None
+    patient: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a paid call came to: its files, kept in the store; its facts; what it cost."""
+    """What a paid call came to: its files, kept in the store; its facts; what it cost; which adapter made it,
+    for it may have been another one when the call was first made.
+    """
 
     files: Sequence[Artifact]
     facts: Mapping[str, Any]
     cost: Money
+    adapter: str = ""
 
 
 class Caller(Protocol):
@@ -234,6 +240,10 @@ class Caller(Protocol):
 
     async def call(self, name: str, ask: Ask) -> Answer:
         """The answer recorded under this name, or else the call is made; see `genlock.engine.task.Task`."""
+        ...
+
+    async def once(self, name: str, act: Callable[[], Awaitable[T]], of: type[T] | None = None) -> T:
+        """What `act` came to, kept under this name; if `act` raises, nothing is kept."""
         ...
 
 

@@ -125,6 +125,8 @@ class Accounts(BaseSettings):
     ollama_url: Address = "http://localhost:11434"
     vllm_key: Key | None = _key("VLLM_API_KEY")
     vllm_url: Address = "http://localhost:8000"
+    server_key: Key | None = _key("GENLOCK_SERVER_KEY")
+    server_url: Address = "http://localhost:8880"
 
 
 class Settings(Accounts):

@@ -52,9 +52,9 @@ class Price(BaseModel):
 class Model(BaseModel):
     """One model of one vendor, under the `name` it has in settings.
 
-    `inputs` says what the vendor calls our fields, `formats` how a value is written (`{}s`), `fixed` what goes
-    along with every request, `path` where requests go. `limit` is how many the account may have at work at
-    once, `poll` seconds to the first look, `settle` seconds after which what is not found was not accepted.
+    `inputs` says what the vendor calls our fields, `formats` how a value is written (`{}s`), `fixed` what
+    goes along with every request. `limit` is how many the account may have at work at once, `poll` seconds
+    to the first look, `settle` seconds after which what is not found was not accepted.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -80,7 +80,6 @@ class Model(BaseModel):
     formats: Mapping[str, str] = {}
     fixed: Mapping[str, Any] = {}
     ratios: Mapping[str, str] = {}
-    path: str | None = None
     limit: int | None = Field(default=None, ge=1)
     poll: float = Field(default=5.0, ge=0)
     settle: float | None = Field(default=None, ge=0)
@@ -146,14 +145,14 @@ class Catalog:
         """The model of this name. `Unsupported` says how to add one that is not there."""
         vendor = name.partition(":")[0]
         fields = self._models.get(name) or self._models.get(f"{vendor}:*")
-        if fields is None or (kind is not None and fields.get("kind") not in (kind, None)):
+        if fields is None or (kind is not None and fields.get("kind") != kind):
             known = [n for n in self.names(kind) if n.startswith(f"{vendor}:")] or self.names(kind)
             raise Unsupported(
                 f"{name} is not among the {kind or ''} models whose abilities and prices are known "
                 f'({", ".join(known)}): add [models."{name}"] to {self._source}'
             )
         try:
-            return Model.model_validate({"kind": kind, **fields, "name": name})
+            return Model.model_validate({**fields, "name": name})
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"]))

@@ -236,7 +236,7 @@ class _TooMuch(Exception):
 
 
 class _Leaving:
-    """Knows whether a request's first byte has left: before it nothing was accepted, after it nobody knows."""
+    """Knows whether a request's first byte has left: before that nothing was accepted."""
 
     def __init__(self, vendor: str, in_time: Callable[[], bool]) -> None:
         self._vendor, self._in_time = vendor, in_time

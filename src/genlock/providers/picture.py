@@ -1,4 +1,4 @@
-"""Getting a picture to a vendor by the first way that works: in the request, by its upload, from our server."""
+"""Getting a picture to a vendor by the first way that works: along, by its upload, from our server."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ class Pictures:
             raise Unsupported(f"{vendor} takes pictures as {known}, not as {picture.media_type}")
         if fits(ways, picture) or ways.upload or (ways.fetches and self.public_url):
             return
-        size = f"{picture.size} bytes are too many to go along in a request" if ways.inline else ""
+        why = f" of {picture.size} bytes, too many for a request," if ways.inline else ""
         raise Unsupported(
-            f"{vendor} fetches pictures from an address{' if ' + size if size else ''}: set GENLOCK_PUBLIC_URL "
-            "to where this server is reached from outside"
+            f"{vendor} fetches a picture{why} from an address: set GENLOCK_PUBLIC_URL to where this server "
+            "is reached from outside"
         )
 
     def address(self, picture: Artifact, key: str) -> str:

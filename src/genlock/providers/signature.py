@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from pydantic import SecretStr
 
-from genlock.errors import Refused
+from genlock.errors import BadInput, Refused
 
 TOLERANCE = timedelta(minutes=5)  # between a report's own time and ours
 _TOKEN = timedelta(minutes=30)
@@ -39,17 +39,20 @@ def check_webhook(
     """
     given = {name.lower(): value for name, value in headers.items()}
     try:
-        id, at, signatures = (given[f"webhook-{name}"] for name in ("id", "timestamp", "signature"))
+        named, at, signatures = (given[f"webhook-{name}"] for name in ("id", "timestamp", "signature"))
     except KeyError as error:
         raise Refused(f"a report said to be of {vendor} has no {error.args[0]} header") from None
     if not at.isdigit() or abs(now.timestamp() - int(at)) > TOLERANCE.total_seconds():
         raise Refused(f"a report said to be of {vendor} is not of now: its time is {at[:20]!r}")
-    key = base64.b64decode(secret.get_secret_value().removeprefix("whsec_"))
-    right = base64.b64encode(_hmac(key, f"{id}.{at}.".encode() + body))
+    try:
+        key = base64.b64decode(secret.get_secret_value().removeprefix("whsec_"), validate=True)
+    except ValueError:
+        raise BadInput(f"the webhook secret of {vendor} in the settings is not one: whsec_…") from None
+    right = base64.b64encode(_hmac(key, f"{named}.{at}.".encode() + body))
     offered = [each.partition(",")[2].encode() for each in signatures.split() if each.startswith("v1,")]
-    if not any([hmac.compare_digest(right, each) for each in offered]):
+    if not any(hmac.compare_digest(right, each) for each in offered):
         raise Refused(f"a report said to be of {vendor} has a signature that is not its own")
-    return id
+    return named
 
 
 def seed_of(key: str) -> int:
