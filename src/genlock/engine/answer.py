@@ -76,7 +76,7 @@ def recorded(row: CallRow) -> Answer:
     """The answer of a settled call."""
     kept = json.loads(row.result or "{}")
     files = [Artifact.model_validate(file) for file in kept.get("files", ())]
-    return Answer(files, kept.get("facts", {}), Money(row.spent, row.currency))
+    return Answer(files, kept.get("facts", {}), Money(row.spent, row.currency), row.adapter)
 
 
 def failed(row: CallRow, broke: Broke) -> Settlement:

@@ -156,6 +156,8 @@ class Calls:
     async def _found(self, adapter: Adapter[Any], row: CallRow) -> str | None:
         try:
             return await self.find(adapter, row)
+        except Doubtful as error:
+            raise self._in_doubt(await self.ledger.doubt(row.key, row.sends, str(error))) from error
         except Transient as error:
             raise self._wait_for(row, SLOWEST, f"{row.vendor} cannot be asked about it: {error}") from error
 
@@ -174,7 +176,7 @@ class Calls:
 
     async def _send(self, row: CallRow, ask: Ask, began: float) -> Answer:
         """Shielded: whoever gives up waiting for the answer, it is recorded."""
-        task = asyncio.create_task(self._submit(row, began), name=f"call {row.path}")
+        task = asyncio.create_task(self._submit(row, began, patient=ask.patient), name=f"call {row.path}")
         self._sending[task] = row.key
         task.add_done_callback(self._sending.pop)
         try:
@@ -187,13 +189,15 @@ class Calls:
         adapter = self.adapters(row.adapter)
         raise self._wait_for(outcome, adapter.poll, f"{row.adapter} is at work on it")
 
-    async def _submit(self, row: CallRow, began: float) -> CallRow | Made:
+    async def _submit(self, row: CallRow, began: float, *, patient: bool) -> CallRow | Made:
         adapter = self.adapters(row.adapter)
         message = self._message(row, lambda: self.clock.monotonic() - began < SEND_WITHIN)
         try:
             outcome = await adapter.submit(message, self._request(adapter, row))
         except OutOfCredit as error:
             await self.ledger.release(row.key, row.sends, str(error))
+            if not patient:
+                raise
             until = self.clock.now() + TOP_UP
             raise Parked(f"{row.vendor}: {error}", signal=f"call:{row.key}", until=until) from error
         except (NotAccepted, Refused, Unsupported) as error:
