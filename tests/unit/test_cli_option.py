@@ -79,7 +79,7 @@ def test_what_is_not_given_is_left_to_the_order() -> None:
     told()
     assert told.params == {}
     assert told.common == Common(
-        set=(), params=None, deadline=None, job_id=None, detach=False, quiet=False, json=False
+        set=(), params=None, deadline=None, job_id=None, cap=None, detach=False, quiet=False, json=False
     )
 
 
