@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
+from album import PHOTOS
 from genlock.errors import BadPicture
 from genlock.media.photo.picture import import_picture, look, working_size
 from genlock.media.request import ImportedPicture, ImportPicture, LookAtPicture, PictureReport
@@ -302,5 +303,35 @@ def test_the_focus_is_on_what_stands_out(tmp_path: Path) -> None:
     x, y = answer.picture.focus
     assert 0.62 < x < 0.75
     assert 0.2 < y < 0.45
+    left, top, right, bottom = answer.picture.region
+    assert 0.6 < left < 0.68 < 0.78 < right < 0.88
+    assert 0.05 < top < 0.18 < 0.35 < bottom < 0.45
     Image.new("RGB", (300, 200), GREEN).save(tmp_path / "plain.png")
-    assert imported(tmp_path / "plain.png")[0].picture.focus == (0.5, 0.5)
+    plain = imported(tmp_path / "plain.png")[0].picture
+    assert (plain.focus, plain.region, plain.detail) == ((0.5, 0.5), (0, 0, 1, 1), 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "inside"),
+    [
+        ("two-dogs", [(0.4, 0.26), (0.53, 0.58)]),
+        ("dandelion", [(0.31, 0.3)]),
+        ("fig-in-bowl", [(0.6, 0.47)]),
+        ("wall-clock", [(0.63, 0.5)]),
+        ("lamp-and-bird", [(0.49, 0.74)]),
+        ("drum-and-wine", [(0.48, 0.2), (0.48, 0.62)]),
+    ],
+)
+def test_what_a_person_would_point_at_lies_in_the_region(
+    tmp_path: Path, name: str, inside: list[tuple[float, float]]
+) -> None:
+    for scale in (1.0, 0.4):
+        with Image.open(PHOTOS / f"{name}.jpg") as photo:
+            small = photo.resize([round(side * scale) for side in photo.size])
+        small.save(tmp_path / "photo.png")
+        picture = imported(tmp_path / "photo.png")[0].picture
+        left, top, right, bottom = picture.region
+        assert all(left < x < right and top < y < bottom for x, y in inside)
+        assert (right - left) * (bottom - top) < 0.5
+        assert left <= picture.focus[0] <= right
+        assert top <= picture.focus[1] <= bottom

@@ -170,3 +170,31 @@ def test_no_passage_takes_longer_than_six_tenths_of_a_second(name: str) -> None:
         assert max(shot.blend_frames for shot in plan.shots) <= 0.6 * plan.fps
         if seconds >= 3:
             assert min(joint.frames for joint in plan.transitions if joint.kind != "cut") >= 0.3 * plan.fps
+
+
+def test_a_tall_scene_seen_twice_is_passed_over_from_top_to_bottom() -> None:
+    far = Picture(
+        sha256="1" * 64, width=1278, height=1920, focus=(0.47, 0.42), region=(0.23, 0.17, 0.69, 0.72)
+    )
+    near = Picture(
+        sha256="2" * 64, width=1278, height=1920, focus=(0.46, 0.41), region=(0.23, 0.25, 0.73, 0.82)
+    )
+    scale = 1 / 0.72
+    mapping = (scale, 0, -0.12 * scale, 0, scale, -0.06 * scale, 0, 0, 1)
+    link = Link(agreement=0.9, mapping=mapping, colours=0.9, layout=0.8)
+    shot = plan_shots([(far, near)], links=[link], seconds_per_clip=6.0).shots[0]
+    assert shot.morph
+    start, end = shot.morph.start, shot.morph.end
+    high = cover(far, WIDE)[1]
+    assert start.y - high / start.zoom / 2 < 0.2
+    assert end.y + high / end.zoom / 2 > 0.78
+
+
+def test_a_camera_between_two_views_does_not_look_past_what_stands_out() -> None:
+    first = Picture(sha256="1" * 64, width=3000, height=2000, focus=(0.2, 0.5), region=(0.02, 0.3, 0.4, 0.7))
+    last = Picture(sha256="2" * 64, width=3000, height=2000, focus=(0.15, 0.5), region=(0.01, 0.2, 0.5, 0.8))
+    link = Link(agreement=0.9, mapping=(1.2, 0, -0.05, 0, 1.2, -0.1, 0, 0, 1), colours=0.9, layout=0.8)
+    shot = plan_shots([(first, last)], links=[link], seconds_per_clip=6.0).shots[0]
+    assert shot.morph
+    assert cut_off(shot.morph.start, first, WIDE) < 0.02
+    assert cut_off(shot.morph.end, last, WIDE) < 0.02

@@ -17,7 +17,7 @@ MOVES = ("push", "pan", "pull", "lift", "push_across", "pan_back", "pull_across"
 
 _SOFTEST = 1.6
 _LEAST_SHARE = 1 / 3
-_PUSH, _LEAST_PUSH = (0.019, 0.026), 0.013  # of zoom a second
+_PUSH, _LEAST_PUSH = (0.019, 0.026), 0.016  # of zoom a second
 _PAN, _LEAST_PAN = (0.022, 0.032), 0.016  # frames a second
 _SWEEP = 0.15  # frames a second, over a picture of which the frame shows but a strip
 _PUSH_RANGE = (0.02, 0.35)
@@ -27,6 +27,7 @@ _STRIP = 0.55  # of a picture's side: where the frame shows less, the camera pas
 _NEARING = 1.015  # what a camera that pans comes nearer
 _ARRIVING = 1.05  # how near it is at least, for another one to arrive there from farther away
 _ALL = 0.98  # of a side of a picture: what reaches over as much cannot be kept from being cut a little
+_LEADING = 0.4
 _BACK = {"pull": "push", "pull_across": "push_across", "pan_back": "pan"}
 
 
@@ -51,8 +52,9 @@ def choose_move(
         raise ValueError(f"no camera move is called {kind!r}; there are {', '.join(MOVES)}")
     camera = _Camera(picture, size, seconds, pace)
     growth, reach, way = random.uniform(*_PUSH), random.uniform(*_PAN), random.choice((-1, 1))
-    if camera.strip is not None:
-        swept = camera.sweep(camera.strip, heading, -1 if again else 1)
+    axis = strip(picture, size)
+    if axis is not None:
+        swept = camera.sweep(axis, heading, -1 if again else 1)
         return swept or camera.push(growth)
     towards = _BACK.get(kind, kind)
     if heading:
@@ -74,7 +76,7 @@ def nearer(move: Move, picture: Picture, size: Size, room: float) -> Move:
 
     `room` is how much larger things get meanwhile at most; what stands out is not cut off for it.
     """
-    most = max(_fitting(picture, size) / max(1.0, move.end.zoom / move.start.zoom), _ARRIVING)
+    most = max(fitting(picture, size) / max(1.0, move.end.zoom / move.start.zoom), _ARRIVING)
     closer = min(1 + _headroom(picture, size, room), most) / move.start.zoom
     if closer <= 1:
         return move
@@ -103,6 +105,21 @@ def leave(picture: Picture, size: Size, random: Random) -> Move:
     return Move(start=resting_view(picture, size), end=hold(picture, size, x=x, y=y, zoom=zoom))
 
 
+def strip(picture: Picture, size: Size) -> Axis | None:
+    """The side of the picture of which the frame shows but a strip, if there is one."""
+    wide, high = cover(picture, size)
+    if min(wide, high) >= _STRIP:
+        return None
+    return 1 if high < wide else 0
+
+
+def fitting(picture: Picture, size: Size) -> float:
+    """The zoom up to which the frame holds what stands out, on each side on which it does so at all."""
+    left, top, right, bottom = picture.region
+    sides = zip(cover(picture, size), (right - left, bottom - top), strict=True)
+    return min((shown / held for shown, held in sides if held <= min(shown, _ALL)), default=math.inf)
+
+
 @dataclass(frozen=True, slots=True)
 class _Camera:
     """Before one picture for so many seconds. Speeds are in zoom or frames a second, to be times `pace`."""
@@ -111,14 +128,6 @@ class _Camera:
     size: Size
     seconds: float
     pace: float
-
-    @property
-    def strip(self) -> Axis | None:
-        """The side of which the frame shows but a strip, if there is one."""
-        wide, high = cover(self.picture, self.size)
-        if min(wide, high) >= _STRIP:
-            return None
-        return 1 if high < wide else 0
 
     def longer(self, *, upright: bool) -> Axis:
         """The side on which the picture has more to show than the frame; `upright` if both have as much."""
@@ -129,7 +138,7 @@ class _Camera:
         """Closer, travelling aside at the speed `drift` meanwhile."""
         growth = _between(speed * self._time, *_PUSH_RANGE)
         least = _between(_LEAST_PUSH * self._time, *_PUSH_RANGE)
-        growth = min(self._room, max(least, min(growth, _fitting(self.picture, self.size) - 1)))
+        growth = min(self._room, max(least, min(growth, fitting(self.picture, self.size) - 1)))
         wide, high = cover(self.picture, self.size)
         x, y = self.picture.focus
         dx, dy = drift * self._time * wide / 2, drift * self._time * high / 4
@@ -140,30 +149,42 @@ class _Camera:
 
     def pan(self, axis: Axis, speed: float, way: int) -> Move | None:
         """Along one side, not beyond what stands out; None if that leaves no way to go."""
-        fitting = _fitting(self.picture, self.size) / _NEARING
-        zoom = max(1.0, min(1 + self._room * _PANNING, fitting))
+        most = fitting(self.picture, self.size) / _NEARING
+        zoom = max(1.0, min(1 + self._room * _PANNING, most))
         return self._along(axis, zoom, speed * self._time, way)
 
     def sweep(self, axis: Axis, heading: Heading | None, way: int) -> Move | None:
         """Over what stands out from one end to the other, as far as there is time."""
         if heading and heading[0] == axis:
             way = heading[1]
+        elif axis == 0 and self.picture.focus[0] < sum(self.picture.region[::2]) / 2:
+            way = -way  # aside, a camera goes towards what matters
         return self._along(axis, 1.0, _SWEEP * self._time, way)
 
     def _along(self, axis: Axis, zoom: float, reach: float, way: int) -> Move | None:
-        shown = cover(self.picture, self.size)[axis] / zoom / _NEARING
-        low, high = self._range(axis, shown)
-        length = min(reach * shown, high - low)
-        if length < _LEAST_PAN * self._time * shown:
+        frame = cover(self.picture, self.size)[axis]
+        low, high = self._range(axis, frame / zoom / _NEARING)
+        length = min(reach * frame, high - low)
+        if length < _LEAST_PAN * self._time * frame:
             return None
-        # Where not all of it can be passed over, it is the upper part: a head cut off is worse than feet.
-        above = length / 2 if axis == 1 and self.strip is not None else 0.0
-        middle = _between(self.picture.focus[axis] - above, low + length / 2, high - length / 2)
+        middle = _between(
+            self.picture.focus[axis] - self._before(axis, way) * length, low + length / 2, high - length / 2
+        )
         start, end = (
             self._at(axis, middle + side * way * length / 2, near)
             for side, near in ((-1, zoom), (1, zoom * _NEARING))
         )
         return Move(start=start, end=end)
+
+    def _before(self, axis: Axis, way: int) -> float:
+        """By which share of its way the middle of a camera's way lies before what matters.
+
+        Of a strip's length the upper part is passed over, for a head cut off is worse than feet, or aside the
+        part that leads to what matters.
+        """
+        if strip(self.picture, self.size) is None:
+            return 0.0
+        return _LEADING if axis == 1 else way * _LEADING
 
     def _range(self, axis: Axis, shown: float) -> tuple[float, float]:
         """Between which places the middle of a view may lie that shows so much of a side."""
@@ -183,13 +204,6 @@ class _Camera:
     @property
     def _room(self) -> float:
         return _headroom(self.picture, self.size, _between(0.01 * self.seconds, *_ROOM))
-
-
-def _fitting(picture: Picture, size: Size) -> float:
-    """The zoom up to which the frame holds what stands out, on each side on which it does so at all."""
-    left, top, right, bottom = picture.region
-    sides = zip(cover(picture, size), (right - left, bottom - top), strict=True)
-    return min((shown / held for shown, held in sides if held <= min(shown, _ALL)), default=math.inf)
 
 
 def _headroom(picture: Picture, size: Size, most: float = _ROOM[0]) -> float:

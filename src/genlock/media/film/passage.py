@@ -30,7 +30,7 @@ _DOUBLE = 0.1  # what the likeness of two views of one scene counts: in a dissol
 _LIGHT = 25.0  # of lightness, by which likeness falls to a third
 _CHANCE = (0.8, 1.2)
 _CLEARLY = 0.15  # of the frame, by which the eye has to move for a push to lead it
-_BUSY = (0.06, 0.2)  # of a picture on edges: from where on, and to where, mixing two such pictures is mud
+_BUSY = (0.06, 0.2)  # of two pictures on edges: from where on, and to where, mixing them is mud
 _MUD = 0.45  # how much less a dissolve is liked there
 
 
@@ -68,9 +68,9 @@ def choose_passages(meetings: Sequence[Meeting], *, size: Size, style: Style, se
 
 
 def busy(left: Picture, right: Picture) -> float:
-    """How much of a muddle these two are while they are mixed, 0..1: both have to be full of detail."""
+    """How much of a muddle these two are while they are mixed, 0..1: none if either of them is plain."""
     low, high = _BUSY
-    return min(max((min(left.detail, right.detail) - low) / (high - low), 0.0), 1.0)
+    return min(max((math.sqrt(left.detail * right.detail) - low) / (high - low), 0.0), 1.0)
 
 
 def _liking(meeting: Meeting, link: Link, *, size: Size, style: Style, seed: int) -> dict[_Kind, float]:

@@ -24,7 +24,8 @@ _NARROWEST, _LOWEST = (
 _NEARLY = 0.95
 _MIDDLE = 0.5  # how far what is off the middle counts less: a crop in the middle is never badly wrong
 _COMMON = 0.25  # spreads above the mean from which on a place belongs to what stands out
-_NOTHING = 2.0  # levels between the least and the most of a colour: a picture without more is plain
+_PLAIN = 3.0  # levels between the darkest and the brightest place, below which there is nothing to look at
+_SMOOTH = 3.0  # levels by which the sharpest edges stand out where nothing has a beginning or an end
 _AN_EDGE = 24.0  # levels between neighbours, of a picture 640 pixels wide
 
 _WHOLE: Region = (0.0, 0.0, 1.0, 1.0)
@@ -44,7 +45,7 @@ class Focus:
 
 
 def find_focus(image: NDArray[Any]) -> Focus:
-    """Look at a picture, RGB, height x width x 3. It takes some 15 ms, and is the same at every size."""
+    """Look at a picture, RGB, height x width x 3. It takes some 15 ms, and hardly depends on the size."""
     height, width = image.shape[:2]
     scale = _SIDE / max(height, width)
     size = max(8, round(width * scale)), max(8, round(height * scale))
@@ -52,20 +53,21 @@ def find_focus(image: NDArray[Any]) -> Focus:
     small = cv2.resize(fine, size, interpolation=cv2.INTER_AREA)
     grey = cv2.cvtColor(fine, cv2.COLOR_RGB2GRAY)
     detail = _detail(grey)
-    if max(float(np.ptp(small[..., channel])) for channel in range(3)) < _NOTHING:
+    edges = np.abs(cv2.Laplacian(grey, cv2.CV_32F))
+    if float(np.ptp(grey)) < _PLAIN:
         return Focus(detail=detail)
-    weight = _standing_out(small, grey)
-    region = _region(weight)
+    weight = _standing_out(small, edges)
+    region = _region(weight) if float(np.quantile(edges, 0.995)) > _SMOOTH else _WHOLE
     x, y = _point(weight, height / width)
     left, top, right, bottom = region
     return Focus((min(max(x, left), right), min(max(y, top), bottom)), region, detail)
 
 
-def _standing_out(small: NDArray[Any], grey: NDArray[Any]) -> Weight:
+def _standing_out(small: NDArray[Any], edges: Weight) -> Weight:
     """How much each place stands out: sharp and unlike the picture's edges, rare, not too far aside."""
     size = small.shape[1], small.shape[0]
     lab = cv2.GaussianBlur(cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_RGB2LAB), (0, 0), 2)
-    ground, sharp = _unlike_edges(lab), _sharpness(grey, size)
+    ground, sharp = _unlike_edges(lab), _sharpness(edges, size)
     unusual = _scaled(np.linalg.norm(lab - lab.reshape(-1, 3).mean(0), axis=2))
     weight = 0.5 * np.sqrt(ground * sharp) + 0.25 * np.sqrt(unusual * sharp) + 0.1 * ground
     weight += 0.15 * _surprise(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY))
@@ -83,10 +85,9 @@ def _unlike_edges(lab: NDArray[Any]) -> Weight:
     return _scaled(np.minimum.reduce([np.linalg.norm(lab - mean, axis=2) for mean in means]))
 
 
-def _sharpness(grey: NDArray[Any], size: tuple[int, int]) -> Weight:
+def _sharpness(edges: Weight, size: tuple[int, int]) -> Weight:
     """How much fine detail there is: what the photographer focused on."""
-    detail = cv2.resize(np.abs(cv2.Laplacian(grey, cv2.CV_32F)), size, interpolation=cv2.INTER_AREA)
-    return _scaled(cv2.GaussianBlur(detail, (0, 0), 4))
+    return _scaled(cv2.GaussianBlur(cv2.resize(edges, size, interpolation=cv2.INTER_AREA), (0, 0), 4))
 
 
 def _surprise(grey: NDArray[Any]) -> Weight:

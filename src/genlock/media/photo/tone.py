@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genlock.media.check.planned import BLOCKS
-from genlock.media.film.motion import Picture, Size, Tone, aim, cover
+from genlock.media.film.camera import strip
+from genlock.media.film.motion import Picture, Size, Tone, View, cover, hold
 
 SHAPES: tuple[Size, ...] = ((16, 9), (9, 16), (1, 1))
 STRONG = 99.0  # percent: the strongest one in a hundred counts, be it a small thing on a plain ground
@@ -23,7 +24,12 @@ _DARKER = 98.0
 def find_tone(image: NDArray[Any], picture: Picture) -> Tone:
     """The least that a frame of any usual shape has to show of this picture, RGB, height x width x 3."""
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    views = [_cut(grey, picture, shape, zoom) for shape in SHAPES for zoom in (1.0, _NEAR)]
+    views = [
+        _cut(grey, hold(picture, shape, x=x, y=y, zoom=zoom), cover(picture, shape))
+        for shape in SHAPES
+        for zoom in (1.0, _NEAR)
+        for x, y in _looked_at(picture, shape)
+    ]
     contrasts = [contrasts_of(blocks(view)) for view in views]
     return Tone(
         across=round(min(across for across, _ in contrasts), 2),
@@ -69,11 +75,22 @@ def _halved(luma: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _cut(grey: NDArray[Any], picture: Picture, shape: Size, zoom: float) -> NDArray[np.uint8]:
-    """What a frame of this shape shows of the picture round its focus."""
+def _looked_at(picture: Picture, shape: Size) -> list[tuple[float, float]]:
+    """The focus; and where the camera passes over what stands out, both ends of that."""
+    (x, y), (left, top, right, bottom) = picture.focus, picture.region
+    match strip(picture, shape):
+        case 0:
+            return [(left, y), (x, y), (right, y)]
+        case 1:
+            return [(x, top), (x, y), (x, bottom)]
+        case _:
+            return [(x, y)]
+
+
+def _cut(grey: NDArray[Any], view: View, whole: tuple[float, float]) -> NDArray[np.uint8]:
+    """What a view shows of the picture; `whole` are the shares that one of zoom 1 shows."""
     height, width = grey.shape
-    view = aim(picture, shape, x=picture.focus[0], y=picture.focus[1], zoom=zoom)
-    wide, high = (share / zoom for share in cover(picture, shape))
+    wide, high = (share / view.zoom for share in whole)
     left, top = int((view.x - wide / 2) * width), int((view.y - high / 2) * height)
     return np.asarray(
         grey[
