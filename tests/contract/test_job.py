@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from genlock.errors import ClaimLost, NotFound
-from genlock.ledger.records import Failure, JobFilter, JobState, NodeSpec, TaskRef, TaskState
+from genlock.ledger.records import Failure, JobFilter, JobState, NodeSpec, Taker, TaskRef, TaskState
 
 
 async def test_a_new_job_is_pending_and_its_first_tasks_are_ready(bench):
@@ -86,6 +86,27 @@ async def test_succeed_can_claim_what_it_made_ready(bench):
     assert [(one.task.key, one.holder) for one in advance.claimed] == [("b", "ann"), ("d", "ann")]
     assert await bench.states() == {"a": "done", "b": "running", "c": "ready", "d": "running"}
     await bench.ledger.succeed(advance.claimed[0], "2")
+
+
+async def test_a_new_job_can_be_claimed_in_its_own_commit(bench):
+    spec = bench.spec("job-1", NodeSpec("a", resources="gpu=1"), "b", "c", "d", edges="a>d")
+    made = await bench.ledger.create_job(spec, taker=Taker("ann", ""))
+    assert bench.keys(made.ready) == ["a", "b", "c"]
+    assert [(one.task.key, one.holder, one.attempt) for one in made.claimed] == [("b", "ann", 1)]
+    assert await bench.states() == {"a": "ready", "b": "running", "c": "ready", "d": "blocked"}
+    assert await bench.kinds() == ["job.created", "job.started"]
+    assert await bench.kinds("b") == ["task.claimed"]
+    assert (await bench.ledger.create_job(spec, taker=Taker("bob", ""))).claimed == ()
+    await bench.ledger.succeed(made.claimed[0], "1")
+
+
+async def test_a_new_job_keeps_what_the_taker_has_no_place_for(bench):
+    made = await bench.ledger.create_job(
+        bench.spec("job-1", NodeSpec("a", resources="gpu=1")), taker=Taker("ann", "cpu=1")
+    )
+    assert (made.claimed, await bench.job_state()) == ((), "pending")
+    paused = bench.spec("job-2", NodeSpec("a", skipped=True), "b", edges="a>b")
+    assert (await bench.ledger.create_job(paused, taker=Taker("ann", ""))).claimed == ()
 
 
 async def test_outputs_hashes_and_times_are_kept_on_the_row(bench):

@@ -16,7 +16,7 @@ from genlock.ledger import schema, sweeping
 from genlock.ledger.batch import Batch
 from genlock.ledger.count import recount, recount_map
 from genlock.ledger.memory.ledger import MemoryLedger
-from genlock.ledger.records import EdgeSpec, Failure, JobFilter, JobSpec, NodeSpec, TaskRef
+from genlock.ledger.records import EdgeSpec, Failure, JobFilter, JobSpec, NodeSpec, Taker, TaskRef
 from genlock.ledger.sql import SqlLedger
 
 
@@ -74,7 +74,10 @@ class Twins:
         states = [row.state.finished for row in await self.model.jobs(JobFilter(children=True))]
         if states.count(False) < 2 and len(states) < 12:
             self.jobs.append(f"job-{len(self.jobs)}")
-            await self.both("create_job", self.spec(self.jobs[-1]))
+            taker = self.random.choice([None, Taker(self.random.choice("xy"), "")])
+            one, other = await self.both("create_job", self.spec(self.jobs[-1]), taker=taker)
+            assert list(map(_bare, one.claimed)) == list(map(_bare, other.claimed)), self.story[-5:]
+            self.held += zip(one.claimed, other.claimed, strict=True)
 
     async def claim(self) -> None:
         ready = []

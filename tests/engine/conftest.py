@@ -71,7 +71,7 @@ class World:
         """Give a job that runs already this long from now."""
         await self.ledger.set_deadline(job, deadline)
         for executor in self.executors:
-            executor._ring()
+            executor.ring()
 
 
 @pytest.fixture(params=["memory", "sqlite"])

@@ -107,6 +107,53 @@ async def test_no_more_is_claimed_than_can_run(world):
     assert most == 2
 
 
+async def test_a_job_begins_with_its_commit_where_there_is_room(world):
+    one = film()
+    engine = await world.start(one)
+    view = await engine.start("film", {"n": 1})
+    assert await engine.result(one, view.id) == 2
+    first = (await engine.events(view.id))[:3]
+    assert [event.kind for event in first] == ["job.created", "job.started", "task.claimed"]
+
+
+async def test_jobs_that_come_together_share_what_there_is(world, until):
+    log, gate = Log(), Gate()
+    engine = await world.start(relay_of_one, tools={Log: log, Gate: gate}, resources={"cpu": 2})
+    views = await asyncio.gather(*(engine.start("relay_of_one", {"n": n}) for n in range(5)))
+    await until(lambda: len(log) == 2, "two bodies")
+    assert world.executors[0].busy == 2
+    gate.set()
+    assert [await engine.result(relay_of_one, view.id) for view in views] == [0, 1, 2, 3, 4]
+
+
+async def test_who_gives_up_on_starting_a_job_leaves_no_task_without_a_body(world, until):
+    log, gate = Log(), Gate()
+    gate.set()
+    engine = await world.start(relay_of_one, tools={Log: log, Gate: gate})
+    starting = asyncio.create_task(engine.start("relay_of_one", {"n": 7}, id="job-7"))
+    await asyncio.sleep(0)
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    await until(lambda: log == ["wait 7"], "the body")
+    assert await engine.result(relay_of_one, "job-7") == 7
+
+
+@pytest.mark.parametrize("steps", range(1, 5))
+async def test_a_job_that_comes_while_the_executor_stops_is_left_to_the_next(world, steps):
+    gate = Gate()
+    engine = await world.start(relay_of_one, tools={Log: Log(), Gate: Gate()})
+    starting = asyncio.create_task(engine.start("relay_of_one", {"n": 7}, id="job-7"))
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    await world.executors[0].stop()
+    await starting
+    assert (world.executors[0].busy, (await world.reader.job("job-7")).state.finished) == (0, False)
+    gate.set()
+    again = await world.start(relay_of_one, tools={Log: Log(), Gate: gate})
+    assert await again.result(relay_of_one, "job-7") == 7
+
+
 @stage
 async def wait(n: int, *, gate: Gate = provided(), log: Log = provided()) -> int:
     log.append(f"wait {n}")
@@ -127,6 +174,18 @@ async def endless(n: int, *, log: Log = provided()) -> int:
 @pipeline
 def relay(n: int) -> int:
     return endless(wait(n))
+
+
+@stage(resources={"cpu": 1})
+async def patient(n: int, *, gate: Gate = provided(), log: Log = provided()) -> int:
+    log.append(f"wait {n}")
+    await gate.wait()
+    return n
+
+
+@pipeline
+def relay_of_one(n: int) -> int:
+    return patient(n)
 
 
 async def test_a_job_cancelled_while_a_task_is_handed_over_leaves_nothing_running(world, until):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -13,16 +13,17 @@ from genlock.clock import Clock
 from genlock.engine.attempt import Attempts, Limits
 from genlock.engine.codec import canonical, load
 from genlock.engine.declare import Pipeline
+from genlock.engine.executor import Executor, NoExecutor
 from genlock.engine.job import Jobs
 from genlock.engine.name import job_id
 from genlock.engine.present import present_event, present_graph, present_job, present_task
-from genlock.engine.spec import job_spec
+from genlock.engine.spec import first_resources, job_spec
 from genlock.engine.task import Task
 from genlock.engine.views import EventView, GraphView, JobView, RedoView, TaskView
 from genlock.engine.waking import wake_fitting
 from genlock.errors import BadInput, Conflict, GraphError, NotFound, StageError
 from genlock.ledger.protocol import Ledger, LedgerReader
-from genlock.ledger.records import JobFilter, JobRow, JobState, TaskRef, TaskState
+from genlock.ledger.records import JobCreated, JobFilter, JobRow, JobSpec, JobState, TaskRef, TaskState
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -66,9 +67,7 @@ class Engine:
             work=work,
             rng=self._rng,
         )
-        self._ring: Callable[[], None] = lambda: None
-        self._stop: Callable[[Collection[TaskRef]], Awaitable[None]] = _nothing_runs_here
-        self._stop_lost: Callable[[], Awaitable[None]] = _nothing_runs_here
+        self._executor: Executor = NoExecutor()
 
     def _check_tools(self, tools: Mapping[Any, object]) -> None:
         for pipeline in self.pipelines.values():
@@ -79,17 +78,9 @@ class Engine:
                             f"stage {stage.name!r} asks for {name}: {want!r}, which nothing provides here"
                         )
 
-    def attach(
-        self,
-        *,
-        ring: Callable[[], None],
-        stop: Callable[[Collection[TaskRef]], Awaitable[None]],
-        stop_lost: Callable[[], Awaitable[None]],
-    ) -> None:
-        """An executor says how to wake it, and how to stop tasks that were taken away from it: these, or
-        all that it finds to be so.
-        """
-        self._ring, self._stop, self._stop_lost = ring, stop, stop_lost
+    def attach(self, executor: Executor) -> None:
+        """What runs the tasks in this process, if anything does."""
+        self._executor = executor
 
     # -- from Python ---------------------------------------------------------------------------------
 
@@ -168,13 +159,27 @@ class Engine:
                 deadline=deadline or self._deadline,
                 labels=labels,
             )
-            created = await self.ledger.create_job(spec)
+            # Shielded: a task that was claimed with its job is begun, whoever gave up waiting.
+            created = await asyncio.shield(self._create(spec))
             if created.created or id or created.id != spec.id:
-                break  # else the id that was drawn is another job's
-        if created.created_at is not None:
-            self.jobs.begun(spec, created.created_at)
-        self._ring()
-        return created.id
+                return created.id  # else the id that was drawn is another job's
+
+    async def _create(self, spec: JobSpec) -> JobCreated:
+        """Write a job, and begin its first task at once if there is room for it here."""
+        taker = self._executor.reserve(first_resources(spec))
+        created = None
+        try:
+            created = await self.ledger.create_job(spec, taker=taker)
+            if created.created_at is not None:
+                self.jobs.begun(spec, created.created_at)
+        finally:
+            if taker is not None:
+                self._executor.fill(taker, created.claimed if created else ())
+        if created.claimed and len(created.ready) == 1:
+            self._executor.expect(spec.deadline)
+        else:
+            self._executor.ring()
+        return created
 
     async def show(self, job: str) -> JobView:
         return await self._present(await self._find(job))
@@ -243,7 +248,7 @@ class Engine:
     async def resume(self, job: str) -> JobView:
         row = await self._find(job)
         await self.ledger.resume(row.id)
-        self._ring()
+        self._executor.ring()
         return await self.show(row.id)
 
     async def retry(self, job: str) -> JobView:
@@ -276,7 +281,7 @@ class Engine:
         row = await self._find(job)
         if not await self.ledger.signal(TaskRef(row.id, task), name, canonical(value)):
             raise Conflict(f"{name!r} of {row.id}/{task} was answered before; the first answer stays")
-        self._ring()
+        self._executor.ring()
         return await self.show(row.id)
 
     async def wake_fitting(self) -> int:
@@ -284,7 +289,7 @@ class Engine:
         this program begins: its code stays what it is.
         """
         woken = await wake_fitting(self.ledger, self.reader, self.jobs)
-        self._ring()
+        self._executor.ring()
         return woken
 
     async def copy_ledger(self) -> str:
@@ -294,14 +299,14 @@ class Engine:
 
     async def _call_off(self, job: str, reason: str) -> None:
         """Shielded by its callers: what the ledger took away is stopped here, whoever gave up waiting."""
-        await self._stop(await self.ledger.cancel(job, reason))
-        self._ring()
+        await self._executor.stop_tasks(await self.ledger.cancel(job, reason))
+        self._executor.ring()
 
     async def _shift(self, verb: Awaitable[T]) -> T:
         """Do a verb that may take claims away, here and in other jobs around this one. Shielded as well."""
         answer = await verb
-        await self._stop_lost()
-        self._ring()
+        await self._executor.stop_lost()
+        self._executor.ring()
         return answer
 
     async def _present(self, row: JobRow) -> JobView:
@@ -342,7 +347,3 @@ def fit_inputs(pipeline: Pipeline[..., Any], params: Mapping[str, Any]) -> dict[
 def _skipped(view: JobView) -> str:
     found = (f"{stage.name} was skipped ({stage.note})" for stage in view.stages if stage.state == "skipped")
     return "".join(f"; {each}" for each in found)
-
-
-async def _nothing_runs_here(_: Collection[TaskRef] = ()) -> None:
-    return None

@@ -41,6 +41,12 @@ def job_spec(
     )
 
 
+def first_resources(spec: JobSpec) -> list[str]:
+    """What the tasks ask for that wait for nothing."""
+    waiting = {edge.downstream for edge in spec.edges}
+    return [node.resources for node in spec.nodes if node.name not in waiting and not node.skipped]
+
+
 def child_spec(pipeline: Pipeline[..., Any], claim: Claim, inputs: Mapping[str, Any]) -> JobSpec:
     """A nested job; its id follows from its parent's task, so nesting twice makes one job.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,7 +16,7 @@ from genlock.engine.engine import Engine
 from genlock.engine.graph import resources_text
 from genlock.errors import ClaimLost, LedgerError, NotFound
 from genlock.executors.resource import Resources
-from genlock.ledger.records import Claim, TaskRef, TaskState
+from genlock.ledger.records import Claim, Taker, TaskRef, TaskState
 
 log = structlog.get_logger(__name__)
 
@@ -72,11 +72,11 @@ class Embedded:
         self._looked = float("-inf")
         self._told = self._stale = False  # somebody said that there is more to do; bodies may have made some
         self._short = False  # of places or resources for what waits
-        self._turn = 0
+        self._turn = self._reserved = 0
         self._bodies: dict[str, Body] = {}  # by the token of their claim
         self._bell = asyncio.Event()
         self._loop: asyncio.Task[None] | None = None
-        engine.attach(ring=self._ring, stop=self.stop_tasks, stop_lost=self.stop_lost)
+        engine.attach(self)
 
     async def start(self) -> Recovery:
         """Free what a dead process held, and begin."""
@@ -139,6 +139,38 @@ class Embedded:
         """How many bodies run here now."""
         return len(self._bodies)
 
+    def ring(self) -> None:
+        """Somebody has changed what there is to do."""
+        self._told = True
+        self._bell.set()
+
+    def expect(self, due: timedelta | None) -> None:
+        """Something comes due so long from now: nobody has to be woken who wakes up before."""
+        if due is not None and due.total_seconds() <= LONGEST_WAIT:
+            self.ring()
+
+    def reserve(self, resources: Iterable[str]) -> Taker | None:
+        """Keep a place free for a task that is being written; none while stopping, or if others wait."""
+        if self._loop is None or self._short:
+            return None
+        for kind in resources:
+            if self._fits(kind) > 0:
+                self._resources.take(kind)
+                self._reserved += 1
+                return Taker(self._holder, kind)
+        return None
+
+    def fill(self, taker: Taker, claims: Collection[Claim]) -> None:
+        """Give the place to what was claimed. If this was stopped meanwhile, what it claimed goes back to
+        the others with all that it holds.
+        """
+        self._resources.give(taker.resources)
+        self._reserved -= 1
+        if self._loop is not None:
+            self._begin(claims)
+        if not claims:
+            self._bell.set()
+
     async def _carry(self) -> None:
         while True:
             self._bell.clear()
@@ -151,11 +183,6 @@ class Embedded:
             except Exception:
                 log.exception("tasks cannot be claimed; trying again", action="claim")
                 await self._engine.clock.sleep(TROUBLE)
-
-    def _ring(self) -> None:
-        """Somebody has changed what there is to do."""
-        self._told = True
-        self._bell.set()
 
     async def _look(self) -> None:
         """See which kinds of tasks wait, and what comes due when; what is due already happens now.
@@ -213,7 +240,7 @@ class Embedded:
         return [*self._waiting[first:], *self._waiting[:first]]
 
     def _fits(self, kind: str) -> int:
-        free = self._concurrency - len(self._bodies)
+        free = self._concurrency - len(self._bodies) - self._reserved
         room = self._resources.room(kind)
         return free if room is None else min(free, room)
 
@@ -244,7 +271,7 @@ class Embedded:
             advance = await self._engine.attempts.run(claim, lambda: self._next(claim.resources))
             self._begin(advance.claimed)
             if len(advance.ready) > len(advance.claimed):
-                self._ring()
+                self.ring()
             return any(advance)
         except asyncio.CancelledError:
             log.info("attempt ended", action="cancelled", task=str(claim.task))

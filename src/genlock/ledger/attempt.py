@@ -10,7 +10,7 @@ from genlock.errors import ClaimLost, NotFound
 from genlock.ledger import schema
 from genlock.ledger.advance import finish, log_failed, make_ready, move, set_error, settle
 from genlock.ledger.batch import Batch, Change
-from genlock.ledger.claiming import take
+from genlock.ledger.claiming import take_next
 from genlock.ledger.draft import DONE, FAILED, PARKED, RUNNING, SKIPPED, TaskDraft
 from genlock.ledger.keeping import share
 from genlock.ledger.moment import to_micros, to_micros_or_none
@@ -82,12 +82,7 @@ def succeed(batch: Batch, done: Success) -> Advance:
     task.clear_error()
     finish(batch, task, DONE, change)
     settle(batch, job, change)
-    for ref in change.ready:
-        if len(change.claimed) >= done.claim_next:
-            break
-        follower = batch.task(ref)
-        if done.resources is None or follower.resources in done.resources:
-            change.claimed.append(take(batch, follower, done.claim.holder))
+    take_next(batch, change, done.claim.holder, done.claim_next, done.resources)
     if done.share and done.input_hash is not None:
         share(batch, done.input_hash, task.job, done.output)
     return change.advance()

@@ -23,6 +23,7 @@ from genlock.ledger.advance import (
 )
 from genlock.ledger.attempt import held
 from genlock.ledger.batch import Batch, Change
+from genlock.ledger.claiming import take_next
 from genlock.ledger.draft import (
     BLOCKED,
     DONE,
@@ -38,7 +39,7 @@ from genlock.ledger.draft import (
     TaskDraft,
 )
 from genlock.ledger.moment import from_micros
-from genlock.ledger.records import Advance, Claim, Failure, JobCreated, JobSpec, NodeSpec, TaskRef
+from genlock.ledger.records import Advance, Claim, Failure, JobCreated, JobSpec, NodeSpec, Taker, TaskRef
 
 _INSERTED = TASK_FIELDS[1:]
 _BLANK: dict[str, Any] = dict.fromkeys(_INSERTED) | dict.fromkeys(
@@ -46,14 +47,16 @@ _BLANK: dict[str, Any] = dict.fromkeys(_INSERTED) | dict.fromkeys(
 )
 
 
-def create_job(batch: Batch, spec: JobSpec) -> JobCreated:
-    """Insert a job with its tasks, or answer with the one that is there."""
+def create_job(batch: Batch, spec: JobSpec, taker: Taker | None) -> JobCreated:
+    """Insert a job with its tasks and claim the first of them, or answer with the one that is there."""
     known = _known(batch, spec)
     if known is not None:
         return JobCreated(known, created=False)
     change = Change()
     settle(batch, _bear(batch, spec, None, change), change)
-    return JobCreated(spec.id, True, tuple(change.ready), from_micros(batch.now))
+    if taker is not None:
+        take_next(batch, change, taker.holder, 1, (taker.resources,))
+    return JobCreated(spec.id, True, tuple(change.ready), from_micros(batch.now), tuple(change.claimed))
 
 
 def _known(batch: Batch, spec: JobSpec) -> str | None:

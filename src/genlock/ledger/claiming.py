@@ -53,6 +53,18 @@ def take(batch: Batch, task: TaskDraft, holder: str) -> Claim:
     return task.claim(batch.parent(task).revision if task.idx >= 0 else task.revision)
 
 
+def take_next(
+    batch: Batch, change: Change, holder: str, limit: int, resources: Collection[str] | None
+) -> None:
+    """ready -> running for the first of what a verb has made ready, as far as its resources are listed."""
+    for ref in change.ready:
+        if len(change.claimed) >= limit:
+            break
+        task = batch.task(ref)
+        if resources is None or task.resources in resources:
+            change.claimed.append(take(batch, task, holder))
+
+
 _Row = Sequence[Any]  # of `page.CLAIMED` columns
 _Kind = tuple[frozenset[str] | None, frozenset[str] | None]  # resources and queues
 

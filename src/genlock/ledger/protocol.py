@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from genlock.ledger.payments import Payments, PaymentsReader
 from genlock.ledger.records import (
     Advance,
     Claim,
@@ -24,19 +25,21 @@ from genlock.ledger.records import (
     NodeCount,
     Outlook,
     RedoPlan,
+    Taker,
     TaskRef,
     TaskRow,
     TaskState,
 )
 
 
-class Ledger(Protocol):
+class Ledger(Payments, Protocol):
     """The writing verbs. All raise `LedgerError` if the database is gone."""
 
-    async def create_job(self, spec: JobSpec) -> JobCreated:
+    async def create_job(self, spec: JobSpec, *, taker: Taker | None = None) -> JobCreated:
         """Write a job with all its tasks, those without upstreams ready.
 
-        An id or a dedup key that exists already answers with that job and changes nothing.
+        An id or a dedup key that exists already answers with that job and changes nothing. The first of
+        its tasks that is ready and asks for the taker's resources is claimed in the same commit.
         """
         ...
 
@@ -114,6 +117,9 @@ class Ledger(Protocol):
     ) -> Advance:
         """running -> parked, until the named signal comes or the time passes. If that signal is there
         already the task is ready again at once. Uses up no tries.
+
+        For the signals of `Payments` it looks in the same transaction whether what the task was refused by
+        `intend` is to be had by now, or something was said of the call since: nobody sleeps through that.
         """
         ...
 
@@ -197,7 +203,8 @@ class Ledger(Protocol):
         ...
 
     async def forget(self, finished_before: datetime) -> Sequence[str]:
-        """Delete jobs that finished before this time, with those nested in them and all their rows.
+        """Delete jobs that finished before this time, with those nested in them and all their rows. Jobs
+        with an open call in them stay, for what it comes to has to be written somewhere.
 
         Answers with their ids. What they shared is shared no more.
         """
@@ -208,7 +215,7 @@ class Ledger(Protocol):
         ...
 
 
-class LedgerReader(Protocol):
+class LedgerReader(PaymentsReader, Protocol):
     """Looking changes nothing. Rows are as of the last commit before the call."""
 
     async def job(self, job: str) -> JobRow:

@@ -172,16 +172,24 @@ class Advance(NamedTuple):
     finished: tuple[str, ...] = ()
 
 
+class Taker(NamedTuple):
+    """Who would run the first task of a new job at once, if it asks for these resources."""
+
+    holder: str
+    resources: str
+
+
 @dataclass(frozen=True, slots=True)
 class JobCreated:
     """`created` is False when the id or the dedup key was there before; then nothing was changed, and
-    `created_at` is None.
+    `created_at` is None. `claimed` are those of `ready` that were claimed in the same commit.
     """
 
     id: str
     created: bool
     ready: tuple[TaskRef, ...] = ()
     created_at: datetime | None = None
+    claimed: tuple[Claim, ...] = ()
 
 
 class Outlook(NamedTuple):

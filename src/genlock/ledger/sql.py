@@ -24,6 +24,7 @@ from genlock.ledger.records import (
     JobCreated,
     JobSpec,
     RedoPlan,
+    Taker,
     TaskRef,
 )
 from genlock.ledger.views import SqlReader
@@ -67,8 +68,8 @@ class SqlLedger(SqlPayments):
     async def _show(self, claim: Claim, act: Callable[[Batch], _T]) -> _T:
         return cast("_T", await self._writer.submit(Verb(act, refs=_around(claim), fenced=True)))
 
-    async def create_job(self, spec: JobSpec) -> JobCreated:
-        return await self._do(lambda batch: birth.create_job(batch, spec))
+    async def create_job(self, spec: JobSpec, *, taker: Taker | None = None) -> JobCreated:
+        return await self._do(lambda batch: birth.create_job(batch, spec, taker))
 
     async def enlist(self, holder: str, lease: timedelta) -> None:
         def act(batch: Batch) -> None:

@@ -16,6 +16,7 @@ from genlock.ledger.memory import redo as redoing
 from genlock.ledger.memory.birth import bear, spread_page
 from genlock.ledger.memory.book import Book
 from genlock.ledger.memory.end import call_off, pass_deadline
+from genlock.ledger.memory.payments import MemoryPayments
 from genlock.ledger.memory.reader import MemoryReader
 from genlock.ledger.memory.row import Change, Job, Task
 from genlock.ledger.records import (
@@ -26,13 +27,14 @@ from genlock.ledger.records import (
     JobSpec,
     JobState,
     RedoPlan,
+    Taker,
     TaskRef,
     TaskState,
 )
 from genlock.ledger.wording import named, plain, plain_or_none
 
 
-class MemoryLedger(MemoryReader):
+class MemoryLedger(MemoryPayments, MemoryReader):
     """Both faces of a ledger over dictionaries. Every verb runs without a pause, hence atomically."""
 
     def __init__(self, clock: Clock) -> None:
@@ -44,14 +46,16 @@ class MemoryLedger(MemoryReader):
         """The looking half, as every ledger has one."""
         return self
 
-    async def create_job(self, spec: JobSpec) -> JobCreated:
+    async def create_job(self, spec: JobSpec, *, taker: Taker | None = None) -> JobCreated:
         known = self._known(spec)
         if known:
             return JobCreated(known.spec.id, created=False)
         change = Change()
         job = bear(self._book, spec, None, change)
         self._book.settle(job, change)
-        return JobCreated(spec.id, True, tuple(change.ready), job.created_at)
+        if taker is not None:
+            self._take_next(change, taker.holder, 1, (taker.resources,))
+        return JobCreated(spec.id, True, tuple(change.ready), job.created_at, tuple(change.claimed))
 
     def _known(self, spec: JobSpec) -> Job | None:
         same = (job for job in self._book.jobs.values() if spec.dedup and job.spec.dedup == spec.dedup)
@@ -158,12 +162,14 @@ class MemoryLedger(MemoryReader):
         if share and input_hash is not None:
             self._book.shared.setdefault(input_hash, (claim.task.job, output))
         self._end(task, TaskState.DONE, change)
-        for ref in list(change.ready):
-            follower = self._book.task(ref)
-            fits = resources is None or follower.spec.resources in resources
-            if fits and len(change.claimed) < claim_next:
-                self._take(follower, claim.holder, change)
+        self._take_next(change, claim.holder, claim_next, resources)
         return change.advance()
+
+    def _take_next(self, change: Change, holder: str, limit: int, kinds: Collection[str] | None) -> None:
+        for ref in list(change.ready):
+            task = self._book.task(ref)
+            if len(change.claimed) < limit and (kinds is None or task.spec.resources in kinds):
+                self._take(task, holder, change)
 
     def _end(self, task: Task, state: TaskState, change: Change) -> None:
         self._book.finish(task, state, change)
@@ -198,7 +204,7 @@ class MemoryLedger(MemoryReader):
         at = until.isoformat() if until else None
         reason, signal = plain(reason), signal and named(signal, "the signal")
         self._log(task, "task.parked", reason=reason, signal=signal, until=at)
-        if signal is not None and f"signal:{signal}" in task.notes:
+        if signal is not None and (self._till.has_come(task, signal) or f"signal:{signal}" in task.notes):
             self._log(task, "task.woken")
             self._book.ready(task, change)
         else:
@@ -335,7 +341,9 @@ class MemoryLedger(MemoryReader):
         self._book.log(found, "job.deadline", at=at, passed=False)
 
     async def forget(self, finished_before: datetime) -> Sequence[str]:
-        return self._book.forget(finished_before)
+        gone = self._book.forget(finished_before, self._till.unpaid())
+        self._till.forget(gone)
+        return gone
 
     async def close(self) -> None:
         """Nothing to let go of."""
