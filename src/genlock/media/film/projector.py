@@ -8,10 +8,11 @@ import cv2
 import numpy as np
 
 from genlock.media.film.canvas import UNMOVED, Shift, draw_flat, looking_at
+from genlock.media.film.colour import Planes
 from genlock.media.film.encode import Frame, Plane
 from genlock.media.film.layer import Projection
 from genlock.media.film.motion import View, cover, enlargement
-from genlock.media.film.reel import Gate, Planes
+from genlock.media.film.reel import Gate
 from genlock.media.film.route import corners
 from genlock.media.film.sampler import NEAR, Sampler
 from genlock.media.film.segment import Segment

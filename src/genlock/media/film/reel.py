@@ -14,14 +14,20 @@ import av
 import numpy as np
 from av.container import InputContainer
 from av.video.frame import VideoFrame
-from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, VideoReformatter
+from av.video.reformatter import (
+    ColorPrimaries,
+    ColorRange,
+    Colorspace,
+    ColorTrc,
+    Interpolation,
+    VideoReformatter,
+)
 from av.video.stream import VideoStream
 
 from genlock.errors import RenderRefused
+from genlock.media.film.colour import Planes, as_bt709, is_known
 from genlock.media.film.encode import Plane
 from genlock.media.foreign import open_foreign
-
-Planes = tuple[Plane, Plane, Plane]
 
 _CONTAINERS = {"mov", "mp4", "webm", "matroska"}
 GRAIN = 1e-3  # seconds: containers round times
@@ -29,6 +35,8 @@ _TIE = 1e-6  # seconds
 _ONE = 1 << 16
 _HD = 720  # lines from which on players take colours that are not tagged for BT.709
 _SDR = {ColorTrc.UNSPECIFIED, ColorTrc.BT709, ColorTrc.SMPTE170M, ColorTrc.IEC61966_2_1}
+_INTERPOLATION = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.BITEXACT
+_AS_THEY_ARE = {"yuv420p", "yuvj420p"}
 _HEAD = 512
 
 
@@ -122,26 +130,43 @@ class Reel:
         Sizes are even: of an odd one the last row or column is left out.
         """
         pose = Pose.of(frame, self.name)
-        plain = frame if _is_plain(frame) else self._plain(frame)
-        luma, *chroma = (pose.upright(_view(plane)) for plane in plain.planes)
+        luma, *chroma = (pose.upright(plane) for plane in self._plain(frame))
         height, width = luma.shape[0] // 2 * 2, luma.shape[1] // 2 * 2
         blue, red = (plane[: height // 2, : width // 2] for plane in chroma)
         return luma[:height, :width], blue, red
 
-    def _plain(self, frame: VideoFrame) -> VideoFrame:
-        """Converted by the tags it has, or by what players take for granted where it has none."""
-        more: dict[str, Any] = {}
-        if ColorTrc(frame.color_trc) not in _SDR:
-            more = {"dst_color_trc": ColorTrc.BT709, "dst_color_primaries": ColorPrimaries.BT709}
+    def _plain(self, frame: VideoFrame) -> Planes:
+        """As stored, by the tags that it has or what players take for granted where it has none."""
+        full, matrix = is_full(frame), _matrix(frame)
+        if ColorTrc(frame.color_trc) not in _SDR or not _is_yuv(frame):
+            return _planes(self._converted(frame, matrix, full))
+        if frame.format.name not in _AS_THEY_ARE:
+            same = ColorRange.JPEG if full else ColorRange.MPEG
+            frame = self._reformatter.reformat(
+                frame,
+                format="yuv420p",
+                src_colorspace=matrix,
+                dst_colorspace=matrix,
+                src_color_range=same,
+                dst_color_range=same,
+                interpolation=_INTERPOLATION,
+            )
+        planes = _planes(frame)
+        plain = matrix == Colorspace.ITU709 and not full
+        return planes if plain else as_bt709(planes, matrix, full=full)
+
+    def _converted(self, frame: VideoFrame, matrix: int, full: bool) -> VideoFrame:
+        """Brought from another light, wider colours or RGB to BT.709."""
         return self._reformatter.reformat(
             frame,
             format="yuv420p",
-            src_colorspace=_matrix(frame),
+            src_colorspace=matrix,
             dst_colorspace=Colorspace.ITU709,
-            src_color_range=ColorRange.JPEG if is_full(frame) else ColorRange.MPEG,
+            src_color_range=ColorRange.JPEG if full else ColorRange.MPEG,
             dst_color_range=ColorRange.MPEG,
-            interpolation="bicubic",
-            **more,
+            interpolation=_INTERPOLATION,
+            dst_color_trc=ColorTrc.BT709 if _is_yuv(frame) else None,
+            dst_color_primaries=ColorPrimaries.BT709 if _is_yuv(frame) else None,
         )
 
 
@@ -213,16 +238,6 @@ def _is_nearer(one: VideoFrame, other: VideoFrame, moment: float) -> bool:
     return abs(time_of(one) - moment) <= abs(time_of(other) - moment) + _TIE
 
 
-def _is_plain(frame: VideoFrame) -> bool:
-    """Whether the planes can be used as they are."""
-    return (
-        frame.format.name == "yuv420p"
-        and not is_full(frame)
-        and _matrix(frame) == Colorspace.ITU709
-        and ColorTrc(frame.color_trc) in _SDR
-    )
-
-
 def is_full(frame: VideoFrame) -> bool:
     name = frame.format.name
     return int(frame.color_range) == ColorRange.JPEG or name.startswith(("yuvj", "rgb", "bgr", "gbr", "gray"))
@@ -230,10 +245,18 @@ def is_full(frame: VideoFrame) -> bool:
 
 def _matrix(frame: VideoFrame) -> int:
     found = int(frame.colorspace)
-    known = {int(one) for one in Colorspace}
-    if found in known:
+    if is_known(found):
         return found
     return Colorspace.ITU709 if min(frame.width, frame.height) >= _HD else Colorspace.ITU601
+
+
+def _is_yuv(frame: VideoFrame) -> bool:
+    return frame.format.name.startswith(("yuv", "nv", "p0", "p2", "p4", "y2"))
+
+
+def _planes(frame: VideoFrame) -> Planes:
+    luma, blue, red = (_view(plane) for plane in frame.planes)
+    return luma, blue, red
 
 
 def _view(plane: av.video.plane.VideoPlane) -> Plane:
