@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import av
 import cv2
 
 from genlock.media.film.encode import Encoder, Frame
@@ -128,19 +129,17 @@ def _draw_and_encode(piece: Piece, to: Path, gate: Any) -> tuple[float, float]:
 
 def _encode(piece: Piece, to: Path, gate: Any) -> tuple[float, float]:
     segment, easel = piece.segment, Easel(piece.segment, piece.pictures)
-    frames = [_copy_of(easel.draw(number), segment) for number in range(segment.frames)]
+    frames = [_copy_of(easel.draw(number)) for number in range(segment.frames)]
     gate.wait()
     with _measured() as spent, Encoder(to, segment.size, segment.fps, segment.encoding) as encoder:
         for frame in frames:
-            encoder.write(frame.buffer)
+            encoder.write(frame)
     return spent[0], spent[1]
 
 
-def _copy_of(frame: Frame, segment: Segment) -> Frame:
-    copy = Frame(*segment.size)
-    for target, plane in zip(copy.planes, frame.planes, strict=True):
-        target[:] = plane
-    return copy
+def _copy_of(frame: Frame) -> av.VideoFrame:
+    """The frame in memory that libav chose: there is none that suits the encoder better."""
+    return av.VideoFrame.from_ndarray(frame.buffer.to_ndarray(), format="yuv420p")
 
 
 @contextmanager

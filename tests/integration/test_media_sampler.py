@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
+
 import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from genlock.media.film.encode import Frame
 from genlock.media.film.sampler import Sampler
 
 WIDTH, HEIGHT = 96, 54
@@ -20,9 +23,9 @@ def picture(seed: int, width: int = 320, height: int = 200) -> NDArray[np.uint8]
 
 
 def drawn(plane: NDArray[np.uint8], matrix: NDArray[np.float64]) -> NDArray[np.uint8]:
-    target = np.zeros((HEIGHT, WIDTH), np.uint8)
+    target = Frame(WIDTH, HEIGHT).surfaces[0]
     Sampler(plane).draw(target, matrix)
-    return target
+    return target.plane.copy()
 
 
 def expected(plane: NDArray[np.uint8], matrix: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -68,11 +71,11 @@ def test_a_slow_camera_does_not_tremble() -> None:
     x = np.arange(1200, dtype=np.float64)
     ramp = np.tile((x / 1200 * 250).astype(np.float32), (200, 1))
     plane = np.asarray(np.rint(ramp + np.random.default_rng(5).uniform(-0.5, 0.5, ramp.shape)), np.uint8)
-    sampler, target = Sampler(plane), np.zeros((HEIGHT, WIDTH), np.uint8)
+    sampler, target = Sampler(plane), Frame(WIDTH, HEIGHT).surfaces[0]
     places = []
     for number in range(120):
         sampler.draw(target, np.array([[1.7, 0, 40 + 0.037 * number], [0, 1.7, 30.0]]))
-        places.append(float(target.mean()) / 250 * 1200 / 1.7)
+        places.append(float(target.plane.mean()) / 250 * 1200 / 1.7)
     ways = np.diff(places) - 0.037 / 1.7
     assert np.abs(ways).max() < 0.03
 
@@ -80,3 +83,28 @@ def test_a_slow_camera_does_not_tremble() -> None:
 def test_the_plane_itself_is_kept() -> None:
     plane = picture(6)
     assert np.array_equal(Sampler(plane).plane, plane)
+
+
+def test_what_is_drawn_in_vain_stays_beside_the_planes() -> None:
+    """Each plane of a frame shows what was drawn on it, and the encoder reads the same."""
+    frame, random = Frame(WIDTH, HEIGHT), np.random.default_rng(7)
+    planes = [picture(seed) for seed in (8, 9, 10)]
+    for _ in range(20):
+        matrix = np.array([[1.7, 0, random.uniform(0, 60)], [0, 1.7, random.uniform(0, 50)]])
+        for plane, surface in zip(planes, frame.surfaces, strict=True):
+            Sampler(plane).draw(surface, matrix)
+        for plane, shown in zip(planes, frame.planes, strict=True):
+            wanted = expected(plane, matrix)[: shown.shape[0], : shown.shape[1]]
+            assert np.abs(shown - wanted).max() < 4
+        packed = np.concatenate([plane.ravel() for plane in frame.planes])
+        assert np.array_equal(frame.buffer.to_ndarray().ravel(), packed)
+
+
+def test_a_frame_goes_on_living_in_the_encoder_when_its_maker_has_let_it_go() -> None:
+    frame = Frame(WIDTH, HEIGHT)
+    for number, plane in enumerate(frame.planes):
+        plane[:] = 50 + number
+    buffer = frame.buffer
+    del frame, plane
+    gc.collect()
+    assert set(np.unique(buffer.to_ndarray())) == {50, 51, 52}

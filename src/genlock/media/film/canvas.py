@@ -38,7 +38,7 @@ def looking_at(quad: Quad, width: float, height: float, size: Size, shift: Shift
 def draw_flat(canvas: Frame, source: Source, matrix: Matrix) -> None:
     """Sample a picture through a matrix of `looking_at` into all planes."""
     flat = is_affine(matrix, (canvas.planes[0].shape[1], canvas.planes[0].shape[0]))
-    for number, (sampler, target) in enumerate(zip(source.samplers, canvas.planes, strict=True)):
+    for number, (sampler, target) in enumerate(zip(source.samplers, canvas.surfaces, strict=True)):
         whole = onto_plane(source, number) @ matrix @ from_plane(number)
         if flat:
             sampler.draw(target, whole[:2] / whole[2, 2])
@@ -46,8 +46,8 @@ def draw_flat(canvas: Frame, source: Source, matrix: Matrix) -> None:
             cv2.warpPerspective(
                 sampler.plane,
                 whole,
-                (target.shape[1], target.shape[0]),
-                dst=target,
+                (target.plane.shape[1], target.plane.shape[0]),
+                dst=target.plane,
                 flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
                 borderMode=cv2.BORDER_REPLICATE,
             )

@@ -6,6 +6,7 @@ out as the same bytes and all segments carry the same parameter sets: then they 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +22,7 @@ from genlock.media.film.segment import Encoding
 
 Plane = NDArray[np.uint8]
 TICKS_PER_FRAME = 512
+_BEFORE, _BEHIND = 128, 64  # pixels around a frame; lines stay aligned as the encoder likes them
 
 # With AVX-512, x264's macroblock tree reads memory that it never wrote (core 165, B-frames, fades): the
 # same frames come out as other bytes each time. With AVX2 they do not, and encoding is as fast.
@@ -28,12 +30,33 @@ _AVX_512F = 13  # cv2 has no name for it
 _AS_WITH_AVX2 = ":asm=AVX2,FMA3,LZCNT,BMI1,BMI2"
 
 
+@dataclass(frozen=True, slots=True)
+class Surface:
+    """A plane of a frame. `wide` is that plane and what may be drawn over around it, without being seen.
+
+    It has one row and one column more behind the plane, and `before` of both before it.
+    """
+
+    wide: Plane
+    before: int
+
+    @property
+    def plane(self) -> Plane:
+        return self.wide[self.before : -1, self.before : -1]
+
+
 class Frame:
-    """A picture buffer of the encoder's own kind, whose planes are drawn into in place."""
+    """A picture buffer that the encoder reads where it lies, and whose planes are drawn into in place."""
 
     def __init__(self, width: int, height: int) -> None:
-        self.buffer = av.VideoFrame(width, height, "yuv420p")
-        self.planes: list[Plane] = [_view(plane) for plane in self.buffer.planes]
+        memory = av.VideoFrame(width + _BEFORE + _BEHIND, height + _BEFORE + _BEHIND, "yuv420p")
+        sizes = (height, width, _BEFORE), *((height // 2, width // 2, _BEFORE // 2),) * 2
+        self.surfaces = [
+            Surface(_view(plane)[: before + high + 1, : before + wide + 1], before)
+            for plane, (high, wide, before) in zip(memory.planes, sizes, strict=True)
+        ]
+        self.planes: list[Plane] = [surface.plane for surface in self.surfaces]
+        self.buffer = av.VideoFrame.from_dlpack(self.planes, format="yuv420p")
 
 
 class Encoder:

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from genlock.errors import RenderRefused
 from genlock.media.check.sighting import Lookout, sign
-from genlock.media.film.canvas import UNMOVED, Draw, Shift, draw_flat, looking_at
+from genlock.media.film.canvas import UNMOVED, Draw, Shift
 from genlock.media.film.dissolve import draw_dissolve
 from genlock.media.film.draft import draft
 from genlock.media.film.encode import Encoder, Frame
@@ -18,7 +18,6 @@ from genlock.media.film.morph import Morpher
 from genlock.media.film.motion import View, cover, enlargement
 from genlock.media.film.projector import Projector
 from genlock.media.film.push import draw_push
-from genlock.media.film.route import corners
 from genlock.media.film.segment import Segment
 from genlock.media.film.source import Box, Source, load_part
 from genlock.media.film.zoom import draw_zoom
@@ -113,19 +112,26 @@ class Still:
 
     def draw(self, canvas: Frame, number: int, shift: Shift) -> None:
         """What the camera sees at this frame."""
-        picture = self._layer.picture
-        quad = corners(self._layer.view(number, self._size), picture, self._size)
-        draw_flat(canvas, self._source, looking_at(quad, picture.width, picture.height, self._size, shift))
+        left, top, right, bottom = _box(self._layer, [self._layer.view(number, self._size)], self._size)
+        x, y = (right - left) / self._size[0] * shift[0], (bottom - top) / self._size[1] * shift[1]
+        self._source.draw(canvas, (left - x, top - y, right - x, bottom - y))
 
 
 def _load(layer: Layer, segment: Segment, path: Path) -> Source:
-    """Planes of the region that this segment's camera passes over."""
-    begin = max(0, layer.entry.start if layer.entry else 0)
-    end = max(begin + 1, min(segment.frames, layer.end))
-    views = [layer.view(number, segment.size) for number in range(begin, end)]
-    zooms = [view.zoom for view in views]
-    native = 1 / enlargement(layer.picture, segment.size, max(zooms) if not layer.surge else min(zooms))
-    return load_part(path, layer.picture, _box(layer, views, segment.size), native, layer.grade)
+    """Planes of the region that the camera passes over, in all of its move.
+
+    So all parts of a clip, and the passages beside it, ask for the same ones, unless the camera dashes.
+    """
+    numbers = range(layer.move_start, layer.end + 1)
+    if layer.surge:
+        begin = max(0, layer.entry.start if layer.entry else 0)
+        numbers = range(begin, max(begin + 1, min(segment.frames, layer.end)))
+    views = [layer.view(number, segment.size) for number in numbers]
+    near, far = max(view.zoom for view in views), min(view.zoom for view in views)
+    if layer.surge:
+        near = far  # who dashes sees nothing sharp
+    native = 1 / enlargement(layer.picture, segment.size, near)
+    return load_part(path, layer.picture, _box(layer, views, segment.size), native, layer.grade, near / far)
 
 
 def _box(layer: Layer, views: list[View], size: tuple[int, int]) -> Box:

@@ -15,10 +15,10 @@ import cv2
 import numpy as np
 
 from genlock.errors import RenderRefused
-from genlock.media.film.encode import Plane
+from genlock.media.film.encode import Frame, Plane
 from genlock.media.film.grade import NEUTRAL, Grade, Table
 from genlock.media.film.motion import Picture
-from genlock.media.film.sampler import NEAR, Sampler
+from genlock.media.film.sampler import NEAR, Sampler, Steps
 
 # BT.709, limited range, from B, G, R of 0..255: luma, blue and red; the last column is the offset.
 _BT709 = np.array(
@@ -29,8 +29,8 @@ _BT709 = np.array(
     ]
 )
 
-_DENSE = 1.7
-_DENSE_ENOUGH = (1.5, 2.1)
+_DENSE = 1.7  # samples a frame pixel
+_DENSE_ENOUGH = (1.5, 2.2)
 _MARGIN = 4
 _SOFT_SIDE = 512  # pixels of a softened picture's longer side
 
@@ -51,6 +51,23 @@ class Source:
         luma, blue, red = (sampler.plane for sampler in self.samplers)
         return luma, blue, red
 
+    def draw(self, frame: Frame, box: Box) -> None:
+        """Fill a frame with what lies in this box of the picture, as it stands."""
+        x0, y0, x1, y1 = self.region
+        left, top, right, bottom = box
+        height, width = frame.planes[0].shape
+        across, down = (right - left) / width, (bottom - top) / height
+        for number, (sampler, target) in enumerate(zip(self.samplers, frame.surfaces, strict=True)):
+            # Chroma samples of H.264 lie on the left luma sample of their pair, half-way between two lines.
+            pixels, lower = (2, 1.0) if number else (1, 0.5)
+            high, wide = sampler.plane.shape
+            x, y = wide / (x1 - x0), high / (y1 - y0)
+            sampler.draw_upright(
+                target,
+                Steps((left + across / 2 - x0) * x - 0.5, across * pixels * x),
+                Steps((top + down * lower - y0) * y - 0.5, down * pixels * y),
+            )
+
 
 @lru_cache(maxsize=3)
 def decoded(path: Path, picture: Picture) -> Plane:
@@ -67,17 +84,21 @@ def decoded(path: Path, picture: Picture) -> Plane:
     return np.asarray(image, np.uint8)
 
 
-def load_part(path: Path, picture: Picture, box: Box, native: float, grade: Grade = NEUTRAL) -> Source:
+@lru_cache(maxsize=4)
+def load_part(
+    path: Path, picture: Picture, box: Box, native: float, grade: Grade = NEUTRAL, farther: float = 1.0
+) -> Source:
     """Planes of the picture's pixels in `box` (left, top, right, bottom), with a margin for sampling.
 
-    `native` is how many pixels of the picture a frame pixel covers where the camera is nearest.
-    A softened picture is loaded whole, so that its edges do not depend on the part that is seen.
+    `native` is how many pixels of the picture a frame pixel covers where the camera is nearest, `farther`
+    how many times as many where it is farthest. A softened picture is loaded whole, so that its edges do not
+    depend on the part that is seen. What was loaded last is kept: parts of a clip show the same pictures.
     """
     if grade.blur:
         return _softened(path, picture, grade)
     region = x0, y0, x1, y1 = _region(box, picture)
     part = decoded(path, picture)[y0:y1, x0:x1]
-    scale = 1.0 if _DENSE_ENOUGH[0] <= native <= _DENSE_ENOUGH[1] else _DENSE / native
+    scale = _scale(native, farther)
     width, height = max(2, round((x1 - x0) * scale)), max(2, round((y1 - y0) * scale))
     filtering = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     luma, *chroma = planes_of(part)
@@ -88,6 +109,14 @@ def load_part(path: Path, picture: Picture, box: Box, native: float, grade: Grad
     if scale != 1.0:
         luma = _resized(luma, width, height, filtering)
     return _source((luma, blue, red), region)
+
+
+def _scale(native: float, farther: float) -> float:
+    """By how much to resize a picture to be dense enough for bilinear sampling, and nowhere too dense."""
+    least, most = _DENSE_ENOUGH
+    if least <= native <= most / farther:
+        return 1.0
+    return max(least, min(_DENSE, most / farther)) / native
 
 
 def _softened(path: Path, picture: Picture, grade: Grade) -> Source:
