@@ -11,9 +11,11 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import logging
+import ssl
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -219,6 +221,7 @@ class Door:
         """
         if fresh not in self._clients:
             self._clients[fresh] = httpx2.AsyncClient(
+                verify=trusted(),
                 timeout=httpx2.Timeout(self._answer, connect=CONNECT, pool=CONNECT),
                 limits=httpx2.Limits(max_connections=64, max_keepalive_connections=0 if fresh else 8),
                 follow_redirects=False,
@@ -229,6 +232,12 @@ class Door:
     def _words(self, error: BaseException) -> str:
         kind = "no answer in time" if isinstance(error, TimeoutError | httpx2.TimeoutException) else ""
         return self.hide(kind or str(error) or type(error).__name__)
+
+
+@cache
+def trusted() -> ssl.SSLContext:
+    """Which servers are who they say: read once, for that takes longer than many a request."""
+    return httpx2.create_ssl_context()
 
 
 class _TooMuch(Exception):
