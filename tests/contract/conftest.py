@@ -25,6 +25,8 @@ from genlock.ledger.records import (
     TaskRef,
     TaskRow,
 )
+from genlock.ledger.spending import Budget, CallRow, CallSpec, Settlement
+from genlock.money import Money
 
 
 class TurnedClock:
@@ -78,6 +80,35 @@ class Bench:
     async def start(self, *nodes: str | NodeSpec, edges: str = "", **options: Any) -> tuple[TaskRef, ...]:
         spec = self.spec(options.pop("id", self.job), *nodes, edges=edges, **options)
         return (await self.ledger.create_job(spec)).ready
+
+    def ask(self, name: str = "clip", estimate: str = "0.50", **options: Any) -> CallSpec:
+        """A call to be made; `caps` are budgets, `"job:job-1": "2.00"` or with None for no cap."""
+        caps = options.pop("caps", {})
+        budgets = [Budget(scope, None if cap is None else Money.of(cap)) for scope, cap in caps.items()]
+        given = {"adapter": "acme:one", "vendor": "acme", "policy": "blind", "request": '{"asked":1}'}
+        given |= {"request_hash": "hash", "estimate": Money.of(estimate), "budgets": budgets} | options
+        return CallSpec(name, **given)
+
+    async def call(self, claim: Claim, name: str = "clip", **options: Any) -> CallRow:
+        """A call that is intended now."""
+        intent = await self.ledger.intend(claim, self.ask(name, **options))
+        assert intent.fresh, intent
+        assert intent.call is not None
+        return intent.call
+
+    async def accepted(self, claim: Claim, name: str = "clip", **options: Any) -> CallRow:
+        call = await self.call(claim, name, **options)
+        return await self.ledger.accept(call.key, call.sends, f"h-{call.key}")
+
+    async def settled(self, claim: Claim, name: str = "clip", cost: str = "0.50", **options: Any) -> CallRow:
+        call = await self.accepted(claim, name, **options)
+        made = Settlement(True, Money.of(cost), computed=False, result='{"made":1}')
+        return await self.ledger.settle(call.key, made)
+
+    async def money(self, scope: str) -> tuple[int, int]:
+        """What a budget has spent and reserved, in cents."""
+        (row,) = await self.reader.budgets([scope])
+        return row.spent // 10_000, row.reserved // 10_000
 
     def ref(self, key: str) -> TaskRef:
         job, colon, rest = key.rpartition(":")

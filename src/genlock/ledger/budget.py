@@ -72,8 +72,9 @@ def find_over(batch: Batch, spec: CallSpec) -> tuple[Over | None, dict[str, Budg
     if spec.once_cap is not None and wanted > spec.once_cap.micros:
         return Over("call", spec.once_cap.micros, 0, 0, wanted, currency), {}
     found = read_budgets(batch, caps)
-    for scope, budget in found.items():
+    for budget in found.values():
         agree(budget, currency)
+    for scope, budget in found.items():
         if budget.frozen is not None or not budget.has(wanted, caps[scope]):
             cap = caps[scope] if budget.cap is None else budget.cap
             over = Over(scope, cap or 0, budget.spent, budget.reserved, wanted, currency, budget.frozen)

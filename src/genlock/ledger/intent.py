@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from typing import Any
 
 from sqlalchemy import func, select
 
@@ -93,6 +93,13 @@ def _keep(batch: Batch, call: CallDraft, *, known: bool) -> CallRow:
     return call_row(call)
 
 
+_COPIED = ("name", "adapter", "vendor", "policy", "request", "request_hash")
+_ZERO = ("spent", "risk", "computed", "absences", "answers", "cancel_asked", "rung")
+_EMPTY = ("handle", "result", "reason", "absent_at", "accepted_at", "ended_at", "decided_by")
+_BLANK: dict[str, Any] = dict.fromkeys(_EMPTY) | dict.fromkeys(_ZERO, 0)
+_STAYS = ("spent", "risk", "answers", "intended_at", "decided_by")  # when a released call is sent once more
+
+
 def _drawn(
     batch: Batch, claim: Claim, task: TaskDraft, spec: CallSpec, known: CallDraft | None, scopes: list[str]
 ) -> CallDraft:
@@ -100,55 +107,29 @@ def _drawn(
     again = known if known is not None and known.state == RELEASED else None
     number = 1 if known is None else known.number + (again is None)
     price = spec.estimate
-    call = CallDraft(
-        key=call_key(claim.task, task.revision, spec.name, number),
-        job=task.job,
-        task=task.key,
-        node=task.node,
-        revision=task.revision,
-        name=spec.name,
-        number=number,
-        state=INTENDED,
-        adapter=spec.adapter,
-        vendor=spec.vendor,
-        policy=spec.policy,
-        request=spec.request,
-        request_hash=spec.request_hash,
-        estimate=price.micros,
-        reserved=price.micros,
-        spent=0,
-        risk=0,
-        currency=price.currency,
-        computed=0,
-        sends=1,
-        handle=None,
-        result=None,
-        reason=None,
-        absences=0,
-        answers=0,
-        cancel_asked=0,
-        intended_at=batch.now,
-        sent_at=batch.now,
-        absent_at=None,
-        accepted_at=None,
-        ended_at=None,
-        decided_by=None,
-        scopes=json.dumps(scopes),
-        rung=0,
-        maker=claim.token,
-    )
-    if again is None:
-        return call
-    if again.currency != call.currency:
-        raise BadInput(f"call {call.path} was priced in {again.currency} and cannot go on in {call.currency}")
-    return replace(
-        call,
-        spent=again.spent,
-        risk=again.risk,
-        sends=again.sends + 1,
-        answers=again.answers,
-        intended_at=again.intended_at,
-        decided_by=again.decided_by,
+    if again is not None and again.currency != price.currency:
+        raise BadInput(f"call {again.path} was priced in {again.currency} and cannot go on in {price}")
+    return CallDraft(
+        **_BLANK
+        | {name: getattr(spec, name) for name in _COPIED}
+        | {
+            "key": call_key(claim.task, task.revision, spec.name, number),
+            "job": task.job,
+            "task": task.key,
+            "node": task.node,
+            "revision": task.revision,
+            "number": number,
+            "state": INTENDED,
+            "estimate": price.micros,
+            "reserved": price.micros,
+            "currency": price.currency,
+            "sends": 1 if again is None else again.sends + 1,
+            "intended_at": batch.now,
+            "sent_at": batch.now,
+            "scopes": json.dumps(scopes),
+            "maker": claim.token,
+        }
+        | ({} if again is None else {name: getattr(again, name) for name in _STAYS})
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -43,17 +43,17 @@ class Book:
         finally:
             self._waiting.discard(waiting)
 
-    def doomed(self, before: datetime) -> list[str]:
-        """Jobs of people that finished before a moment, and all that is nested in them."""
+    def doomed(self, before: datetime, spared: Collection[str]) -> list[str]:
+        """Jobs of people that finished before a moment, and all that is nested in them, but for these."""
         found: list[str] = []
         for name, job in self.jobs.items():  # a nested job is younger than its parent
-            old = job.finished_at is not None and job.finished_at < before
+            old = job.finished_at is not None and job.finished_at < before and name not in spared
             if job.parent.job in found if job.parent else old:
                 found.append(name)
         return found
 
-    def forget(self, before: datetime) -> list[str]:
-        gone = self.doomed(before)
+    def forget(self, before: datetime, spared: Collection[str]) -> list[str]:
+        gone = self.doomed(before, spared)
         for name in gone:
             del self.jobs[name]
         self.shared = {key: kept for key, kept in self.shared.items() if kept[0] not in gone}
@@ -93,9 +93,12 @@ class Book:
         return found
 
     def log(self, job: Job, kind: str, task: Task | None = None, /, **data: Any) -> None:
+        self.tell(job, kind, task.ref.key if task else None, **data)
+
+    def tell(self, job: Job, kind: str, key: str | None, /, **data: Any) -> None:
+        """Add an event about a task that may be gone."""
         now = self.clock.now()
         job.updated_at = now
-        key = task.ref.key if task else None
         text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
         job.events.append(Event(job.spec.id, len(job.events) + 1, now, kind, key, text))
         for waiting in self._waiting:

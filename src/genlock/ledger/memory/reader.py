@@ -9,9 +9,11 @@ from contextlib import suppress
 from datetime import datetime
 
 from genlock.errors import Unsupported
+from genlock.ledger.memory.accounts import MemoryAccounts
 from genlock.ledger.memory.book import Book
 from genlock.ledger.memory.redo import plan
 from genlock.ledger.memory.row import Job, Task
+from genlock.ledger.memory.till import Till
 from genlock.ledger.records import (
     Event,
     JobFilter,
@@ -25,11 +27,12 @@ from genlock.ledger.records import (
 )
 
 
-class MemoryReader:
+class MemoryReader(MemoryAccounts):
     """`LedgerReader` over a book in memory."""
 
     def __init__(self, book: Book) -> None:
         self._book = book
+        self._till = Till(book)
 
     async def job(self, job: str) -> JobRow:
         return _job_row(self._book.job(job))
@@ -150,12 +153,18 @@ class MemoryReader:
         raise Unsupported("a ledger in memory cannot be copied: it ends with its process")
 
     async def texts(self, *, unless_finished_before: datetime | None = None) -> AsyncIterator[str]:
-        left_out = self._book.doomed(unless_finished_before) if unless_finished_before else []
+        before, spared = unless_finished_before, self._till.unpaid()
+        left_out = self._book.doomed(before, spared) if before else []
         for name, job in list(self._book.jobs.items()):
             if name in left_out:
                 continue
             for text in [job.spec.input, *(text for task in job.tasks() for text in _texts(task))]:
                 yield text
+        for call in self._till.calls.values():
+            if call.task.job not in left_out:
+                yield call.request
+                if call.result is not None:
+                    yield call.result
 
 
 def _texts(task: Task) -> list[str]:
