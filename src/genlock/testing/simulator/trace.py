@@ -30,7 +30,8 @@ KEY_FIELDS = frozenset(
     }
 )
 _KEY_HEADERS = ("idempotency-key", "x-fal-tags", "x-request-id", "x-client-request-id")
-_LONG = 240  # characters; what is longer is a picture or as good as one
+_LONG = 960  # characters; what is longer is a picture or as good as one
+_SHORT = 64  # characters; no picture is smaller
 
 Digest = Callable[[str], str | None]
 
@@ -39,7 +40,7 @@ def find_key(body: Any, query: Mapping[str, str], headers: Mapping[str, str]) ->
     """Our key: 29 characters of [a-z0-9_], in a header, the query, a field or an address in the body."""
     places = [*(headers.get(name, "") for name in _KEY_HEADERS), *query.values(), *_strings(body)]
     for text in places:
-        found = KEY.search(text) if len(text) < 4 * _LONG else None
+        found = KEY.search(text) if len(text) < _LONG else None
         if found:
             return found[0]
     return None
@@ -74,22 +75,26 @@ def shortened(body: Any) -> Any:
         return {name: shortened(value) for name, value in body.items()}
     if isinstance(body, list):
         return [shortened(value) for value in body]
-    if isinstance(body, str) and len(body) > 4 * _LONG:
+    if isinstance(body, str) and len(body) > _LONG:
         return f"sha256:{hashlib.sha256(body.encode()).hexdigest()} ({len(body)} characters)"
     return body
 
 
 def inline(text: str) -> bytes | None:
-    """The bytes of a picture that travels in the text: a data URI, or bare base64."""
-    if text.startswith("data:"):
-        _, comma, rest = text.partition(",")
-        text = rest if comma else ""
-    elif len(text) < _LONG or "://" in text[:16]:
+    """The bytes that travel in the text: of a data URI, or of a picture in bare base64."""
+    bare = not text.startswith("data:")
+    if bare and (len(text) < _SHORT or "://" in text[:16]):
         return None
     try:
-        return base64.b64decode(text, validate=True) or None
+        data = base64.b64decode(text if bare else text.partition(",")[2], validate=True)
     except (binascii.Error, ValueError):
         return None
+    return data if data and (not bare or is_picture(data)) else None
+
+
+def is_picture(data: bytes) -> bool:
+    """Whether it begins as a JPEG, PNG, WebP or GIF does."""
+    return data.startswith((b"\xff\xd8\xff", b"\x89PNG", b"RIFF", b"GIF8"))
 
 
 def _strings(body: Any) -> Iterator[str]:

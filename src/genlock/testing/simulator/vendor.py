@@ -15,7 +15,7 @@ from genlock.testing.simulator.job import Job, Phase, Piece, Yard
 from genlock.testing.simulator.outgoing import is_loopback
 from genlock.testing.simulator.price import Units
 from genlock.testing.simulator.shelf import MEDIA_TYPES
-from genlock.testing.simulator.trace import find_seed, inline
+from genlock.testing.simulator.trace import find_seed, inline, is_picture
 from genlock.testing.simulator.visit import Objection, Route, Trouble, Visit, route
 from genlock.testing.simulator.wire import Reply, Request, json_reply
 
@@ -182,15 +182,17 @@ class Vendor:
         """The hash of a picture that came with the request, or the address from which it can be fetched here;
         None if it is elsewhere or there is none.
         """
-        if not isinstance(given, str):
+        if given is None or given == "":
             return None
+        if not isinstance(given, str):
+            raise Objection(Trouble.BAD_INPUT, "a picture is its address, or its bytes in base64")
         data = inline(given)
-        if data is None:
-            fetched = given if given.startswith("http://") and is_loopback(urlsplit(given).hostname) else None
-            return visit.world.held(given) or fetched
-        if not data.startswith((b"\xff\xd8\xff", b"\x89PNG", b"RIFF", b"GIF8")):
+        if data is not None and is_picture(data):
+            return visit.world.shelf.put(data)
+        if not given.startswith(("http://", "https://", "gs://")):
             raise Objection(Trouble.BAD_INPUT, "the picture is neither JPEG nor PNG, WebP or GIF")
-        return visit.world.shelf.put(data)
+        here = given.startswith("http://") and is_loopback(urlsplit(given).hostname)
+        return visit.world.held(given) or (given if here else None)
 
     # Files
 

@@ -12,7 +12,7 @@ from genlock.testing.simulator.price import Units
 from genlock.testing.simulator.timeline import iso
 from genlock.testing.simulator.vendor import HOUR, Vendor
 from genlock.testing.simulator.visit import Objection, Trouble, Visit, route
-from genlock.testing.simulator.wire import Reply, json_reply
+from genlock.testing.simulator.wire import Reply, Request, json_reply
 
 _WORDS = {
     Trouble.BUSY: "RESOURCE_EXHAUSTED",
@@ -33,6 +33,10 @@ class Google(Vendor):
     name = "google"
     lifetime = 48 * HOUR
     statuses = {Trouble.NO_CREDIT: 403}  # noqa: RUF012 - declared by Vendor
+
+    def knows(self, request: Request, now: float) -> bool:
+        """A token, or the key of the Gemini API."""
+        return super().knows(request, now) or request.headers.get("x-goog-api-key") == self.secret
 
     def complaint(self, trouble: Trouble, status: int, message: str) -> Any:
         if trouble is Trouble.NO_CREDIT:

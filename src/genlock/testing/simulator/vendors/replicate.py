@@ -124,15 +124,36 @@ class Replicate(Vendor):
 
     @route("POST", "/v1/files", "upload")
     async def upload(self, visit: Visit) -> Reply:
-        """A file by multipart form, in the field `content`; its address may be an input."""
-        data = _content(visit.request.headers.get("content-type", ""), visit.request.body)
+        """A file by multipart form, in the field `content`; its address may be an input. `metadata` is shown
+        when it is asked for: it is part of the id, which therefore differs for the same file.
+        """
+        kind, body = visit.request.headers.get("content-type", ""), visit.request.body
+        data, metadata = _part(kind, body, "content"), _part(kind, body, "metadata") or b"{}"
         if data is None:
             raise Objection(Trouble.BAD_INPUT, "a multipart form with the field content is needed")
         name = visit.world.shelf.put(data)
-        url = f"{visit.world.origin(self)}/v1/files/{name}"
-        return json_reply(
-            {"id": name, "size": len(data), "created_at": iso(visit.now), "urls": {"get": url}}, 201
-        )
+        shown = f"{name}.{base64.urlsafe_b64encode(metadata).decode().rstrip('=')}"
+        return json_reply(self._file(visit, shown), 201)
+
+    @route("GET", "/v1/files/{id}", "get", "uploaded")
+    async def uploaded(self, visit: Visit) -> Reply:
+        """What is known of a file that was uploaded."""
+        return json_reply(self._file(visit, visit.params["id"]))
+
+    def _file(self, visit: Visit, id: str) -> dict[str, Any]:
+        name, _, metadata = id.partition(".")
+        data = visit.world.shelf.get(name)
+        if data is None:
+            raise Objection(Trouble.NOT_FOUND, f"file {id} was not found")
+        shown = json.loads(base64.urlsafe_b64decode(metadata + "=" * (-len(metadata) % 4)) or b"{}")
+        urls = {"get": f"{visit.world.origin(self)}/v1/files/{id}"}
+        return {
+            "id": id,
+            "size": len(data),
+            "created_at": iso(visit.now),
+            "metadata": shown,
+            "urls": urls,
+        }
 
     @route("GET", "/v1/webhooks/default/secret", "account", "secret")
     async def tell_secret(self, visit: Visit) -> Reply:
@@ -216,13 +237,13 @@ def _number(value: Any) -> float:
         raise Objection(Trouble.BAD_INPUT, "- input.duration: a number is needed") from error
 
 
-def _content(kind: str, body: bytes) -> bytes | None:
-    """The bytes of the field `content` of a multipart form."""
+def _part(kind: str, body: bytes, field: str) -> bytes | None:
+    """The bytes of a field of a multipart form."""
     if not kind.startswith("multipart/form-data"):
         return None
     message = message_from_bytes(f"Content-Type: {kind}\r\n\r\n".encode() + body, policy=HTTP)
     for part in message.walk():
-        if part.get_param("name", header="content-disposition") == "content":
+        if part.get_param("name", header="content-disposition") == field:
             data = part.get_payload(decode=True)
             return data if isinstance(data, bytes) else None
     return None
