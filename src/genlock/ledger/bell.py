@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from genlock.errors import LedgerError
 
 LOOK_EVERY = 0.25  # seconds
+REMEMBERED = 1024  # jobs
 Newest = tuple[int, bool]  # the number of a job's newest event, and whether it has ended
 
 
@@ -42,24 +43,35 @@ class Bell:
         self._waiters: dict[asyncio.AbstractEventLoop, set[_Waiter]] = {}
         self._lookers: dict[asyncio.AbstractEventLoop, asyncio.Task[None]] = {}
         self._lock = threading.Lock()
+        self._heard: dict[str, bool] = {}  # of jobs that this process changed last: did they end
 
     def ring(self, jobs: Mapping[str, bool]) -> None:
         """These jobs have changed, and ended where it says so; may be called from any thread."""
-        if not self._waiters:
-            return
         with self._lock:
+            self._remember(jobs)
+            if not self._waiters:
+                return
             every = [waiter for waiters in self._waiters.values() for waiter in waiters if waiter.job in jobs]
         woken = [waiter for waiter in every if waiter.after is not None or jobs[waiter.job]]
         for waiter in woken:
             with suppress(RuntimeError):  # the loop ended while it waited: nobody is left to tell
                 waiter.loop.call_soon_threadsafe(waiter.heard.set)
 
+    def _remember(self, jobs: Mapping[str, bool]) -> None:
+        for job, ended in jobs.items():
+            self._heard.pop(job, None)
+            self._heard[job] = ended
+        while len(self._heard) > REMEMBERED:
+            del self._heard[next(iter(self._heard))]
+
     async def wait(self, job: str, after: int | None) -> None:
         """Return when the job has an event beyond `after` (None: when it has ended), or is gone."""
         waiter = _Waiter(job, after, asyncio.get_running_loop())
         self._join(waiter)
+        # What this process knows to go on need not be looked at: it is told of the end, whoever makes it.
+        goes_on = after is None and self._heard.get(job) is False
         try:
-            while not waiter.has((await self._newest([job])).get(job)):
+            while goes_on or not waiter.has((await self._newest([job])).get(job)):
                 await waiter.heard.wait()
                 waiter.heard.clear()
                 if after is None:  # nobody is told of an end that is none

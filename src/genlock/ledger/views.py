@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mappi
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Engine, Select, bindparam, case, func, select, tuple_
 from sqlalchemy.exc import SQLAlchemyError
@@ -21,6 +21,7 @@ from genlock.ledger.copying import copy_beside
 from genlock.ledger.database import for_one_statement, is_gone, tell_time
 from genlock.ledger.keeping import doomed, sources
 from genlock.ledger.moment import from_micros, to_micros
+from genlock.ledger.question import Question
 from genlock.ledger.records import (
     Event,
     JobFilter,
@@ -45,6 +46,11 @@ _JOB = select(*_JOB_COLUMNS).where(_job.id == bindparam("job_id"))
 _NEWEST = select(_job.id, _job.last_event, _job.finished_at).where(
     _job.id.in_(bindparam("jobs", expanding=True))
 )
+_OUTPUT = select(_task.state, _task.output).where(
+    _task.job == bindparam("job_id"), _task.key == bindparam("task_key")
+)
+_SHARED = select(schema.shared.c.output).where(schema.shared.c.input_hash == bindparam("input_hash"))
+_OFTEN = (_JOB, _OUTPUT, _SHARED)
 
 _TASK_COLUMNS = [column for column in schema.task.columns if column.name not in ("item", "kept_output")]
 
@@ -84,6 +90,7 @@ class SqlReader(SqlAccounts):
     def __init__(self, engine: Engine, clock: Clock) -> None:
         self._engine = engine
         self._at_once = for_one_statement(engine)
+        self._often = {statement: Question(statement, engine.dialect) for statement in _OFTEN}
         self._tell_time = tell_time(engine, clock)
         self._threads = ThreadPoolExecutor(engine.pool.size(), "genlock-reader")  # type: ignore[attr-defined]
         self._bell = Bell(self._newest)
@@ -101,6 +108,9 @@ class SqlReader(SqlAccounts):
         return await self._on_a_thread(self._engine, look)
 
     async def _rows(self, statement: Select[Any], **values: Any) -> Sequence[Any]:
+        often = self._often.get(statement)
+        if often is not None:
+            return await self._on_a_thread(self._at_once, lambda connection: often.rows(connection, **values))
         return await self._on_a_thread(
             self._at_once, lambda connection: connection.execute(statement, values).fetchall()
         )
@@ -135,10 +145,11 @@ class SqlReader(SqlAccounts):
 
     async def _one(self, ref: TaskRef, *columns: Any) -> Any:
         rows = await self._rows(select(*columns).where(_task.job == ref.job, _task.key == ref.key))
-        if not rows:
-            await self.job(ref.job)
-            raise NotFound(f"job {ref.job!r} has no task {ref.key!r}")
-        return rows[0]
+        return rows[0] if rows else await self._missing(ref)
+
+    async def _missing(self, ref: TaskRef) -> NoReturn:
+        await self.job(ref.job)
+        raise NotFound(f"job {ref.job!r} has no task {ref.key!r}")
 
     async def tasks(
         self,
@@ -186,7 +197,8 @@ class SqlReader(SqlAccounts):
         ]
 
     async def output(self, ref: TaskRef) -> tuple[TaskState, str | None]:
-        row = await self._one(ref, _task.state, _task.output)
+        rows = await self._rows(_OUTPUT, job_id=ref.job, task_key=ref.key)
+        row = rows[0] if rows else await self._missing(ref)
         return TaskState(row.state), row.output
 
     async def outputs(self, job: str, node: str) -> AsyncIterator[Sequence[tuple[TaskState, str | None]]]:
@@ -289,8 +301,7 @@ class SqlReader(SqlAccounts):
         return await self._read(lambda connection: look_ahead(connection, job, keys))
 
     async def shared(self, input_hash: str) -> str | None:
-        shared = schema.shared.c
-        rows = await self._rows(select(shared.output).where(shared.input_hash == input_hash))
+        rows = await self._rows(_SHARED, input_hash=input_hash)
         return str(rows[0].output) if rows else None
 
     async def copy(self) -> str:
