@@ -46,6 +46,7 @@ def is_refusal(said: str) -> bool:
         "policy",
         "violat",
         "safety",
+        "risk control",
         "moderation",
         "flagged",
         "not allowed",

@@ -12,7 +12,7 @@ does not turn back to one that was passed, and it stands in the result.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -20,7 +20,7 @@ from genlock.errors import NotAccepted, OutOfCredit, Permanent, Refused, Unsuppo
 from genlock.paid import Answer, Ask, Caller, Verify
 from genlock.providers.adapter import VendorAdapter
 from genlock.providers.asks import Asked, LanguageAsk, MusicAsk, SpeechAsk, VideoAsk
-from genlock.providers.catalog import Kind
+from genlock.providers.catalog import Kind, Model
 from genlock.providers.result import Answered, Footage, Speech, Tune
 from genlock.providers.schema import strict
 from genlock.settings import variable_of
@@ -44,8 +44,30 @@ class Face:
 
     kind: Kind
 
-    def __init__(self, chain: Chain, caller: Caller, verify: Verify | None = None) -> None:
-        self._chain, self._caller, self._verify = list(chain), caller, verify
+    def __init__(
+        self,
+        chain: Chain,
+        caller: Caller,
+        verify: Verify | None = None,
+        named: Callable[[str], Chain] | None = None,
+    ) -> None:
+        self._chain, self._caller, self._verify, self._named = list(chain), caller, verify, named
+
+    def by(self, names: str | None) -> Self:
+        """The same with the providers that a job names, as settings name them; None: as the settings have it.
+
+        `BadInput` if one cannot be used, with the reason.
+        """
+        if names is None:
+            return self
+        if self._named is None:
+            raise Unsupported(f"{names} was asked for, and there are no providers here to choose from")
+        return type(self)(self._named(names), self._caller, self._verify, self._named)
+
+    @property
+    def models(self) -> Sequence[Model]:
+        """What can be bought from, in the order in which it is tried."""
+        return [adapter.model for adapter in self._chain]
 
     @property
     def bought(self) -> bool:
@@ -121,22 +143,37 @@ class VideoModel(Face):
         is no shorter than `seconds`, or else the longest, and the result says which.
         """
 
-        def ask(adapter: VendorAdapter[Any]) -> VideoAsk:
+        def ask(model: Model) -> VideoAsk:
             return VideoAsk(
                 first=first,
                 last=last,
                 prompt=prompt,
                 negative_prompt=negative_prompt,
-                seconds=adapter.model.length(seconds),
+                seconds=model.length(seconds),
                 aspect=aspect,
                 resolution=resolution,
                 seed=seed,
                 audio=audio,
             )
 
-        answer, said = await self._buy(name, ask)
-        length = next((a.model.length(seconds) for a in self._chain if a.name == said["provider"]), seconds)
+        return await self.shoot(ask, name=name)
+
+    async def shoot(self, fit: Callable[[Model], VideoAsk], *, name: str = "clip") -> Footage:
+        """A clip for which `fit` says what to ask of each model: they differ in lengths, shapes and sizes."""
+        answer, said = await self._buy(name, lambda adapter: fit(adapter.model))
+        asked = next((fit(model) for model in self.models if model.name == said["provider"]), None)
+        length = asked.seconds if asked else 0.0
         return Footage(clip=_only(answer, "a clip"), seconds=length, facts=dict(answer.facts), **said)
+
+    def check(self, fit: Callable[[Model], VideoAsk]) -> None:
+        """`Unsupported` if none of the providers can make such a clip; nothing is asked of any."""
+        found: Unsupported | None = None
+        for adapter in self._chain:
+            try:
+                return adapter.check(fit(adapter.model))
+            except Unsupported as error:
+                found = found or error
+        raise found or Unsupported(f"nobody makes {self.kind} here")
 
 
 class MusicModel(Face):

@@ -101,16 +101,30 @@ class Fal(VendorAdapter[VideoAsk]):
     async def _result(self, handle: str, response: str) -> Made | Broke:
         reply = await self._door.ask(response, f"the result of {_id(handle)}", allow=_ENDED)
         if not reply.ok:
-            said = self._door.hide(reply.words())
-            if "detail" not in (reply.maybe() or {}):  # fal's server failed, and not the request
-                raise Transient(f"fal cannot be asked for the result now ({reply.status}): {said}")
-            return Broke(f"{reply.status}: {said}", again=reply.status >= 500 or not is_refusal(said))
+            return await self._failed(handle, reply)
         body = reply.object()
         url = first_url(body.get("video") or body)
         if url is None:
             raise NotFound(f"fal has deleted what request {_id(handle)} made")
         facts = {name: body[name] for name in ("seed",) if name in body}
         return Made([Remote("video", "video/mp4", url)], {"request": _id(handle), **facts})
+
+    async def _failed(self, handle: str, reply: Reply) -> Broke:
+        """The result's status is the request's own; but 500 is what fal's server says of itself as well, and
+        then its list knows better.
+        """
+        said = self._door.hide(reply.words())
+        if reply.status >= 500 and not await self._has_failed(_id(handle)):
+            raise Transient(f"fal cannot be asked for the result now ({reply.status}): {said}")
+        again = reply.status >= 500 or not is_refusal(said)
+        return Broke(f"{reply.status}: {said}", again=again, cancelled="cancelled" in said)
+
+    async def _has_failed(self, request_id: str) -> bool:
+        query = {"endpoint_id": self.model.id, "request_id": request_id, "limit": "100"}
+        items = (await self._platform.ask(LIST, "the request", query=query)).object().get("items") or []
+        found = [i for i in items if isinstance(i, dict) and i.get("request_id") == request_id]
+        codes = [item.get("status_code") for item in found]
+        return any(isinstance(code, int) and code >= 400 for code in codes)
 
     def _handle(self, reply: Reply) -> str:
         """The id, and the addresses that came with it where they are not those that follow from it."""
@@ -163,7 +177,7 @@ class Fal(VendorAdapter[VideoAsk]):
     async def _since(self, since: datetime) -> AsyncIterator[dict[str, Any]]:
         query = {
             "endpoint_id": self.model.id,
-            "start": since.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "start": f"{since:%Y-%m-%dT%H:%M:%SZ}",
             "expand": "payloads",
             "limit": "100",
         }

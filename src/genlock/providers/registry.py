@@ -111,13 +111,14 @@ class Providers:
         self._doors: dict[tuple[str, str], Door] = {}
         self._adapters: dict[str, VendorAdapter[Any]] = {}
 
-    def chain(self, kind: Kind) -> list[VendorAdapter[Any]]:
-        """The adapters of a kind in the order in which the settings want them tried; none: nothing is bought.
+    def chain(self, kind: Kind, said: str | None = None) -> list[VendorAdapter[Any]]:
+        """The adapters of a kind in the order in which the settings, or what is `said` instead, want them
+        tried; none: nothing is bought.
 
         `BadInput` if a vendor is not known, or which variable it lacks; `Unsupported` for unknown models.
         """
-        said: str = getattr(self.settings, kind)
-        names = [name.strip() for name in said.split(",") if name.strip()]
+        said = getattr(self.settings, kind) if said is None else said
+        names = [name.strip() for name in str(said).split(",") if name.strip()]
         if names == [LOCAL] or not names:
             return []
         return [self._named(name, kind) for name in names]

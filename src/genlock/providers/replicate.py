@@ -30,6 +30,7 @@ AskT = TypeVar("AskT", VideoAsk, MusicAsk)
 CANCEL_AFTER = "1h"  # a request that has not ended by then is ended by Replicate
 SKEW = timedelta(seconds=60)  # between its clock and ours, where no harm comes of a wrong guess
 PAGES = 100  # of a hundred predictions: more than an account makes in the time that is looked at
+MARK = "genlock"  # under this name the metadata of a picture have the key
 _FILES = "/v1/files"
 
 
@@ -80,9 +81,10 @@ class Replicate(VendorAdapter[AskT]):
         async for item in self._since(self._long_before(sending)):
             if str(item.get("model") or self.model.id) != self.model.id:
                 continue
-            if await self._shows(item, sending):
+            key = await self._key_in(item, sending)
+            if key == sending.key:
                 return str(item["id"])
-            if self._is_like(item, wanted, sending):
+            if key is None and self._is_like(item, wanted, sending):
                 alike.append(str(item["id"]))
         if alike:
             raise Doubtful(
@@ -137,7 +139,7 @@ class Replicate(VendorAdapter[AskT]):
             return await self._pictures.inline(picture)
         name = f"{key}.{ENDINGS[picture.media_type]}"
         content = await self._pictures.bytes(picture)
-        fields = {"metadata": f'{{"genlock": "{key}"}}'}
+        fields = {"metadata": f'{{"{MARK}": "{key}"}}'}
         reply = await self._door.upload(_FILES, name, content, picture.media_type, fields=fields)
         try:
             return reply.text("urls", "get")
@@ -146,7 +148,7 @@ class Replicate(VendorAdapter[AskT]):
 
     async def _since(self, since: datetime) -> AsyncIterator[dict[str, Any]]:
         """All predictions from then on, newest first; `Transient` if the list does not come to an end."""
-        query: dict[str, str] | None = {"created_after": since.isoformat()}
+        query: dict[str, str] | None = {"created_after": f"{since:%Y-%m-%dT%H:%M:%SZ}"}
         path = "/v1/predictions"
         for _ in range(PAGES):
             page = (await self._door.ask(path, "its predictions", query=query)).object()
@@ -165,30 +167,33 @@ class Replicate(VendorAdapter[AskT]):
             path, query = str(following), None
         raise Transient(f"replicate's list of predictions has more than {PAGES} pages")
 
-    async def _shows(self, item: Mapping[str, Any], sending: Sending) -> bool:
+    async def _key_in(self, item: Mapping[str, Any], sending: Sending) -> str | None:
+        """The key that a prediction shows, ours or another's; None if it shows none."""
         if sending.key in str(item.get("webhook") or ""):
-            return True
+            return sending.key
         given = item.get("input")
         if not isinstance(given, dict):
-            return False
+            return None
         if given.get(self.model.inputs.get("seed", "")) == seed_of(sending.key):
-            return True
+            return sending.key
         for value in given.values():
-            if isinstance(value, str) and await self._uploaded(value, sending.key):
-                return True
-        return False
+            found = await self._uploaded_for(value) if isinstance(value, str) else None
+            if found:
+                return found
+        return None
 
-    async def _uploaded(self, url: str, key: str) -> bool:
-        """Whether a picture in an input was uploaded for this key."""
+    async def _uploaded_for(self, url: str) -> str | None:
+        """The key that a picture in an input was uploaded for, if it was uploaded here."""
         ours, _, file = url.partition(f"{_FILES}/")
-        if not file or not self._door.own(ours or self._door.url):
-            return False
+        if not file or not self._door.own(ours):
+            return None
         try:
             reply = await self._door.ask(f"{_FILES}/{part(file.split('/')[0])}", "an uploaded picture")
         except NotFound:
-            return False
-        body = reply.object()
-        return key in str(body.get("metadata")) or key in str(body.get("name"))
+            return None
+        metadata = reply.object().get("metadata")
+        found = metadata.get(MARK) if isinstance(metadata, dict) else None
+        return found if isinstance(found, str) else None
 
     def _is_like(self, item: Mapping[str, Any], wanted: Mapping[str, Any], sending: Sending) -> bool:
         """The same inputs, or inputs that are deleted already, where the key would not be seen."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from genlock.paid import Caller, Verify
@@ -16,15 +17,16 @@ FaceT = TypeVar("FaceT", bound=Face)
 
 @dataclass(frozen=True)
 class Tool(Generic[FaceT]):
-    """Makes faces of one class over these adapters; `verify` looks into what they make."""
+    """Makes faces of one class over these adapters; `verify` looks into what they make, `named` finds others."""
 
     face: type[FaceT]
     chain: Chain
     verify: Verify | None = None
+    named: Callable[[str], Chain] | None = None
 
     def meter(self, caller: Caller) -> FaceT:
         """The face for one attempt at one task."""
-        return self.face(self.chain, caller, self.verify)
+        return self.face(self.chain, caller, self.verify, self.named)
 
 
 FACES: Mapping[Kind, type[Face]] = {
@@ -40,4 +42,7 @@ def tools(providers: Providers, verify: Mapping[Kind, Verify] | None = None) -> 
     is not bought make faces that say so.
     """
     checks = verify or {}
-    return {face: Tool(face, providers.chain(kind), checks.get(kind)) for kind, face in FACES.items()}
+    return {
+        face: Tool(face, providers.chain(kind), checks.get(kind), partial(providers.chain, kind))
+        for kind, face in FACES.items()
+    }
