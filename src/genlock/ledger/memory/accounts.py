@@ -43,7 +43,7 @@ class MemoryAccounts:
     async def deliveries(self, *, key: str | None = None, handle: str | None = None) -> Sequence[Delivery]:
         return [
             one
-            for one in self._till.deliveries.values()
+            for one, _ in self._till.deliveries.values()
             if (key is not None and one.key == key) or (handle is not None and one.handle == handle)
         ]
 

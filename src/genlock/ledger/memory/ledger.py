@@ -342,7 +342,7 @@ class MemoryLedger(MemoryPayments, MemoryReader):
 
     async def forget(self, finished_before: datetime) -> Sequence[str]:
         gone = self._book.forget(finished_before, self._till.unpaid())
-        self._till.forget(gone)
+        self._till.forget(gone, finished_before)
         return gone
 
     async def close(self) -> None:

@@ -148,7 +148,7 @@ class MemoryPayments:
         now = till.book.clock.now()
         after = till.change(call, state=_ACCEPTED, handle=handle, accepted_at=now, reason=None)
         reports = till.deliveries.values()
-        reported = any((one.vendor, one.handle) == (call.vendor, handle) for one in reports)
+        reported = any((one.vendor, one.handle) == (call.vendor, handle) for one, _ in reports)
         if call.state is _DOUBT or reported:
             till.tell(after)
         return after
@@ -234,7 +234,7 @@ class MemoryPayments:
         till, said = self._till, spoken(delivery)
         if (said.vendor, said.id) in till.deliveries:
             return False
-        till.deliveries[said.vendor, said.id] = said
+        till.deliveries[said.vendor, said.id] = said, till.book.clock.now()
         known = till.calls.get(said.key) if said.key is not None else None
         if said.key is None and said.handle is not None:
             ours = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from genlock.errors import BadInput, Conflict, NotFound
@@ -39,7 +40,7 @@ class Till:
     book: Book
     calls: dict[str, CallRow] = field(default_factory=dict)
     budgets: dict[str, BudgetRow] = field(default_factory=dict)
-    deliveries: dict[tuple[str, str], Delivery] = field(default_factory=dict)
+    deliveries: dict[tuple[str, str], tuple[Delivery, datetime]] = field(default_factory=dict)
     refusals: dict[TaskRef, Refusal] = field(default_factory=dict)
     rung: set[str] = field(default_factory=set)
     makers: dict[str, str] = field(default_factory=dict)
@@ -216,9 +217,15 @@ class Till:
                 job = self.book.jobs.get(job.parent.job) if job.parent else None
         return found
 
-    def forget(self, gone: Iterable[str]) -> None:
-        """Drop what belongs to these jobs."""
+    def forget(self, gone: Iterable[str], before: datetime) -> None:
+        """Drop what belongs to these jobs, and old reports about no call that is known."""
         jobs = set(gone)
         self.calls = {key: call for key, call in self.calls.items() if call.task.job not in jobs}
         self.refusals = {ref: one for ref, one in self.refusals.items() if ref.job not in jobs}
         self.rung &= self.calls.keys()
+        known = {name for call in self.calls.values() for name in (call.key, call.handle)} - {None}
+        self.deliveries = {
+            name: (one, at)
+            for name, (one, at) in self.deliveries.items()
+            if at >= before or not jobs or known & {one.key, one.handle}
+        }
