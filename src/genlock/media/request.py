@@ -65,6 +65,27 @@ class ImportPicture(Request[ImportedPicture]):
     long: int = 12_288
 
 
+class CutOut(Value):
+    """A part of a picture, as JPEG."""
+
+    path: Path
+    width: int
+    height: int
+    bytes: int
+
+
+class CutPicture(Request[CutOut]):
+    """`cut_picture`: a part of a working copy as a picture of its own, in exactly this size.
+
+    `box` is left, top, right and bottom as shares of the sides.
+    """
+
+    path: Path
+    box: tuple[float, float, float, float]
+    size: tuple[int, int]
+    to: Path
+
+
 class RenderedSegment(Value):
     """A segment's file."""
 

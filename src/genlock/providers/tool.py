@@ -17,7 +17,9 @@ FaceT = TypeVar("FaceT", bound=Face)
 
 @dataclass(frozen=True)
 class Tool(Generic[FaceT]):
-    """Makes faces of one class over these adapters; `verify` looks into what they make, `named` finds others."""
+    """Makes faces of one class over these adapters, or over those that `named` finds; `verify` looks into
+    what they make.
+    """
 
     face: type[FaceT]
     chain: Chain

@@ -2,6 +2,7 @@
 
 A camera may glide over a picture in which nothing tells that it does: a clear sky, a wall, one plain
 colour. No measure tells such frames from frozen ones, and neither does a viewer, so the plan says where.
+Footage made for fewer frames a second than the film has shows some of its frames twice.
 """
 
 from __future__ import annotations
@@ -54,6 +55,7 @@ def planned(path: Path, plan: FilmPlan, *, has_audio: bool = True, witness: Path
         has_audio=has_audio,
         holds=_where(plan, _seems_still),
         blacks=_where(plan, _seems_black),
+        repeats=[Span(start=at, end=at + shot.frames) for at, shot in _placed(plan) if shot.footage],
         witness=witness,
     )
 
@@ -76,7 +78,12 @@ def _placed(plan: FilmPlan) -> Iterator[tuple[int, Shot]]:
 
 
 def _shown(shot: Shot) -> Iterator[tuple[Picture, Move, int, int]]:
-    """Each picture of a clip, its move, and from which frame of the clip to which it can be seen."""
+    """Each picture of a clip, its move, and from which frame of the clip to which it can be seen.
+
+    Of footage nothing was planned, and nothing in it is excused.
+    """
+    if shot.footage:
+        return
     yield shot.first, shot.first_move, 0, shot.blend_start + shot.blend_frames
     if shot.blend_frames:
         yield shot.last, shot.last_move, shot.blend_start, shot.frames

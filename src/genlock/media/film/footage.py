@@ -30,7 +30,6 @@ class FootageReport(Value):
     all frames last equally long. `notes` say in words what has to be made up for.
     """
 
-    path: Path
     bytes: int
     format: str
     codec: str

@@ -23,7 +23,7 @@ _RACK = 0.8  # seconds in which the last picture goes out of focus
 _LEAST_DIM, _CARD_BLUR = 0.45, 0.012
 _BRIGHTEST = 100.0  # of 0..255: on it, white letters have more than 4.5 times its light
 _BRIGHTEST_CARD = 66.0  # darker than need be: a card is a place to rest on
-_LEAST_SCRIM, _MOST_SCRIM = 0.42, 0.62
+_LEAST_SCRIM, MOST_SCRIM = 0.42, 0.62  # the most is enough for white letters on white
 
 
 class Words(Value):
@@ -141,7 +141,7 @@ def _scrim(below: Sequence[Picture], grade: Grade) -> float:
     """How much light has to go for white letters to be read on the brightest parts of these pictures."""
     light = max(picture.tone.light if picture.tone else 255.0 for picture in below)
     shown = (grade.luma()[round(16 + light * 219 / 255)] - 16) * 255 / 219
-    return round(min(max(1 - _BRIGHTEST / max(light, shown, 1.0), _LEAST_SCRIM), _MOST_SCRIM), 2)
+    return round(min(max(1 - _BRIGHTEST / max(light, shown, 1.0), _LEAST_SCRIM), MOST_SCRIM), 2)
 
 
 def _dim(picture: Picture) -> float:

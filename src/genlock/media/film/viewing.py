@@ -50,7 +50,6 @@ def _report(path: Path, reel: Reel, first: VideoFrame, times: list[float]) -> Fo
     mean = (times[-1] - times[0]) / len(steps)
     even = all(abs(step - mean) <= GRAIN for step in steps)
     return FootageReport(
-        path=path,
         bytes=path.stat().st_size,
         format=reel.container.format.name,
         codec=reel.stream.codec_context.name,
