@@ -8,7 +8,7 @@ import pytest
 
 from genlock.media.film.camera import MOVES, choose_move, nearer, resting_view
 from genlock.media.film.link import Link
-from genlock.media.film.motion import Picture, Size, View, cover, view_at
+from genlock.media.film.motion import Picture, Size, View, cover, cut_off, view_at
 from genlock.media.film.passage import HEADINGS
 from genlock.media.film.plan import FilmPlan, plan_shots, retake
 from genlock.media.film.style import STYLES, Style
@@ -32,20 +32,12 @@ def some_picture(number: int) -> Picture:
     )
 
 
-def cut_off(view: View, picture: Picture, size: Size) -> float:
-    """How much of what stands out lies beyond the frame, in frames, where it could be inside.
-
-    Where it is larger than the frame, how much of the frame shows something else.
-    """
-    worst = 0.0
-    for axis, place in enumerate((view.x, view.y)):
-        shown = cover(picture, size)[axis] / view.zoom
-        begin, end = picture.region[axis], picture.region[axis + 2]
-        inner, outer = sorted(
-            ((begin, end), (place - shown / 2, place + shown / 2)), key=lambda one: one[1] - one[0]
-        )
-        worst = max(worst, (outer[0] - inner[0]) / shown, (inner[1] - outer[1]) / shown)
-    return worst
+def test_how_much_is_cut_off_is_told_in_frames() -> None:
+    picture = Picture(sha256="0" * 64, width=1600, height=900, region=(0.1, 0.25, 0.4, 0.75))
+    assert cut_off(View(x=0.5, y=0.5, zoom=1.0), picture, WIDE) == 0
+    assert cut_off(View(x=0.5, y=0.5, zoom=2.0), picture, WIDE) == pytest.approx(0.3)
+    assert cut_off(View(x=0.3, y=0.5, zoom=4.0), picture, WIDE) == pytest.approx(0.1)
+    assert cut_off(View(x=0.25, y=0.5, zoom=4.0), picture, WIDE) == 0
 
 
 @pytest.mark.parametrize("size", [WIDE, UPRIGHT, SQUARE])
@@ -198,3 +190,12 @@ def test_a_camera_between_two_views_does_not_look_past_what_stands_out() -> None
     assert shot.morph
     assert cut_off(shot.morph.start, first, WIDE) < 0.02
     assert cut_off(shot.morph.end, last, WIDE) < 0.02
+
+
+@pytest.mark.parametrize("size", [WIDE, UPRIGHT, SQUARE])
+def test_what_stands_out_at_the_edge_of_a_picture_does_not_keep_two_views_from_meeting(size: Size) -> None:
+    far = Picture(sha256="1" * 64, width=1920, height=1080, focus=(0.33, 0.5), region=(0.15, 0.1, 0.52, 0.6))
+    near = Picture(sha256="2" * 64, width=1920, height=1080, focus=(0.4, 0.5), region=(0.15, 0.0, 0.57, 0.64))
+    mapping = (1.315, -0.0005, -0.0524, -0.0002, 1.3148, -0.1049, -7e-5, -7e-4, 1.0)
+    link = Link(agreement=0.9, mapping=mapping, colours=0.9, layout=0.8)
+    assert plan_shots([(far, near)], links=[link], size=size, seconds_per_clip=6.0).shots[0].morph

@@ -104,6 +104,19 @@ def hold(picture: Picture, size: Size, *, x: float, y: float, zoom: float) -> Vi
     return aim(picture, size, x=x, y=y, zoom=zoom)
 
 
+def cut_off(view: View, picture: Picture, size: Size) -> float:
+    """How many frames what stands out reaches beyond the frame; or the frame beyond it, if it is larger."""
+    worst = 0.0
+    for axis, (place, whole) in enumerate(zip((view.x, view.y), cover(picture, size), strict=True)):
+        shown = whole / view.zoom
+        before = place - shown / 2 - picture.region[axis]
+        behind = picture.region[axis + 2] - place - shown / 2
+        if before + behind > 0:
+            before, behind = -before, -behind
+        worst = max(worst, before / shown, behind / shown)
+    return worst
+
+
 def view_at(move: Move, share: float) -> View:
     """The view when this share (0..1) of the move's time has passed.
 

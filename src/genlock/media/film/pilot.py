@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from itertools import product
 from random import Random
 
-from genlock.media.film.camera import Axis, fitting, strip
-from genlock.media.film.motion import Picture, Size, View, cover, enlargement, hold
+from genlock.media.film.camera import Axis, strip
+from genlock.media.film.motion import Picture, Size, View, cover, cut_off, enlargement, hold
 from genlock.media.film.route import (
     Mapping,
     Point,
@@ -26,7 +26,7 @@ from genlock.media.film.route import (
 
 _ZOOMS = (1.015, 1.05, 1.09, 1.13, 1.18, 1.24, 1.3)
 _SOFTEST = 1.9  # frame pixels for each pixel of a picture, at the end of the way
-_ROOM = 0.45  # of the way from the middle to an edge that a view may go
+_ROOMS = (0.45, 0.8)  # of the way from the middle to an edge that a view may go
 _WANDER = 0.02  # how far another take looks aside
 _MOST_ROLL = 12.0  # degrees
 _SPEED = (0.012, 0.17)  # of the frame a second: less seems frozen, more is a rush
@@ -85,8 +85,7 @@ def find_flight(
 
 def _hidden(route: Route, first: Picture, last: Picture, size: Size) -> float:
     """What is paid for what stands out in the pictures and is cut off at an end, or not passed over."""
-    ends = (first, route.start), (last, route.end)
-    cut = sum(max(0.0, view.zoom / fitting(picture, size) - 1) for picture, view in ends)
+    cut = cut_off(route.start, first, size) + cut_off(route.end, last, size)
     axis = _strip(first, last, size)
     if axis is None:
         return _CUT * cut
@@ -125,32 +124,51 @@ def _routes(
     fixed: tuple[View | None, View | None],
     aside: Point,
 ) -> Iterator[Route]:
-    """Routes that crop more and more. The nearer view looks at its focus, the other one at the same place.
+    """Routes that crop more and more.
 
     Over pictures of which the frame shows but a strip, there are also ways from one end of what stands out
     to the other.
     """
-    axis = _strip(first, last, size)
-    for zooms in sorted(product(_ZOOMS, repeat=2), key=lambda pair: (pair[0] * pair[1], pair)):
-        if (
-            max(enlargement(one, size, zoom) for one, zoom in zip((first, last), zooms, strict=True))
-            > _SOFTEST
-        ):
+    pictures = first, last
+    axis = _strip(first, last, size) if fixed == (None, None) else None
+    for zooms in sorted(product(_ZOOMS, _ZOOMS), key=lambda pair: (pair[0] * pair[1], pair)):
+        soft = max(enlargement(one, size, zoom) for one, zoom in zip(pictures, zooms, strict=True))
+        if soft > _SOFTEST:
             continue
-        if enlarges(mapping, first, last):
-            end = fixed[1] or _looking(last, size, last.focus, zooms[1], aside)
-            start = fixed[0] or _looking(first, size, mapped(inverse(mapping), (end.x, end.y)), zooms[0])
-        else:
-            start = fixed[0] or _looking(first, size, first.focus, zooms[0], aside)
-            end = fixed[1] or _looking(last, size, mapped(mapping, (start.x, start.y)), zooms[1])
-        yield Route(mapping=mapping, start=start, end=end)
-        if axis is not None and fixed == (None, None):
-            for ends, far in product(((0, 1), (1, 0)), _FAR):
-                start, end = (
-                    _towards(picture, size, (axis, which), far, zoom)
-                    for picture, which, zoom in zip((first, last), ends, zooms, strict=True)
-                )
-                yield Route(mapping=mapping, start=start, end=end)
+        views = [_looks(pictures, mapping, size, zooms, aside, room) for room in _ROOMS]
+        if axis is not None:
+            views += [_ends(pictures, size, axis, zooms, far) for far in _FAR]
+            views += [_ends(pictures, size, axis, zooms, -far) for far in _FAR]
+        for start, end in views:
+            yield Route(mapping=mapping, start=fixed[0] or start, end=fixed[1] or end)
+
+
+def _looks(
+    pictures: tuple[Picture, Picture],
+    mapping: Mapping,
+    size: Size,
+    zooms: tuple[float, float],
+    aside: Point,
+    room: float,
+) -> tuple[View, View]:
+    """The nearer view looks at its focus, the other one at the same place."""
+    (first, last), (one, other) = pictures, zooms
+    if enlarges(mapping, first, last):
+        end = _looking(last, size, last.focus, other, aside, room)
+        return _looking(first, size, mapped(inverse(mapping), (end.x, end.y)), one, (0.0, 0.0), room), end
+    start = _looking(first, size, first.focus, one, aside, room)
+    return start, _looking(last, size, mapped(mapping, (start.x, start.y)), other, (0.0, 0.0), room)
+
+
+def _ends(
+    pictures: tuple[Picture, Picture], size: Size, axis: Axis, zooms: tuple[float, float], far: float
+) -> tuple[View, View]:
+    """So far on the ways to both ends of what stands out, from the upper or left one; back if negative."""
+    first, last = (
+        _towards(picture, size, (axis, which if far > 0 else 1 - which), abs(far), zoom)
+        for which, (picture, zoom) in enumerate(zip(pictures, zooms, strict=True))
+    )
+    return first, last
 
 
 def _towards(picture: Picture, size: Size, end: tuple[Axis, int], far: float, zoom: float) -> View:
@@ -163,15 +181,19 @@ def _towards(picture: Picture, size: Size, end: tuple[Axis, int], far: float, zo
     return hold(picture, size, x=x, y=y, zoom=zoom)
 
 
-def _looking(picture: Picture, size: Size, at: Point, zoom: float, aside: Point = (0.0, 0.0)) -> View:
-    """The view nearest to this point that keeps what stands out, and away from the picture's edges."""
+def _looking(picture: Picture, size: Size, at: Point, zoom: float, aside: Point, room: float) -> View:
+    """The view nearest to this point that keeps away from the picture's edges, and in it what stands out.
+
+    `room` is how much of the way from the middle to an edge it may go.
+    """
+    held = hold(picture, size, x=at[0] + aside[0], y=at[1] + aside[1], zoom=zoom)
     x, y = (
-        0.5 + max(-room, min(room, place + wander - 0.5))
-        for place, wander, room in zip(
-            at, aside, ((1 - share / zoom) / 2 * _ROOM for share in cover(picture, size)), strict=True
+        0.5 + max(-most, min(most, place - 0.5))
+        for place, most in zip(
+            (held.x, held.y), ((1 - share / zoom) / 2 * room for share in cover(picture, size)), strict=True
         )
     )
-    return hold(picture, size, x=x, y=y, zoom=zoom)
+    return View(x=x, y=y, zoom=zoom)
 
 
 def _timed(route: Route, first: Picture, last: Picture, *, size: Size, leg: Leg) -> Flight | None:
