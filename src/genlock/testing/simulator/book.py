@@ -85,8 +85,11 @@ class Book:
 
     def _read(self, path: Path) -> list[dict[str, Any]]:
         foreign = []
-        whole, _, _ = path.read_text(encoding="utf-8").rpartition("\n")  # the last line may be half
-        for line in filter(None, whole.split("\n")):
+        text = path.read_text(encoding="utf-8")
+        whole = text[: text.rfind("\n") + 1]
+        if whole != text:  # who wrote the last line was killed meanwhile
+            path.write_text(whole, encoding="utf-8")
+        for line in whole.splitlines():
             content = json.loads(line)
             kind = content.pop("kind")
             if kind == "request":

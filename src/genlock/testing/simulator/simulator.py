@@ -146,16 +146,15 @@ class SimulatorProcess(Face):
         return self._process
 
     def _ask(self, method: str, path: str, body: Any = None) -> Any:
+        process = self._running()
         for _ in range(int(_PATIENCE / _PAUSE)):
             try:
                 return self._talk(method, path, body)
-            except ConnectionError as error:  # its door is shut: that is a fault which may be set
-                refused = error
-                self._running().poll()
-                if self._running().returncode is not None:
+            except ConnectionError:  # its door is shut: that is a fault which may be set
+                if process.poll() is not None:
                     break
                 time.sleep(_PAUSE)
-        raise Transient(f"the provider simulator at {self.url} does not answer") from refused
+        raise Transient(f"the provider simulator at {self.url} does not answer")
 
     def _talk(self, method: str, path: str, body: Any) -> Any:
         parts = urlsplit(self.url)

@@ -67,8 +67,12 @@ class Listener:
     async def start(self) -> None:
         """Bind and listen; the port is known afterwards."""
         bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind((LOOPBACK, self.port))
+        try:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            bound.bind((LOOPBACK, self.port))
+        except OSError:
+            bound.close()
+            raise
         self.port = bound.getsockname()[1]
         self._server = await asyncio.start_server(self._accept, sock=bound, backlog=1024)
 

@@ -67,6 +67,8 @@ class World:
                 jobs.setdefault(line["id"], {}).update(line)
         for job in map(Job.read, jobs.values()):
             self.vendors[job.vendor].yard.add(job)
+        if self.book.requests:  # time that was put forward does not go back
+            self.timeline.set(at=max(self.timeline.now(), self.book.requests[-1].at))
 
     async def run(self) -> None:
         """Let jobs begin and end at their times; until it is cancelled."""
