@@ -225,14 +225,16 @@ class Contest:
 
 
 def installed(package: str, cache: Path) -> Path:
-    """The interpreter of an environment that has the package, made now if it is not there."""
-    folder = cache / f"{package}-{sys.version_info.major}.{sys.version_info.minor}"
+    """The interpreter of an environment that has the package (or several, with blanks between them), made
+    now if it is not there.
+    """
+    folder = cache / f"{package.replace(' ', '+')}-{sys.version_info.major}.{sys.version_info.minor}"
     python, mark = folder / "bin" / "python", folder / "installed"
     if not mark.exists():
         print(f"installing {package} into {folder}", file=sys.stderr, flush=True)
         shutil.rmtree(folder, ignore_errors=True)
         pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        for command in ([sys.executable, "-m", "venv", str(folder)], [*pip, package]):
+        for command in ([sys.executable, "-m", "venv", str(folder)], [*pip, *package.split()]):
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode:
                 raise Unmeasured(f"{package} cannot be installed: {done.stderr.strip()[-300:]}")

@@ -12,12 +12,13 @@ import time
 
 import redis
 from celery import Celery
+
 from shop import AT_ONCE, buy, told
 
-count, place, url = told()  # the place is Redis's URL
-app = Celery("shots", broker=place)
+count, place, url, key = told()  # the place is Redis's socket
+app = Celery("shots", broker=f"redis+socket://{place}")
 app.conf.update(
-    broker_transport_options={"visibility_timeout": 3, "unacked_restore_limit": None},
+    broker_transport_options={"visibility_timeout": 3},
     broker_connection_retry_on_startup=True,
     task_acks_late=True,
     task_reject_on_worker_lost=True,
@@ -27,19 +28,19 @@ app.conf.update(
 
 @app.task(name="shot")  # type: ignore[untyped-decorator]
 def shot(number: int) -> None:
-    made = buy(number, url)
-    redis.Redis.from_url(place).hset("bought", str(number), made)
+    made = buy(number, url, key)
+    redis.Redis(unix_socket_path=place).hset("bought", str(number), made)
 
 
 def stop_when_done() -> None:
-    book = redis.Redis.from_url(place)
+    book = redis.Redis(unix_socket_path=place)
     while book.hlen("bought") < count:
         time.sleep(0.1)
     app.control.shutdown()
 
 
 if __name__ == "__main__":
-    book = redis.Redis.from_url(place)
+    book = redis.Redis(unix_socket_path=place)
     if book.set("ordered", "1", nx=True):
         for number in range(count):
             shot.delay(number)

@@ -17,27 +17,27 @@ LOOK = 0.05  # seconds between two looks
 AT_ONCE = 8
 
 
-def buy(number: int, url: str) -> str:
+def buy(number: int, url: str, key: str) -> str:
     """The URL of what was made for this number."""
     wanted = {"input": {"prompt": f"shot {number}", "duration": 4}}
-    made = ask(f"{url}/v1/models/{MODEL}/predictions", wanted)
+    made = ask(f"{url}/v1/models/{MODEL}/predictions", key, wanted)
     while made["status"] not in ("succeeded", "failed", "canceled"):
         time.sleep(LOOK)
-        made = ask(f"{url}/v1/predictions/{made['id']}")
+        made = ask(f"{url}/v1/predictions/{made['id']}", key)
     if made["status"] != "succeeded":
         raise RuntimeError(f"shot {number} {made['status']}")
     output = made["output"]
     return str(output[0] if isinstance(output, list) else output)
 
 
-def ask(url: str, body: object = None) -> Any:
+def ask(url: str, key: str, body: object = None) -> Any:
     data = None if body is None else json.dumps(body).encode()
-    headers = {"Authorization": "Bearer r8_test", "Content-Type": "application/json"}
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
     with urllib.request.urlopen(urllib.request.Request(url, data, headers), timeout=30) as answer:
         return json.load(answer)
 
 
-def told() -> tuple[int, str, str]:
-    """How many to buy, where state is kept, and the provider's address: from the command line."""
-    count, place, url = sys.argv[1:]
-    return int(count), place, url
+def told() -> tuple[int, str, str, str]:
+    """How many to buy, where state is kept, the provider's address and key: from the command line."""
+    count, place, url, key = sys.argv[1:]
+    return int(count), place, url, key
