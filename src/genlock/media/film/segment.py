@@ -29,7 +29,7 @@ RENDERER = 6  # raised when the same description comes out as other frames
 
 
 BENDING = 2.4  # seconds in which near things pass far ones: longer looks no better and costs more
-_SOFTENED = 0.006  # of the frame: by how much pictures full of detail go out of focus in a dissolve
+_SOFTENED = 0.009  # of the frame: by how much pictures full of detail go out of focus in a dissolve
 
 
 def made_by() -> str:
