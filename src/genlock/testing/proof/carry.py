@@ -1,0 +1,238 @@
+"""The process that may die: carries the job of a home, and answers for people where they are needed."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import logging
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from genlock import failpoint
+from genlock.bootstrap import Home, open_home, pipelines
+from genlock.engine.views import CallView, EventView
+from genlock.errors import BadInput, Conflict
+from genlock.ledger.records import JobState
+from genlock.ledger.spending import CallState, Decision
+from genlock.money import Money
+from genlock.owner import Ownership
+from genlock.settings import Settings, load_settings
+from genlock.testing.proof.charge import charges_in
+from genlock.testing.proof.haste import HastyClock, HastyLoop, Pace
+from genlock.testing.proof.order import HELD, JOB, Doubt, Order, Subject, Told
+
+if TYPE_CHECKING:
+    from genlock.engine.declare import Pipeline
+
+PERSON = "proof"
+HOURS = timedelta(hours=5)
+TRIES = 20  # of a job that failed because a person gave a call up
+OTHER = "another process"
+
+
+def carry(order: Order) -> int:
+    """Open the home, carry its job to its end and write down what came of it; the exit code."""
+    _log_to(order)
+    settings = load_settings(**order.settings, home=order.home, failpoint=order.failpoint)
+    pace = Pace(order.speed)
+    clock = HastyClock(pace, order.start)
+    ownership = Ownership.take(settings, command=PERSON)
+    while ownership is None and order.wait_for_home:
+        time.sleep(0.001)
+        ownership = Ownership.take(settings, command=PERSON)
+    if ownership is None:
+        return HELD
+    with ownership, asyncio.Runner(loop_factory=lambda: HastyLoop(pace)) as runner:
+        told = runner.run(_Carrier(order, settings, clock).run())
+    part = order.told.with_suffix(".part")
+    part.write_text(told.model_dump_json(), encoding="utf-8")
+    part.rename(order.told)
+    return 0
+
+
+def _log_to(order: Order) -> None:
+    order.folder.mkdir(parents=True, exist_ok=True)
+    log = (order.folder / "log.txt").open("a", encoding="utf-8", buffering=1)
+    structlog.configure(
+        logger_factory=structlog.PrintLoggerFactory(log),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+    )
+    sys.stdout = sys.stderr = log
+
+
+def pipeline_of(subject: Subject) -> Pipeline[..., Any]:
+    """The pipeline that is proved. `BadInput` if there is none by this name."""
+    from genlock.engine.declare import Pipeline
+
+    if ":" not in subject.pipeline:
+        found: object = pipelines().get(subject.pipeline)
+    else:
+        found = attribute(subject.pipeline)
+    if not isinstance(found, Pipeline):
+        there = ", ".join(sorted(pipelines()))
+        raise BadInput(f"{subject.pipeline!r} is no pipeline; there are {there}, or say module:pipeline")
+    return found
+
+
+def tools_of(subject: Subject) -> Mapping[Any, object]:
+    """What the subject's own function provides."""
+    if subject.tools is None:
+        return {}
+    made: Mapping[Any, object] = attribute(subject.tools)()
+    return made
+
+
+def attribute(path: str) -> Any:
+    """`module:attribute`, imported. `BadInput` if that cannot be done."""
+    module, _, name = path.partition(":")
+    try:
+        return getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise BadInput(f"{path!r} cannot be imported: {error}") from error
+
+
+@dataclass
+class _Carrier:
+    """One process's part of the job."""
+
+    order: Order
+    settings: Settings
+    clock: HastyClock
+    doubts: list[Doubt] = field(default_factory=list)
+    struck: bool = False
+    _asides: set[asyncio.Task[None]] = field(default_factory=set)
+
+    async def run(self) -> Told:
+        pipeline = pipeline_of(self.order.subject)
+        own = [] if pipeline.name in pipelines() else [pipeline]
+        self._prepare_blow()
+        opened = time.monotonic()
+        tools = tools_of(self.order.subject)
+        async with open_home(self.settings, clock=self.clock, more=own, tools=tools) as home:
+            self._home, self._loop = home, asyncio.get_running_loop()
+            await home.engine.start(pipeline.name, self.order.subject.params, id=JOB)
+            job = await self._to_end(home)
+            recovery = await self._recovery(home, opened)
+            return Told(
+                state=job.state,
+                result=job.result,
+                error=job.error.message if job.error else None,
+                doubts=self.doubts,
+                recovery_ms=recovery,
+                struck=self.struck,
+            )
+
+    async def _to_end(self, home: Home) -> Any:
+        """Follow the job, decide what is in doubt, and try it again if a call was given up."""
+        for _ in range(TRIES):
+            last = len(await self._events(home))
+            await self._decide(home)
+            async for event in home.engine.watch(JOB, after=last):
+                if event.kind == "call.doubt":
+                    await self._decide(home)
+            job = await home.engine.show(JOB)
+            if job.state is not JobState.FAILED or not await self._given_up(home):
+                break
+            await home.engine.retry(JOB)
+        return job
+
+    async def _events(self, home: Home) -> list[EventView]:
+        found: list[EventView] = []
+        while page := await home.engine.events(JOB, after=len(found)):
+            found += page
+        return found
+
+    async def _given_up(self, home: Home) -> bool:
+        calls = await home.engine.accounts.calls(job=JOB, limit=1000)
+        newest: dict[str, CallView] = {}
+        for call in calls:
+            held = newest.get(place_of(call))
+            if held is None or call.number > held.number:
+                newest[place_of(call)] = call
+        return any(call.state is CallState.ABANDONED for call in newest.values())
+
+    # -- what a person does -----------------------------------------------------------------------------
+
+    async def _decide(self, home: Home) -> None:
+        accounts = home.engine.accounts
+        for call in await accounts.calls(job=JOB, states={CallState.DOUBT}, limit=1000):
+            handle = await self._charged_as(home, call)
+            decision = self.order.decide
+            if decision is Decision.ADOPT and handle is None:
+                decision = Decision.RESEND  # the vendor never had it: there is nothing to adopt
+            adopted = handle if decision is Decision.ADOPT else None
+            with suppress(Conflict):
+                await accounts.resolve(call.key, decision, by=PERSON, handle=adopted)
+                self._note(call, decision, charged=handle is not None)
+
+    def _note(self, call: CallView, decision: Decision, *, charged: bool) -> None:
+        """Written at once: this process may be killed before it can tell."""
+        estimate = Money.parse(call.estimate).micros
+        doubt = Doubt(
+            key=call.key, place=place_of(call), decision=decision, estimate=estimate, charged=charged
+        )
+        self.doubts.append(doubt)
+        with (self.order.folder / "doubts.jsonl").open("a", encoding="utf-8") as file:
+            file.write(doubt.model_dump_json() + "\n")
+
+    async def _charged_as(self, home: Home, call: CallView) -> str | None:
+        """The vendor's id of a request that it charged for and that no call is known to be."""
+        if self.order.book is None:
+            return None
+        wanted = self.order.inputs.get(place_of(call))
+        taken = {each.provider_id for each in await home.engine.accounts.calls(job=JOB, limit=1000)}
+        for charge in reversed(charges_in(self.order.book)):
+            if charge.id not in taken and (charge.key == call.key if charge.key else charge.input == wanted):
+                return charge.id
+        return None
+
+    # -- the blow ---------------------------------------------------------------------------------------
+
+    def _prepare_blow(self) -> None:
+        if self.order.blow != "die":
+            failpoint.instead(self._strike)
+
+    def _strike(self) -> None:
+        """In whatever thread comes to the point."""
+        self.struck = True
+        if self.order.blow == "lose":
+            self._loop.call_soon_threadsafe(self._begin_losing)
+        else:
+            self.clock.jump(-HOURS if self.order.blow == "back" else HOURS)
+
+    def _begin_losing(self) -> None:
+        task = asyncio.ensure_future(self._lose())
+        self._asides.add(task)
+        task.add_done_callback(self._asides.discard)
+
+    async def _lose(self) -> None:
+        """All that runs here is taken away, as if this process had been thought dead; its bodies go on."""
+        await self._home.engine.ledger.reclaim(survivor=OTHER)
+        assert self._home.executor is not None
+        self._home.executor.ring()
+
+    # -- how soon it went on ----------------------------------------------------------------------------
+
+    async def _recovery(self, home: Home, opened: float) -> float | None:
+        """Milliseconds from opening the home to the first claim after it, if tasks were found cut short.
+
+        Whatever another process wrote has a time that this one's clock never showed.
+        """
+        if not home.recovery.tasks:
+            return None
+        for event in await self._events(home):
+            if event.kind == "task.claimed" and (at := self.clock.machine_time(event.at)) is not None:
+                return (at - opened) * 1000
+        return None
+
+
+def place_of(call: CallView) -> str:
+    """Where in its job a call is made, whatever number it has: job/task/name."""
+    return f"{call.job}/{call.task}/{call.name}"

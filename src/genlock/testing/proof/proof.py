@@ -1,0 +1,171 @@
+"""The proof itself: trials shared out among lanes, and what they come to."""
+
+from __future__ import annotations
+
+import os
+import queue
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from genlock.testing.proof.aim import Aim
+from genlock.testing.proof.lane import Interrupted, Lane
+from genlock.testing.proof.trial import Bench, Outcome, Trial
+from genlock.testing.proof.verdict import Whole
+
+MEMORY = Path("/dev/shm")  # noqa: S108 - homes of its own name in it, for their owner's eyes alone
+ROOM = 2 << 30  # bytes that must be free there
+LOOK = 0.2  # seconds between two looks at whether somebody wants to stop
+
+Hear = Callable[["Proof"], None]
+
+
+@dataclass
+class Proof:
+    """One aim, tried. `hear` is told whenever something is done; what was found so far is in `outcomes`.
+
+    Homes are made below `folder` and removed, but for those in which something was found.
+    """
+
+    aim: Aim
+    folder: Path
+    lanes: int = 2
+    speed: float = 100.0
+    hear: Hear = lambda _: None
+    whole: Whole | None = None
+    trials: list[Trial] = field(default_factory=list)
+    outcomes: list[Outcome] = field(default_factory=list)
+    seconds: float = 0.0
+    interrupted: bool = False
+
+    def run(self) -> None:
+        """Try everything. Ctrl-C ends it with what was found so far (`interrupted`)."""
+        began = time.monotonic()
+        work = _Work(self)
+        threads = [
+            threading.Thread(target=work.carry, args=(number,), name=f"lane {number}")
+            for number in range(self.lanes)
+        ]
+        for thread in threads:
+            thread.start()
+        try:
+            self._collect(work, threads)
+        except KeyboardInterrupt:
+            self.interrupted = True
+        finally:
+            work.stop()
+            for thread in threads:
+                thread.join()
+            self.seconds = time.monotonic() - began
+            self._tidy()
+
+    def _collect(self, work: _Work, threads: list[threading.Thread]) -> None:
+        while any(thread.is_alive() for thread in threads) or not work.results.empty():
+            try:
+                result = work.results.get(timeout=LOOK)
+            except queue.Empty:
+                continue
+            if isinstance(result, BaseException):
+                raise result
+            if isinstance(result, Outcome):
+                self.outcomes.append(result)
+            self.hear(self)
+
+    def _tidy(self) -> None:
+        """Remove all but the folders that were kept."""
+        kept = {outcome.kept for outcome in self.outcomes if outcome.kept is not None}
+        for lane in self.folder.glob("lane-*"):
+            for path in lane.iterdir():
+                if path not in kept:
+                    shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink()
+            if not any(lane.iterdir()):
+                lane.rmdir()
+        if self.folder.is_dir() and not any(self.folder.iterdir()):
+            self.folder.rmdir()
+
+
+class _Work:
+    """What the lanes' threads share."""
+
+    def __init__(self, proof: Proof) -> None:
+        self._proof = proof
+        self.results: queue.SimpleQueue[Outcome | Whole | BaseException] = queue.SimpleQueue()
+        self._whole: Future[tuple[Whole, Path | None]] = Future()
+        self._next: Iterator[Trial] | None = None
+        self._lock = threading.Lock()
+        self._lanes: list[Lane] = []
+        self._stopped = False
+
+    def stop(self) -> None:
+        """Let every lane end now."""
+        with self._lock:
+            self._stopped = True
+            lanes = list(self._lanes)
+        if not self._whole.done():
+            self._whole.set_exception(Interrupted("the proof was interrupted"))
+        for lane in lanes:
+            lane.cut()
+
+    def carry(self, number: int) -> None:
+        """In a thread of its own: one lane, from its beginning to its end."""
+        try:
+            self._carry(number)
+        except Interrupted:
+            pass
+        except BaseException as error:  # noqa: BLE001 - raised in the main thread, which collects
+            if not self._stopped:
+                self.results.put(error)
+
+    def _carry(self, number: int) -> None:
+        proof = self._proof
+        folder = proof.folder / f"lane-{number}"
+        folder.mkdir(parents=True)
+        with Lane(folder, proof.aim.stand, modules_of(proof.aim), speed=proof.speed) as lane:
+            with self._lock:
+                self._lanes.append(lane)
+                if self._stopped:
+                    return
+            bench = Bench(lane, proof.aim.subject)
+            if number == 0:
+                whole = self._measure(bench)
+            else:
+                whole, bench.store = self._whole.result()
+                bench.know(whole)
+            while (trial := self._take()) is not None:
+                self.results.put(bench.undergo(trial, whole))
+
+    def _measure(self, bench: Bench) -> Whole:
+        """What an undisturbed run comes to. The first is only there so that the second finds all warm."""
+        bench.whole()
+        whole = bench.whole()
+        self._proof.whole = whole
+        self._proof.trials = self._proof.aim.trials(whole)
+        self._next = iter(self._proof.trials)
+        self._whole.set_result((whole, bench.store))
+        self.results.put(whole)
+        return whole
+
+    def _take(self) -> Trial | None:
+        with self._lock:
+            if self._stopped or self._next is None:
+                return None
+            return next(self._next, None)
+
+
+def modules_of(aim: Aim) -> list[str]:
+    """What the warm process is to import besides what every proof needs."""
+    named = (aim.subject.pipeline, aim.subject.tools or "")
+    return list(dict.fromkeys(name.partition(":")[0] for name in named if ":" in name))
+
+
+def place_for_homes() -> Path:
+    """A new folder for the homes of a proof: in memory if there is room, for only processes die here, and no
+    machine. Nobody else may look into it.
+    """
+    roomy = os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= ROOM
+    return Path(tempfile.mkdtemp(prefix="genlock-prove-", dir=MEMORY if roomy else None))

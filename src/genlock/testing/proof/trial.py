@@ -1,0 +1,239 @@
+"""One trial: a job begins, the blow falls, others go on, and what is left is judged."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import shutil
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from genlock.errors import BadInput, GenlockError
+from genlock.ledger.spending import Decision
+from genlock.paid import Policy
+from genlock.testing.proof.lane import HUNG, Lane
+from genlock.testing.proof.order import HELD, Blow, Doubt, Order, Subject, Told
+from genlock.testing.proof.sight import Sight
+from genlock.testing.proof.verdict import Evidence, Verdict, Whole, judge, measure
+from genlock.testing.simulator import Charge
+
+KILLED = -signal.SIGKILL
+_POINT = r"[a-z]+:\d+:(?:before|after)"
+BLOWS: dict[str | None, Blow] = {"lose": "lose", "back": "back", "ahead": "ahead"}
+TRIAL = re.compile(
+    rf"(?:(rivals|lose|back|ahead)@)?(?:after:([\d.]+)|({_POINT}))((?:\+{_POINT})*)(?:,(adopt|resend|give-up))?"
+)
+DECISIONS = (Decision.ADOPT, Decision.RESEND, Decision.GIVE_UP)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What is done to one job.
+
+    The blow falls at `point`, or after `kill_after` seconds of the machine's time from outside. `again` are
+    the points at which those die who go on; `rivals` says that two go on at once. `decide` is what a person
+    says of every call in doubt.
+    """
+
+    point: str | None = None
+    blow: Blow = "die"
+    kill_after: float | None = None
+    again: Sequence[str] = ()
+    rivals: bool = False
+    decide: Decision = Decision.RESEND
+
+    def __str__(self) -> str:
+        """How people ask for it again: `commit:5:after+commit:2:before,resend`, `lose@send:1:before`."""
+        what = f"after:{self.kill_after:.4f}" if self.kill_after is not None else str(self.point)
+        how = "rivals" if self.rivals else self.blow
+        return f"{'' if how == 'die' else f'{how}@'}{'+'.join((what, *self.again))},{self.decide}"
+
+    @classmethod
+    def parse(cls, text: str) -> Trial:
+        """From what `str` makes of it. `BadInput` if it is something else."""
+        found = TRIAL.fullmatch(text.strip())
+        if found is None:
+            raise BadInput(
+                f"{text!r} is no trial: write it as the proof named it, as in commit:5:after,resend"
+            )
+        how, after, point, again, decide = found.groups()
+        return cls(
+            point=point,
+            blow=BLOWS.get(how, "die"),
+            kill_after=None if after is None else float(after),
+            again=tuple(filter(None, again.split("+"))),
+            rivals=how == "rivals",
+            decide=Decision(decide or "resend"),
+        )
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a trial. `reached` is whether the blow fell: this run may have had fewer commits than the
+    first. `kept` is the folder of a trial that went wrong.
+    """
+
+    trial: Trial
+    verdict: Verdict
+    kills: int
+    reached: bool
+    recovery_ms: Sequence[float]
+    seconds: float
+    kept: Path | None = None
+
+
+@dataclass
+class Bench:
+    """Where trials of one subject are made: a lane, and the store that an undisturbed run filled, if any."""
+
+    lane: Lane
+    subject: Subject
+    store: Path | None = None
+    inputs: dict[str, str] = field(default_factory=dict)
+    _numbers: Iterator[int] = field(default_factory=itertools.count)
+
+    def whole(self) -> Whole:
+        """An undisturbed run: its points, calls and charges. `Crooked` if it does not complete."""
+        folder = self._folder("whole")
+        points = folder / "points.txt"
+        began = time.monotonic()
+        self.lane.begin()
+        code = self.lane.run(self._order(folder, f"list:{points}"))[0]
+        seconds = time.monotonic() - began
+        told = self._told(folder)
+        if code != 0 or told is None or told.state != "completed":
+            raise Crooked(folder, code, told)
+        sight = Sight.of(folder / "home", folder / "seen")
+        self.store = folder / "home" / "store"
+        listed = points.read_text(encoding="utf-8").split()
+        whole = measure(listed, sight, self.lane.charges(), seconds)
+        self.know(whole)
+        return whole
+
+    def know(self, whole: Whole) -> None:
+        """Learn from an undisturbed run made elsewhere by which inputs the vendors know the calls."""
+        self.inputs = dict(whole.inputs)
+
+    def undergo(self, trial: Trial, whole: Whole) -> Outcome:
+        """Do it, and judge what is left. The home is removed unless something is wrong with it."""
+        folder = self._folder("trial")
+        began = time.monotonic()
+        self._prefill(folder / "home" / "store")
+        self.lane.begin()
+        killed, recovered, reached = self._blows(folder, trial)
+        told = self._told(folder)
+        evidence = Evidence(
+            killed=killed,
+            after=Sight.of(folder / "home", folder / "seen"),
+            charges=self.lane.charges(),
+            told=told,
+            doubts=self._doubts(folder),
+            store=folder / "home" / "store",
+            may_doubt=self.lane.stand.policy is Policy.BLIND,
+        )
+        verdict = judge(evidence, whole)
+        kept = None if verdict.good else folder
+        if verdict.good:
+            shutil.rmtree(folder, ignore_errors=True)
+        seconds = time.monotonic() - began
+        return Outcome(trial, verdict, len(killed), reached, recovered, seconds, kept)
+
+    def _blows(
+        self, folder: Path, trial: Trial
+    ) -> tuple[list[tuple[Sight, Sequence[Charge]]], list[float], bool]:
+        """Let one process after another carry the job, until one is not killed."""
+        killed: list[tuple[Sight, Sequence[Charge]]] = []
+        recovered: list[float] = []
+        first = self._order(folder, trial.point, trial)
+        codes = self.lane.run(first, kill_after=trial.kill_after)
+        for point in (*trial.again, None):
+            if KILLED not in codes:
+                break
+            killed.append((Sight.of(folder / "home", folder / "seen"), self.lane.charges()))
+            (folder / "told.json").unlink(missing_ok=True)
+            order = replace_point(self._order(folder, None, trial), point)
+            rival = order.model_copy(update={"failpoint": None, "wait_for_home": True})
+            codes = self.lane.run(*((order, rival) if trial.rivals else (order,)))
+            told = self._told(folder)
+            if told is not None and told.recovery_ms is not None:
+                recovered.append(told.recovery_ms)
+            if trial.rivals and KILLED in codes and 0 in codes:
+                break  # the one was killed, and the other went on
+        told = self._told(folder)
+        if HUNG in codes or any(code not in (0, HELD, KILLED) for code in codes):
+            (folder / "told.json").unlink(missing_ok=True)
+        return killed, recovered, bool(killed) or (told is not None and told.struck)
+
+    def _order(self, folder: Path, point: str | None, trial: Trial | None = None) -> Order:
+        return Order(
+            home=folder / "home",
+            folder=folder,
+            subject=self.subject,
+            settings=dict(self.lane.settings),
+            start=self.lane.now(),
+            speed=self.lane.speed,
+            failpoint=point,
+            blow=trial.blow if trial and point else "die",
+            decide=trial.decide if trial else Decision.RESEND,
+            book=self.lane.book,
+            inputs=self.inputs,
+        )
+
+    def _folder(self, name: str) -> Path:
+        folder = self.lane.folder / f"{name}-{next(self._numbers)}"
+        folder.mkdir(parents=True)
+        return folder
+
+    def _told(self, folder: Path) -> Told | None:
+        path = folder / "told.json"
+        return Told.model_validate_json(path.read_text(encoding="utf-8")) if path.exists() else None
+
+    def _doubts(self, folder: Path) -> list[Doubt]:
+        path = folder / "doubts.jsonl"
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        return [Doubt.model_validate_json(line) for line in lines]
+
+    def _prefill(self, store: Path) -> None:
+        """Give a home what was rendered before, by its name: what is proved here is the ledger, not x264."""
+        if self.store is None or not (self.store / "names").is_dir():
+            return
+        for name in (self.store / "names").rglob("*"):
+            if name.is_file():
+                _link(name, store / "names" / name.parent.name / name.name)
+        for digest in _bound(self.store):
+            _link(self.store / "objects" / digest[:2] / digest, store / "objects" / digest[:2] / digest)
+
+
+class Crooked(GenlockError):
+    """The pipeline does not even complete undisturbed."""
+
+    def __init__(self, folder: Path, code: int, told: Told | None) -> None:
+        said = (folder / "log.txt").read_text(errors="replace") if (folder / "log.txt").exists() else ""
+        why = told.error if told is not None and told.error else said.strip()[-2000:]
+        state = told.state if told is not None else f"ended with {code}"
+        super().__init__(f"undisturbed, the job {state}: {why or 'nobody says why'}")
+
+
+def replace_point(order: Order, point: str | None) -> Order:
+    """The same order, to die at this point."""
+    return order.model_copy(update={"failpoint": point, "blow": "die"})
+
+
+def _bound(store: Path) -> Iterator[str]:
+    from genlock.store.local import LocalStore
+
+    for _, text in LocalStore(store).names():
+        start = text.find('"sha256":"')
+        if start >= 0:
+            yield text[start + 10 : start + 74]
+
+
+def _link(source: Path, to: Path) -> None:
+    to.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(FileExistsError):
+        os.link(source, to)
