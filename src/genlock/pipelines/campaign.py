@@ -26,6 +26,7 @@ from genlock.media.request import (
     Part,
 )
 from genlock.media.sound.soundtrack import FinishAudio
+from genlock.pipelines.footage import Bought, Generated
 from genlock.pipelines.intake import gathered, take_in
 from genlock.pipelines.models import (
     Asset,
@@ -44,8 +45,10 @@ from genlock.pipelines.models import (
     Storyboard,
     Tally,
 )
+from genlock.pipelines.purchase import buy, conformed, with_purchases
 from genlock.pipelines.studio import Studio
 from genlock.pipelines.words import try_captions, words_of
+from genlock.providers.faces import VideoModel
 from genlock.store.artifact import Artifact
 
 FPS = 30
@@ -108,6 +111,7 @@ async def plan_film(
     intake: Intake,
     *,
     studio: Studio = provided(),
+    video: VideoModel = provided(),
     task: Task = provided(),
 ) -> Storyboard:
     """Tempo, cuts, camera moves, transitions and words of the whole film, before anything is made."""
@@ -136,6 +140,8 @@ async def plan_film(
         Brief(shot=shot, first=first, last=last, logo=logo if shot.is_card else None)
         for shot, (first, last) in zip(plan.shots, assets, strict=True)
     ]
+    briefs = with_purchases(briefs, order, video)
+    plan = plan.model_copy(update={"shots": [brief.shot for brief in briefs]})
     return Storyboard(plan=plan, briefs=briefs)
 
 
@@ -157,20 +163,34 @@ async def _links(
 
 
 @stage(name="video_generation", resources={"cpu": 1})
-async def make_clip(brief: Brief, *, studio: Studio = provided(), task: Task = provided()) -> Clip:
-    """One clip's body, rendered from its photos. Made again, it gets other camera moves."""
+async def make_clip(
+    brief: Brief, *, studio: Studio = provided(), video: VideoModel = provided(), task: Task = provided()
+) -> Clip:
+    """One clip's body, rendered from its photos, or from footage that a model makes of them.
+
+    Made again, it gets other camera moves, or is bought anew.
+    """
     shot = retake(brief.shot, task.revision - 1) if task.revision > 1 else brief.shot
+    bought = None
+    if brief.purchase:
+        bought = await buy(shot, brief, brief.purchase, studio, video, task)
+        shot = conformed(shot, brief.purchase, bought)
     segment = body(shot)
-    made = await studio.segment(segment, _sources(brief), task)
     used = brief.model_copy(update={"shot": shot})
+    made = await studio.segment(segment, _sources(used, bought), task)
     return Clip(
-        brief=used, segment=segment.name, frames=segment.frames, artifact=made.artifact, parts=made.parts
+        brief=used,
+        segment=segment.name,
+        frames=segment.frames,
+        artifact=made.artifact,
+        parts=made.parts,
+        bought=bought,
     )
 
 
-def _sources(*briefs: Brief) -> list[Artifact]:
-    photos = [asset.artifact for brief in briefs for asset in (brief.first, brief.last)]
-    return [*photos, *(brief.logo for brief in briefs if brief.logo)]
+def _sources(brief: Brief, bought: Bought | None) -> list[Artifact]:
+    more = [brief.logo, bought.footage if bought else None]
+    return [brief.first.artifact, brief.last.artifact, *(each for each in more if each)]
 
 
 @stage(name="audio_generation", resources={"cpu": 1})
@@ -201,7 +221,7 @@ async def combine_clips(
     """The clips and the transitions between them as one film. Only what is new is rendered."""
     shots = [clip.brief.shot for clip in clips]
     plan = board.plan.model_copy(update={"shots": shots})
-    sources = {artifact.sha256: artifact for clip in clips for artifact in _sources(clip.brief)}
+    sources = {each.sha256: each for clip in clips for each in _sources(clip.brief, clip.bought)}
     wanted = segments(plan)
     joints = [segment for segment in wanted if segment.kind == "transition"]
     made = await studio.segments(joints, sources, task, share=(0.0, 0.8))
@@ -281,6 +301,7 @@ async def store_film(
     board: Storyboard,
     left_out: list[LeftOut],
     output: str | None,
+    clips: list[Clip] | None = None,
     *,
     studio: Studio = provided(),
 ) -> Film:
@@ -301,6 +322,11 @@ async def store_film(
         report=checked.report,
         parts=checked.film.parts,
         left_out=left_out,
+        generated=[
+            Generated(clip=number, made_by=clip.made_by, footage=clip.bought.footage)
+            for number, clip in enumerate(clips or [], 1)
+            if clip.bought
+        ],
         path=output,
     )
 
@@ -316,4 +342,4 @@ def campaign(order: CampaignOrder) -> Film:
     cut = combine_clips(board, clips)
     film = merge_audio(cut, music)
     checked = check_film(film, cut, board.plan, clips, order.with_audio)
-    return store_film(checked, board, intake.left_out, order.output)
+    return store_film(checked, board, intake.left_out, order.output, clips)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from genlock.engine.declare import pipeline, stage
+from genlock.engine.declare import pipeline, provided, stage
+from genlock.media.film.motion import Size
 from genlock.pipelines.campaign import (
     check_film,
     collect_assets,
@@ -17,17 +18,29 @@ from genlock.pipelines.campaign import (
     store_film,
 )
 from genlock.pipelines.models import CampaignOrder, Film, FilmSet, Intake, Music, Pair, SetOrder, Shapes
+from genlock.pipelines.purchase import footage_shapes
+from genlock.providers.faces import VideoModel
 
 
 @stage(name="aspect_selection")
-async def choose_shapes(order: SetOrder) -> Shapes:
-    """An order for each shape; a film's file is named for its shape, as in film-9x16.mp4."""
+async def choose_shapes(order: SetOrder, *, video: VideoModel = provided()) -> Shapes:
+    """An order for each shape; a film's file is named for its shape, as in film-9x16.mp4.
+
+    Shapes for which the same footage is bought are made one after the other: the later ones find it.
+    """
     common = order.model_dump(exclude={"aspects", "output"})
     orders = [
         CampaignOrder(**common, aspect=aspect, output=_named(order.output, aspect))
         for aspect in order.aspects
     ]
-    return Shapes(orders=orders, first=orders[0])
+    bought = footage_shapes(order.aspects, video.by(order.video))
+    later = [each for number, each in enumerate(orders) if bought[number] in bought[:number]]
+    return Shapes(
+        orders=[each for each in orders if each not in later],
+        first=orders[0],
+        later=later,
+        sizes=[each.size for each in orders],
+    )
 
 
 def _named(output: str | None, aspect: str) -> str | None:
@@ -37,10 +50,21 @@ def _named(output: str | None, aspect: str) -> str | None:
     return str(path.with_name(f"{path.stem}-{aspect.replace(':', 'x')}{path.suffix}"))
 
 
+@stage(name="later_aspects")
+async def choose_later(shapes: Shapes, films: list[Film]) -> list[CampaignOrder]:  # noqa: ARG001 - waited for
+    """The shapes that show the footage of those that are made by now."""
+    return shapes.later
+
+
 @stage(name="film_collection")
-async def gather_films(films: list[Film]) -> FilmSet:
-    """The films in the order of their shapes."""
-    return FilmSet(films=films)
+async def gather_films(
+    films: list[Film], later: list[Film] | None = None, sizes: list[Size] | None = None
+) -> FilmSet:
+    """The films in the order of these sizes, in which their shapes were asked for."""
+    found = [*films, *(later or [])]
+    return FilmSet(
+        films=sorted(found, key=lambda film: sizes.index((film.width, film.height)) if sizes else 0)
+    )
 
 
 @pipeline
@@ -51,7 +75,7 @@ def rendition(order: CampaignOrder, pairs: list[Pair], intake: Intake, music: Mu
     cut = combine_clips(board, clips)
     film = merge_audio(cut, music)
     checked = check_film(film, cut, board.plan, clips, order.with_audio)
-    return store_film(checked, board, intake.left_out, order.output)
+    return store_film(checked, board, intake.left_out, order.output, clips)
 
 
 @pipeline
@@ -62,4 +86,6 @@ def campaign_set(order: SetOrder) -> FilmSet:
     pairs = select_pairs(intake.assets, order.num_pairs, order.seed)
     board = plan_film(pairs, shapes.first, intake)
     music = compose_music.when(order.with_audio)(board.plan, order.seed)
-    return gather_films(rendition.map(shapes.orders, pairs, intake, music))
+    films = rendition.map(shapes.orders, pairs, intake, music)
+    later = rendition.map(choose_later(shapes, films), pairs, intake, music)
+    return gather_films(films, later, shapes.sizes)

@@ -16,8 +16,9 @@ from pydantic import (
 )
 
 from genlock.media.film.caption import LONGEST
-from genlock.media.film.plan import FilmPlan, Picture, Shot
+from genlock.media.film.plan import FilmPlan, Picture, Shot, Size
 from genlock.media.photo.source import from_text
+from genlock.pipelines.footage import Bought, Generated, Purchase
 from genlock.pipelines.wording import photos_of
 from genlock.store.artifact import Artifact
 
@@ -40,7 +41,7 @@ AbsolutePath = Annotated[str, AfterValidator(_absolute)]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST)]
 Style = Literal["calm", "bold", "cinematic"]
 Aspect = Literal["16:9", "9:16", "1:1"]
-Resolution = Literal["1080p", "720p", "540p", "360p", "180p"]
+Resolution = Literal["1080p", "720p", "540p", "360p", "180p", "90p"]
 
 
 MOST_PHOTOS = 10_000
@@ -62,9 +63,9 @@ class FilmOrder(Order):
     num_pairs: int = Field(default=10, ge=1, le=500, description="how many pairs, so how many clips")
     clip_duration: float | None = Field(
         default=None,
-        ge=1,
+        ge=0.4,
         le=60,
-        description="seconds of one clip, if not the style's: 6, bold 4, cinematic 7",
+        description="seconds of one clip, if not the style's: 6, bold 4, cinematic 7; below 1 with cuts only",
     )
     resolution: Resolution = Field(default="1080p", description="lines on the frame's short side")
     style: Style = Field(default="calm", description="pace, colours, lettering and music of the film")
@@ -75,6 +76,11 @@ class FilmOrder(Order):
     )
     transitions: Literal["auto", "dissolve", "cut"] = Field(
         default="auto", description="how clips meet; auto: as suits the pictures and the style"
+    )
+    video: str | None = Field(
+        default=None,
+        description="who makes the clips, as in replicate:google/veo-3.1; local: camera moves on the photos; "
+        "if not said, as GENLOCK_VIDEO has it",
     )
     with_audio: bool = Field(default=True, description="compose music for the film")
     seed: int = Field(default=1, ge=0, lt=2**31, description="the same seed makes the same film")
@@ -123,10 +129,7 @@ class CampaignOrder(FilmOrder):
     @property
     def size(self) -> tuple[int, int]:
         """Width and height in pixels, both even."""
-        short = int(self.resolution.removesuffix("p"))
-        wide, high = map(int, self.aspect.split(":"))
-        long = round(short * max(wide, high) / min(wide, high) / 2) * 2
-        return (long, short) if wide >= high else (short, long)
+        return shape_of(self.aspect, int(self.resolution.removesuffix("p")))
 
 
 class SetOrder(FilmOrder):
@@ -189,7 +192,7 @@ class Pair(BaseModel):
 
 
 class Brief(BaseModel):
-    """One clip to be made: what the camera does, and the photos it does it on."""
+    """One clip to be made: what the camera does and the photos it does it on, or the footage to be bought."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -197,6 +200,7 @@ class Brief(BaseModel):
     first: Asset
     last: Asset
     logo: Artifact | None = None
+    purchase: Purchase | None = None
 
 
 class Storyboard(BaseModel):
@@ -221,7 +225,10 @@ class Tally(BaseModel):
 
 
 class Clip(BaseModel):
-    """A clip's body, encoded once. `segment` is the hash of how it was made, `brief` with the take used."""
+    """A clip's body, encoded once. `segment` is the hash of how it was made, `brief` with the take used.
+
+    `bought` is the footage that it was made of; None: it is a camera move on the photos themselves.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -230,6 +237,12 @@ class Clip(BaseModel):
     frames: int
     artifact: Artifact
     parts: Tally = Tally()
+    bought: Bought | None = None
+
+    @property
+    def made_by(self) -> str:
+        """The model that generated what is seen; `photos` where nothing was generated."""
+        return self.bought.made_by if self.bought else "photos"
 
 
 class Piece(BaseModel):
@@ -304,16 +317,29 @@ class Film(BaseModel):
     report: dict[str, Any]
     parts: Tally = Tally()
     left_out: list[LeftOut] = []
+    generated: list[Generated] = Field(default=[], description="clips that are no camera moves on the photos")
     path: str | None = None
 
 
 class Shapes(BaseModel):
-    """An order for each shape of a film, and the first of them."""
+    """An order for each shape of a film, the first of them, and all sizes in the order asked for.
+
+    `later` show the footage that is bought for one of `orders`, and wait for it.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     orders: list[CampaignOrder]
     first: CampaignOrder
+    later: list[CampaignOrder] = []
+    sizes: list[Size] = []
+
+
+def shape_of(aspect: str, lines: int) -> Size:
+    """Width and height in pixels, both even, of a frame with so many lines on its short side."""
+    wide, high = map(int, aspect.split(":"))
+    long = round(lines * max(wide, high) / min(wide, high) / 2) * 2
+    return (long, lines) if wide >= high else (lines, long)
 
 
 class FilmSet(BaseModel):

@@ -6,18 +6,19 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel
 
 from genlock.clock import Clock
 from genlock.engine.task import Task
-from genlock.errors import Parked
+from genlock.errors import Parked, RenderRefused
+from genlock.media.film.footage import FootageReport, LookAtFootage
 from genlock.media.film.part import parts
 from genlock.media.film.segment import Segment
 from genlock.media.operation import Request
 from genlock.media.pool import RenderPool
-from genlock.media.request import JoinSegments, Part, RenderSegment
+from genlock.media.request import JoinSegments, Part, ProbeMedia, RenderSegment
 from genlock.pipelines.models import Tally
 from genlock.store.artifact import Artifact, Store
 
@@ -112,6 +113,24 @@ class Studio:
         found = [Part(path=path, frames=piece.frames) for path, piece in zip(paths, pieces, strict=True)]
         await self.pool.run("join", JoinSegments(parts=found, fps=pieces[0].fps, to=to))
         return sum((each.parts for each in made.values()), Tally())
+
+    async def look(self, footage: Artifact) -> FootageReport:
+        """What a film file is, all of it decoded. `RenderRefused` if it cannot be shown, with the reason."""
+        path = await self.store.path(footage)
+        return await self.pool.run("look_at_footage", LookAtFootage(path=path, name="the footage"))
+
+    async def verify(self, path: Path, media_type: str) -> Mapping[str, Any]:
+        """What a bought file is, for `genlock.paid.Verify`. `RenderRefused` if it cannot be played."""
+        kind = media_type.partition("/")[0]
+        if kind == "video":
+            seen = await self.pool.run("look_at_footage", LookAtFootage(path=path, name="the footage"))
+            return {"footage": seen.model_dump(mode="json")}
+        if kind == "audio":
+            heard = await self.pool.run("probe", ProbeMedia(path=path))
+            if heard.audio is None or heard.audio.seconds <= 0:
+                raise RenderRefused("the sound that was bought has no sound in it")
+            return {"sound": heard.audio.model_dump(mode="json")}
+        return {}
 
     async def keep(self, path: Path, media_type: str) -> Artifact:
         """Take a file that was just made into the store."""

@@ -1,4 +1,4 @@
-"""Cutting a picture to the shape of a frame, for those who make footage from it; in rendering children only."""
+"""Cutting a picture to the shape of a frame, for makers of footage; in rendering children only."""
 
 from __future__ import annotations
 
