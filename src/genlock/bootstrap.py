@@ -11,20 +11,29 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from genlock import collector, failpoint
 from genlock.clock import Clock, SystemClock
+from genlock.engine.answer import Keeper
 from genlock.engine.attempt import Limits
+from genlock.engine.calls import Calls, Terms
 from genlock.engine.engine import Engine
+from genlock.engine.orphan import freeze_orphans
+from genlock.engine.purse import Caps, Purse
 from genlock.engine.retry import RetryDefault
 from genlock.errors import HomeTaken
 from genlock.executors.embedded import Embedded, Recovery
 from genlock.executors.resource import Resources
+from genlock.ledger.payments import Payments
+from genlock.ledger.protocol import LedgerReader
 from genlock.media.pool import RenderPool
 from genlock.pipelines.studio import Studio
+from genlock.providers.catalog import Kind
+from genlock.providers.registry import Providers
 from genlock.settings import Settings, load_settings
 from genlock.store.artifact import Freed, Store
 from genlock.store.local import LocalStore
@@ -34,6 +43,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+HOOKS = "/api/v3/hooks"  # where providers report to, below the public URL
 HASH = re.compile(r"\b[0-9a-f]{64}\b")
 
 
@@ -92,21 +102,80 @@ async def open_home(
         pool = await stack.enter_async_context(render_pool(settings))
         store = LocalStore(settings.store)
         studio = Studio(pool, store, clock, reserve=settings.disk_reserve)
+        providers = Providers(settings, store, clock)
+        stack.push_async_callback(providers.close)
+        calls = paid_calls(settings, ledger, ledger.reader, store, clock, providers)
+        stack.push_async_callback(calls.close, settings.grace.total_seconds())
         engine = Engine(
             ledger,
             ledger.reader,
             [*pipelines().values(), *more],
-            {Studio: studio, **(tools or {})},
+            {Studio: studio, **faces(providers, studio), **(tools or {})},
             clock=clock,
             work=settings.work,
             deadline=settings.deadline,
             limits=_limits(settings),
+            calls=calls,
         )
         executor = _executor(engine, settings) if execute else None
         if executor is not None:
             stack.push_async_callback(executor.stop, settings.grace)
+            await stack.enter_async_context(_looked_after(engine))
         recovery = await _begin(settings, engine, executor, opening)
         yield Home(settings, engine, store, executor, recovery)
+
+
+def paid_calls(
+    settings: Settings,
+    ledger: Payments,
+    reader: LedgerReader,
+    store: Store,
+    clock: Clock,
+    providers: Providers,
+) -> Calls:
+    """What makes paid calls on this ledger, as the settings have it."""
+    caps = Caps(
+        call=settings.cap_call,
+        job=settings.cap_job,
+        user=settings.cap_user,
+        schedule=settings.cap_schedule,
+        day=settings.cap_day,
+    )
+    return Calls(
+        ledger,
+        Keeper(store, clock, settings.work),
+        Purse(reader, clock, caps),
+        adapters=providers.adapter,
+        vendors=providers.of_vendor,
+        clock=clock,
+        terms=Terms(settings.settle_window, partial(_webhook, settings.public_url)),
+    )
+
+
+def _webhook(public_url: str | None, vendor: str, key: str) -> str | None:
+    """Where a vendor may report what became of a call; nowhere if nobody can reach this server."""
+    return None if public_url is None else f"{public_url}{HOOKS}/{vendor}?key={key}"
+
+
+def faces(providers: Providers, studio: Studio) -> dict[Any, object]:
+    """What stages are handed that costs money, each looking into what it has bought."""
+    from genlock.providers.tool import tools
+
+    return dict(tools(providers, dict.fromkeys((Kind.VIDEO, Kind.MUSIC, Kind.SPEECH), studio.verify)))
+
+
+@asynccontextmanager
+async def _looked_after(engine: Engine) -> AsyncIterator[None]:
+    """While this lasts, calls that no task will come back to are brought to an end."""
+    if engine.aftercare is None:
+        yield
+        return
+    task = asyncio.create_task(engine.aftercare.run(), name="genlock-aftercare")
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
 
 
 def _arm(order: str | None) -> None:
@@ -153,6 +222,8 @@ async def _begin(
     if executor is None:
         return Recovery((), (), 0.0)
     await asyncio.to_thread(shutil.rmtree, settings.work, ignore_errors=True)
+    for job in await freeze_orphans(engine.ledger, engine.reader, opening - settings.orphaned_after):
+        log.warning("a job that was left long ago asks before it spends again", action="freeze", job=job)
     recovery = await executor.start()
     await engine.wake_fitting()
     log.info(

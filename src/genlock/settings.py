@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from genlock.errors import BadInput
 from genlock.failpoint import Order
+from genlock.money import Money
 
 
 def _positive(value: timedelta) -> timedelta:
@@ -61,6 +62,15 @@ def _address(url: str) -> str:
     return url.rstrip("/").removesuffix("/v1").rstrip("/")
 
 
+def _amount(value: Any) -> Any:
+    """Money as people write it."""
+    try:
+        return Money.parse(value) if isinstance(value, str) else value
+    except BadInput as error:
+        raise ValueError(str(error)) from error
+
+
+Cap = Annotated[Money, BeforeValidator(_amount)]
 Key = Annotated[SecretStr, AfterValidator(_plain)]
 Address = Annotated[str, AfterValidator(_address)]
 
@@ -157,6 +167,20 @@ class Settings(Accounts):
     )
     disk_reserve: float = Field(
         default=0.05, ge=0, lt=1, description="share of the disk that rendering leaves free"
+    )
+    cap_call: Cap | None = Field(default=None, description="the most that one paid call may cost: `2.50`")
+    cap_job: Cap | None = Field(default=None, description="... all calls of a job, and of those nested in it")
+    cap_user: Cap | None = Field(default=None, description="... all calls of one owner's jobs")
+    cap_schedule: Cap | None = Field(default=None, description="... all calls of jobs that a schedule starts")
+    cap_day: Cap | None = Field(default=None, description="... all calls of one day, in UTC")
+    settle_window: Annotated[timedelta, BeforeValidator(_seconds)] | None = Field(
+        default=None,
+        ge=timedelta(0),
+        description="for proofs: how long a request that is not found may still turn up",
+    )
+    orphaned_after: Span = Field(
+        default=timedelta(hours=24),
+        description="a job found at the start that stood still this long asks before it spends again",
     )
     failpoint: Annotated[str | None, AfterValidator(_checked)] = Field(
         default=None, description="for proofs: where this process is to kill itself, as `commit:17:after`"

@@ -58,12 +58,16 @@ class Terms:
 
 @dataclass(frozen=True)
 class Calls:
-    """Makes paid calls for tasks. Its memory is when this process first met a call it did not send."""
+    """Makes paid calls for tasks. `adapters` finds an adapter by its name, `vendors` one by whose it is.
+
+    Its memory is when this process first met a call that it did not send.
+    """
 
     ledger: Payments
     keeper: Keeper
     purse: Purse
     adapters: Adapters
+    vendors: Adapters
     clock: Clock
     terms: Terms = field(default_factory=Terms)
     _met: dict[str, float] = field(default_factory=dict)

@@ -10,14 +10,18 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from genlock.clock import Clock
+from genlock.engine.accounts import Accounts
+from genlock.engine.aftercare import Aftercare
 from genlock.engine.attempt import Attempts, Limits
+from genlock.engine.calls import Calls
 from genlock.engine.codec import canonical, load
 from genlock.engine.declare import Pipeline
 from genlock.engine.executor import Executor, NoExecutor
 from genlock.engine.job import Jobs
+from genlock.engine.lookup import find_job
 from genlock.engine.name import job_id
 from genlock.engine.present import present_event, present_graph, present_job, present_task
-from genlock.engine.spec import first_resources, job_spec
+from genlock.engine.spec import first_resources, fit_inputs, job_spec
 from genlock.engine.task import Task
 from genlock.engine.views import EventView, GraphView, JobView, RedoView, TaskView
 from genlock.engine.waking import wake_fitting
@@ -29,7 +33,6 @@ P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
 
-RECENT = 1000  # jobs among which an abbreviated id is looked for
 PAGE = 1000  # tasks read at a time
 PATIENCE = 20.0  # seconds one look for new events waits before it looks again
 
@@ -49,6 +52,7 @@ class Engine:
         limits: Limits | None = None,
         deadline: timedelta | None = timedelta(hours=2),
         rng: random.Random | None = None,
+        calls: Calls | None = None,
     ) -> None:
         self.ledger, self.reader, self.clock = ledger, reader, clock
         self.pipelines = {p.name: p for p in pipelines}
@@ -66,8 +70,12 @@ class Engine:
             limits=limits or Limits(),
             work=work,
             rng=self._rng,
+            calls=calls,
         )
         self._executor: Executor = NoExecutor()
+        self.aftercare = None if calls is None else Aftercare(calls, reader)
+        vendors = None if calls is None else calls.vendors
+        self.accounts = Accounts(ledger, reader, clock, find=self._id, ring=self._ring, vendors=vendors)
 
     def _check_tools(self, tools: Mapping[Any, object]) -> None:
         for pipeline in self.pipelines.values():
@@ -94,7 +102,7 @@ class Engine:
         try:
             row = await self.reader.ended(job, PATIENCE)
         except NotFound:
-            row = await self._find(job)
+            row = await find_job(self.reader, job)
         while not row.state.finished:
             row = await self.reader.ended(row.id, PATIENCE)
         if row.state is not JobState.COMPLETED:
@@ -182,7 +190,7 @@ class Engine:
         return created
 
     async def show(self, job: str) -> JobView:
-        return await self._present(await self._find(job))
+        return await self._present(await find_job(self.reader, job))
 
     async def list(
         self,
@@ -198,7 +206,7 @@ class Engine:
         return await asyncio.gather(*(self._present(row) for row in rows))
 
     async def tasks(self, job: str) -> Sequence[TaskView]:
-        row = await self._find(job)
+        row = await find_job(self.reader, job)
         views: list[TaskView] = []
         last: str | None = None
         while page := await self.reader.tasks(row.id, after=last, limit=PAGE):
@@ -207,11 +215,11 @@ class Engine:
         return views
 
     async def events(self, job: str, *, after: int = 0, limit: int = 1000) -> Sequence[EventView]:
-        row = await self._find(job)
+        row = await find_job(self.reader, job)
         return [present_event(e) for e in await self.reader.events(row.id, after=after, limit=limit)]
 
     async def watch(self, job: str, *, after: int = 0) -> AsyncIterator[EventView]:
-        found = (await self._find(job)).id
+        found = (await find_job(self.reader, job)).id
         while True:
             page = await self.reader.events(found, after=after)
             for event in page:
@@ -229,35 +237,35 @@ class Engine:
         if job in self.pipelines:
             graph, states = self.pipelines[job].graph, None
         else:
-            row = await self._find(job)
+            row = await find_job(self.reader, job)
             graph = self.jobs.of(row).graph
             view = await self._present(row)
             states = {stage.name: str(stage.state) for stage in view.stages}
         return present_graph(graph, states)
 
     async def cancel(self, job: str, reason: str = "") -> JobView:
-        row = await self._find(job)
+        row = await find_job(self.reader, job)
         await asyncio.shield(self._call_off(row.id, reason))
         return await self.show(row.id)
 
     async def pause(self, job: str, reason: str = "") -> JobView:
-        row = await self._find(job)
+        row = await find_job(self.reader, job)
         await self.ledger.pause(row.id, reason)
         return await self.show(row.id)
 
     async def resume(self, job: str) -> JobView:
-        row = await self._find(job)
+        row = await find_job(self.reader, job)
         await self.ledger.resume(row.id)
         self._executor.ring()
         return await self.show(row.id)
 
     async def retry(self, job: str) -> JobView:
-        row = await self._find(job)
+        row = await find_job(self.reader, job)
         await asyncio.shield(self._shift(self.ledger.retry(row.id)))
         return await self.show(row.id)
 
     async def redo(self, job: str, target: str, *, dry_run: bool = False) -> RedoView:
-        row = await self._find(job)
+        row = await find_job(self.reader, job)
         if dry_run:
             plan = await self.reader.plan_redo(row.id, [target])
         else:
@@ -278,7 +286,7 @@ class Engine:
         return gone
 
     async def signal(self, job: str, task: str, name: str, value: Any) -> JobView:
-        row = await self._find(job)
+        row = await find_job(self.reader, job)
         if not await self.ledger.signal(TaskRef(row.id, task), name, canonical(value)):
             raise Conflict(f"{name!r} of {row.id}/{task} was answered before; the first answer stays")
         self._executor.ring()
@@ -297,16 +305,24 @@ class Engine:
 
     # -- inside ----------------------------------------------------------------------------------------
 
+    async def _id(self, job: str) -> str:
+        return (await find_job(self.reader, job)).id
+
+    def _ring(self) -> None:
+        self._executor.ring()
+        if self.aftercare is not None:
+            self.aftercare.ring()
+
     async def _call_off(self, job: str, reason: str) -> None:
         """Shielded by its callers: what the ledger took away is stopped here, whoever gave up waiting."""
         await self._executor.stop_tasks(await self.ledger.cancel(job, reason))
-        self._executor.ring()
+        self._ring()
 
     async def _shift(self, verb: Awaitable[T]) -> T:
         """Do a verb that may take claims away, here and in other jobs around this one. Shielded as well."""
         answer = await verb
         await self._executor.stop_lost()
-        self._executor.ring()
+        self._ring()
         return answer
 
     async def _present(self, row: JobRow) -> JobView:
@@ -316,32 +332,6 @@ class Engine:
         running = await self.reader.tasks(row.id, states={TaskState.RUNNING}, limit=200) if may_run else ()
         result = await self.attempts.values.result(job) if row.state is JobState.COMPLETED else None
         return present_job(row, job.graph, nodes, await self.reader.counts(row.id), running, result)
-
-    async def _find(self, id: str) -> JobRow:
-        try:
-            return await self.reader.job(id)
-        except NotFound:
-            if not id:
-                raise
-        recent = await self.reader.jobs(JobFilter(children=True), limit=RECENT)
-        fitting = [row for row in recent if row.id.startswith(id) or row.id.endswith(id)]
-        if len(fitting) == 1:
-            return fitting[0]
-        if not fitting:
-            raise NotFound(f"there is no job {id!r}; `genlock jobs` lists them")
-        raise NotFound(
-            f"{id!r} fits {len(fitting)} jobs, such as {fitting[0].id} and {fitting[1].id}: add letters"
-        )
-
-
-def fit_inputs(pipeline: Pipeline[..., Any], params: Mapping[str, Any]) -> dict[str, Any]:
-    """Params as the pipeline's inputs in JSON. A pipeline with one input takes that one's fields directly.
-
-    `BadInput` names every field that does not fit.
-    """
-    names = list(pipeline.inputs)
-    direct = len(names) == 1 and set(params) != set(names)
-    return pipeline.accept_inputs({names[0]: dict(params)} if direct else params)
 
 
 def _skipped(view: JobView) -> str:

@@ -76,3 +76,13 @@ def _false_already(when: Binding | None, inputs: Mapping[str, Any]) -> bool:
     if isinstance(when, Ref) and when.node == INPUT:
         return not dig(dict(inputs), when.path)
     return False
+
+
+def fit_inputs(pipeline: Pipeline[..., Any], params: Mapping[str, Any]) -> dict[str, Any]:
+    """Params as the pipeline's inputs in JSON. A pipeline with one input takes that one's fields directly.
+
+    `BadInput` names every field that does not fit.
+    """
+    names = list(pipeline.inputs)
+    direct = len(names) == 1 and set(params) != set(names)
+    return pipeline.accept_inputs({names[0]: dict(params)} if direct else params)

@@ -129,6 +129,13 @@ class Providers:
             self._adapters[name] = self._make(self.catalog.get(name))
         return self._adapters[name]
 
+    def of_vendor(self, vendor: str) -> VendorAdapter[Any]:
+        """Any adapter of a vendor's: reports to our webhook are signed alike for all of its models."""
+        found = [name for name in self.catalog.names() if name.startswith(f"{vendor}:")]
+        if not found:
+            raise Unsupported(f"there is no provider {vendor!r} here")
+        return self.adapter(found[0])
+
     def door(self, vendor: str, *, url: str | None = None) -> Door:
         """The door to a vendor's account, at its usual address or another one of its servers."""
         known = VENDORS[vendor]
