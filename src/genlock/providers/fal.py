@@ -113,7 +113,7 @@ class Fal(VendorAdapter[VideoAsk]):
         """The result's status is the request's own; but 500 is what fal's server says of itself as well, and
         then its list knows better.
         """
-        said = self._door.hide(reply.words())
+        said = reply.words()
         if reply.status >= 500 and not await self._has_failed(_id(handle)):
             raise Transient(f"fal cannot be asked for the result now ({reply.status}): {said}")
         again = reply.status >= 500 or not is_refusal(said)

@@ -18,7 +18,6 @@ from genlock.errors import (
 from genlock.providers.reply import Reply
 
 Judge = Callable[[Reply], GenlockError | None]
-Hide = Callable[[str], str]
 
 _NO_CREDIT = re.compile(
     r"insufficient[ _-]*(account[ _-]*)?(credit|balance|quota|fund)|not (have )?enough credit|out of credit"
@@ -35,18 +34,18 @@ _NEVER_HERE = {301, 307, 308}  # the same request is wanted elsewhere; after any
 _GONE_MEANWHILE = {408, 499}  # said by something in between that lost its patience
 
 
-def of_submission(reply: Reply, hide: Hide, key_name: str, judge: Judge | None = None) -> GenlockError | None:
+def of_submission(reply: Reply, key_name: str, judge: Judge | None = None) -> GenlockError | None:
     """What the answer to a request that costs money means; None: it is a success. `judge` knows better than
     these rules where a vendor has its own.
     """
     if reply.ok:
         return None
     judged = judge(reply) if judge else None
-    return judged or _refusal(reply, hide, key_name) or _doubt(reply, hide)
+    return judged or _refusal(reply, key_name) or _doubt(reply)
 
 
-def _refusal(reply: Reply, hide: Hide, key_name: str) -> GenlockError | None:
-    said, status = hide(reply.words()), reply.status
+def _refusal(reply: Reply, key_name: str) -> GenlockError | None:
+    said, status = reply.words(), reply.status
     if status == 402 or (400 <= status < 500 and _NO_CREDIT.search(said)):
         return OutOfCredit(f"the account at {reply.vendor} is empty: {said}")
     if status == 429:
@@ -62,15 +61,15 @@ def _refusal(reply: Reply, hide: Hide, key_name: str) -> GenlockError | None:
     return None
 
 
-def _doubt(reply: Reply, hide: Hide) -> Doubtful:
-    return Doubtful(f"{reply.vendor} answered {reply.status}: {hide(reply.words())}")
+def _doubt(reply: Reply) -> Doubtful:
+    return Doubtful(f"{reply.vendor} answered {reply.status}: {reply.words()}")
 
 
-def of_question(reply: Reply, hide: Hide, key_name: str, what: str) -> GenlockError | None:
+def of_question(reply: Reply, key_name: str, what: str) -> GenlockError | None:
     """What the answer to a question means; None: it is a success. Never `Refused`: that would mean that
     nothing was accepted, and a question says nothing about that.
     """
-    said, status = hide(reply.words()), reply.status
+    said, status = reply.words(), reply.status
     if reply.ok:
         return None
     if status in (404, 410):

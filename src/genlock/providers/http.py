@@ -69,13 +69,21 @@ class Account:
 class Door:
     """HTTP to one vendor's account. Opens on first use; `close` it, and it opens again.
 
-    `answer` is how many seconds the vendor may be silent, `judge` reads refusals that only this vendor has.
+    `answer` is how many seconds the vendor may be silent, `connect` how many until it is reached; `judge`
+    reads refusals that only this vendor has.
     """
 
-    def __init__(self, account: Account, *, answer: float = ANSWER, judge: Judge | None = None) -> None:
+    def __init__(
+        self,
+        account: Account,
+        *,
+        answer: float = ANSWER,
+        connect: float = CONNECT,
+        judge: Judge | None = None,
+    ) -> None:
         self.account, self.vendor, self.url = account, account.vendor, account.url
         self.hide = Scrub(account.secrets)
-        self._answer, self._judge = answer, judge
+        self._answer, self._connect, self._judge = answer, connect, judge
         self._clients: dict[bool, httpx2.AsyncClient] = {}
         _quiet_addresses()
 
@@ -110,7 +118,7 @@ class Door:
         except (*LOST, _TooMuch) as error:
             fault = leaving.fault(self._words(error))
         else:
-            refused = of_submission(reply, self.hide, self.account.key_name, self._judge)
+            refused = of_submission(reply, self.account.key_name, self._judge)
             if refused is None:
                 return reply
             fault = refused
@@ -149,7 +157,7 @@ class Door:
         except (*LOST, _TooMuch) as error:
             fault = Transient(f"{self.vendor} cannot be asked for {what}: {self._words(error)}")
         else:
-            failed = of_question(reply, self.hide, self.account.key_name, what)
+            failed = of_question(reply, self.account.key_name, what)
             if failed is None or reply.status in allow:
                 return reply
             fault = failed
@@ -198,7 +206,7 @@ class Door:
         self, request: httpx2.Request, most: int, *, fresh: bool, unclear: type[Doubtful] | type[Transient]
     ) -> Reply:
         """Ask, and read all of the answer, within the time that silence may last twice over."""
-        async with asyncio.timeout(2 * self._answer + CONNECT):
+        async with asyncio.timeout(2 * self._answer + self._connect):
             response = await self._client(fresh=fresh).send(request, stream=True)
             try:
                 content = await _read(response, most)
@@ -213,7 +221,7 @@ class Door:
             status=response.status_code,
         )
         headers = {name.lower(): value for name, value in response.headers.items()}
-        return Reply(self.vendor, response.status_code, headers, content, unclear)
+        return Reply(self.vendor, response.status_code, headers, content, unclear, self.hide)
 
     def _client(self, *, fresh: bool) -> httpx2.AsyncClient:
         """With `fresh` every request has a new connection: on one that stood idle, a vendor that just closed
@@ -222,7 +230,7 @@ class Door:
         if fresh not in self._clients:
             self._clients[fresh] = httpx2.AsyncClient(
                 verify=trusted(),
-                timeout=httpx2.Timeout(self._answer, connect=CONNECT, pool=CONNECT),
+                timeout=httpx2.Timeout(self._answer, connect=self._connect, pool=self._connect),
                 limits=httpx2.Limits(max_connections=64, max_keepalive_connections=0 if fresh else 8),
                 follow_redirects=False,
                 headers={"user-agent": "genlock"},

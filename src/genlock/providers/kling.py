@@ -28,7 +28,7 @@ def judge(reply: Reply) -> GenlockError | None:
     """Kling's own codes, which say more than its statuses: an empty account answers 429 like a busy one."""
     body = reply.maybe()
     code = body.get("code") if body else None
-    said = str(body.get("message", ""))[:300] if body else ""
+    said = reply.words()
     if code in _NO_CREDIT:
         return OutOfCredit(f"the account at kling is empty ({code}): {said}")
     if code in _BUSY | _NOT_TAKEN:
@@ -115,7 +115,7 @@ class Kling(VendorAdapter[VideoAsk]):
         if body.get("code", 0) == 1203 or (reply.ok and body.get("code", 0) == 0 and not body.get("data")):
             raise NotFound(f"kling has no task {handle}")
         if body.get("code", 0) != 0 or not isinstance(body.get("data"), dict):
-            raise Transient(f"kling cannot be asked for task {handle}: {self._door.hide(reply.words())}")
+            raise Transient(f"kling cannot be asked for task {handle}: {reply.words()}")
         data: dict[str, Any] = body["data"]
         return data
 
@@ -142,7 +142,7 @@ class Kling(VendorAdapter[VideoAsk]):
 
     def _fault(self, reply: Reply) -> GenlockError:
         """An error inside a 200."""
-        said, code = self._door.hide(reply.words()), reply.object().get("code")
+        said, code = reply.words(), reply.object().get("code")
         judged = judge(reply)
         if judged is not None:
             return judged

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
@@ -18,7 +18,7 @@ LONGEST_WAIT = timedelta(hours=1)  # more than that is a mistake in somebody's h
 @dataclass(frozen=True, slots=True)
 class Reply:
     """Status, headers (names in lower case) and body. `unclear` is what an answer nobody can read means:
-    `Doubtful` for a request that may cost money, `Transient` for a question.
+    `Doubtful` for a request that may cost money, `Transient` for a question. `hide` takes keys out of words.
     """
 
     vendor: str
@@ -26,6 +26,7 @@ class Reply:
     headers: Mapping[str, str] = field(repr=False)
     content: bytes = field(repr=False)
     unclear: type[Doubtful] | type[Transient] = Transient
+    hide: Callable[[str], str] = field(default=str, repr=False)
 
     @property
     def ok(self) -> bool:
@@ -71,10 +72,10 @@ class Reply:
         return parsedate_to_datetime(said) - parsedate_to_datetime(self.headers["date"])
 
     def words(self) -> str:
-        """What the vendor said about it, in one line."""
+        """What the vendor said about it, in one line, without keys: cut after that, or half a key stays."""
         body = self.maybe()
         said = _said(body) if body is not None else self._plain()
-        line = " ".join(said.split())
+        line = self.hide(" ".join(said.split()))
         return line if len(line) <= WORDS else line[: WORDS - 1] + "…"
 
     def _plain(self) -> str:

@@ -35,7 +35,7 @@ class OpenAISpeech(VendorAdapter[SpeechAsk]):
         reply = await self._door.submit("/v1/audio/speech", body, in_time=sending.in_time, most=SPOKEN)
         kind = reply.headers.get("content-type", "").partition(";")[0].lower()
         if not kind.startswith(_SOUND) or not reply.content:
-            raise Doubtful(f"{self.vendor} answered with {self._door.hide(reply.words())} instead of speech")
+            raise Doubtful(f"{self.vendor} answered with {reply.words()} instead of speech")
         media_type = kind if kind.startswith("audio/") else "audio/mpeg"
         return Made([Remote("speech", media_type, data=reply.content)], {"words": []})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import struct
 from collections.abc import Awaitable, Callable
@@ -23,23 +24,26 @@ class Wire:
     url: str = ""
     _server: asyncio.Server | None = None
     _writers: set[asyncio.StreamWriter] = field(default_factory=set)
+    _empty: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def __aenter__(self) -> Wire:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.url = "http://127.0.0.1:%d" % self._server.sockets[0].getsockname()[1]
+        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
         return self
 
     async def __aexit__(self, *_: object) -> None:
         assert self._server is not None
         self._server.close()
+        if not self._writers:
+            self._empty.set()
         for writer in self._writers:
             writer.close()
-        while self._writers:
-            await asyncio.sleep(0.01)
+        await self._empty.wait()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         self._writers.add(writer)
+        self._empty.clear()
         try:
             while request := await _request(reader):
                 self.got.append(request)
@@ -51,6 +55,8 @@ class Wire:
         finally:
             writer.close()
             self._writers.discard(writer)
+            if not self._writers:
+                self._empty.set()
 
 
 async def _request(reader: asyncio.StreamReader) -> bytes:
@@ -84,15 +90,15 @@ def repeats(status: int) -> Act:
 
     async def act(request: bytes, writer: asyncio.StreamWriter) -> None:
         text = request.decode("latin-1").replace("\\", "").replace('"', "'").replace("\r\n", " | ")
-        await says(status, '{"detail": "%s"}' % text)(request, writer)
+        await says(status, f'{{"detail": "{text}"}}')(request, writer)
 
     return act
 
 
 async def hangs(_: bytes, writer: asyncio.StreamWriter) -> None:
     """No answer."""
-    while not writer.is_closing():
-        await asyncio.sleep(0.05)
+    with contextlib.suppress(ConnectionError):
+        await writer.wait_closed()
 
 
 async def closes(_: bytes, writer: asyncio.StreamWriter) -> None:
