@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
+import io
 from typing import Any
 
+import av
 import httpx2
 import pytest
 
-from customer import BLUE, KEY, RED, Mailbox, Open, data_uri
+from customer import BLUE, KEY, RED, Mailbox, Open, data_uri, headers
 from genlock.testing.simulator import Do, Fault, Simulator
 
 VEO = "/v1/models/google/veo-3.1/predictions"
@@ -102,15 +105,17 @@ def test_replicate_cancels_by_itself_when_it_was_told_to(sim: Simulator, open_at
 def test_replicate_takes_files_by_form_and_two_of_the_same_are_one(sim: Simulator, open_at: Open) -> None:
     client = open_at("replicate")
     urls = []
-    for _ in range(2):
-        sent = client.post("/v1/files", files={"content": ("a.png", RED, "image/png")})
+    for key in (KEY, KEY[::-1]):
+        files, fields = {"content": ("a.png", RED, "image/png")}, {"metadata": f'{{"our": "{key}"}}'}
+        sent = client.post("/v1/files", files=files, data=fields)
         assert (sent.status_code, sent.json()["size"]) == (201, len(RED))
         urls.append(sent.json()["urls"]["get"])
+        assert client.get(urls[-1]).json()["metadata"] == {"our": key}
     for url in urls:
         client.post(VEO, json={"input": {"image": url}})
     client.post(VEO, json={"input": {"image": data_uri(RED)}})
     [charges] = sim.charges_by_input().values()
-    assert len(charges) == 3
+    assert [charge.key for charge in charges] == [KEY, KEY[::-1], None]
 
 
 async def test_replicate_signs_its_reports(sim: Simulator, open_at: Open, mailbox: Mailbox) -> None:
@@ -123,12 +128,12 @@ async def test_replicate_signs_its_reports(sim: Simulator, open_at: Open, mailbo
     assert mailbox.words("status") == ["processing", "succeeded"]
     assert mailbox.words("id") == [made["id"]] * 2
     secret = client.get("/v1/webhooks/default/secret").json()["key"]
-    for (path, headers, _), body in zip(mailbox.got, mailbox.raw, strict=True):
+    for (path, head, _), body in zip(mailbox.got, mailbox.raw, strict=True):
         assert path == f"/hook?key={KEY}"
-        text = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+        text = f"{head['webhook-id']}.{head['webhook-timestamp']}.".encode() + body
         key = base64.b64decode(secret.removeprefix("whsec_"))
         signature = base64.b64encode(hmac.new(key, text, hashlib.sha256).digest()).decode()
-        assert headers["webhook-signature"] == f"v1,{signature}"
+        assert head["webhook-signature"] == f"v1,{signature}"
     assert mailbox.got[0][1]["webhook-id"] != mailbox.got[1][1]["webhook-id"]
     assert sim.charges()[0].key == KEY
 
@@ -141,7 +146,7 @@ async def test_a_report_that_nobody_takes_is_sent_again_under_its_id(
     hook = {"webhook": mailbox.url, "webhook_events_filter": ["completed"]}
     open_at("replicate").post(VEO, json={**prediction(), **hook})
     await mailbox.wait(3)
-    assert len({headers["webhook-id"] for _, headers, _ in mailbox.got}) == 1
+    assert len({head["webhook-id"] for _, head, _ in mailbox.got}) == 1
     assert [report.status for report in sim.reports()][:2] == [500, 503]
 
 
@@ -170,6 +175,7 @@ def test_fal_lists_requests_by_endpoint_with_what_went_in(sim: Simulator, open_a
         client.post("/fal-ai/veo3", json={"seed": seed})
         sim.advance(10)
     client.post("/fal-ai/other", json={"seed": 4})
+    client.post("/fal-ai/veo3", json={"seed": 5})  # has not ended
     rows = {"endpoint_id": "fal-ai/veo3", "expand": "payloads"}
     page = client.get("/v1/models/requests/by-endpoint", params={**rows, "limit": 2}).json()
     assert [row["json_input"]["seed"] for row in page["items"]] == [3, 2]
@@ -218,12 +224,45 @@ async def test_kling_reports_each_state(sim: Simulator, open_at: Open, mailbox: 
 # What is fetched
 
 
-async def test_a_picture_on_this_machine_is_fetched_as_a_vendor_would(sim: Simulator, open_at: Open) -> None:
-    uploaded = open_at("replicate").post("/v1/files", files={"content": ("a.png", RED)}).json()["urls"]["get"]
-    assert uploaded.startswith("http://127.0.0.1:")
-    body = {"prompt": "x", "model": "ray-2", "keyframes": {"frame0": {"type": "image", "url": uploaded}}}
-    made = open_at("luma").post("/dream-machine/v1/generations", json=body)
-    assert made.status_code == 201
+async def test_a_picture_on_this_machine_is_fetched_as_a_vendor_would(sim: Simulator) -> None:
+    asked: list[str] = []
+
+    async def show(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append((await reader.readuntil(b"\r\n\r\n")).decode().split()[1])
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(RED) + RED)
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(show, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/{KEY}/a.png?until=1"
+    body = {"prompt": "x", "model": "ray-2", "keyframes": {"frame0": {"type": "image", "url": url}}}
+    here = f"{sim.address('luma')}/dream-machine/v1/generations"
+    async with httpx2.AsyncClient(headers=headers(sim, "luma"), timeout=20) as client:
+        made = (await client.post(here, json=body)).json()
+        sim.advance(1)
+        film = (
+            await client.get((await client.get(f"{here}/{made['id']}")).json()["assets"]["video"])
+        ).content
+    server.close()
+    assert asked == [f"/{KEY}/a.png?until=1"]
+    assert sim.charges()[0].key == KEY
+    with av.open(io.BytesIO(film)) as container:
+        first = next(container.decode(video=0)).to_ndarray(format="rgb24").reshape(-1, 3).mean(axis=0)
+    assert tuple(first) == pytest.approx((220, 20, 20), abs=12)
+
+
+def test_what_tells_whether_a_key_works_is_free(sim: Simulator, open_at: Open) -> None:
+    questions = {
+        "replicate": "/v1/account",
+        "runway": "/v1/organization",
+        "luma": "/dream-machine/v1/credits",
+        "google": "/v1beta/models/veo",
+        "elevenlabs": "/v1/user/subscription",
+        "xai": "/v1/models",
+        "openai": "/v1/models",
+    }
+    assert {open_at(vendor).get(path).status_code for vendor, path in questions.items()} == {200}
+    assert sim.charges() == []
 
 
 @pytest.mark.parametrize("url", ["https://example.org/hook", "http://192.0.2.1/hook"])

@@ -106,6 +106,12 @@ class Chat(Vendor):
             }
         )
 
+    @route("GET", "/v1/models", "account", "models")
+    async def models(self, visit: Visit) -> Reply:
+        """The models that have been asked so far: any name is one."""
+        names = {charge.model for charge in visit.world.book.charges if charge.vendor == self.name}
+        return json_reply({"object": "list", "data": [{"id": n, "object": "model"} for n in sorted(names)]})
+
     def makes_later(self, visit: Visit) -> bool:
         del visit
         return False

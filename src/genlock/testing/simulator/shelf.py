@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from genlock.testing.simulator.job import Piece
 
@@ -22,12 +24,26 @@ MEDIA_TYPES = {
 _KEPT = 512
 
 
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file that a customer sent: `name` is the hash of its bytes, `metadata` what was said of it."""
+
+    id: str
+    name: str
+    file: str
+    media_type: str
+    size: int
+    at: float
+    metadata: Mapping[str, Any]
+
+
 class Shelf:
     """Keeps pictures by the hash of their bytes, and what was rendered by what it was rendered from."""
 
     def __init__(self) -> None:
         self._blobs: dict[str, bytes] = {}
         self._made: OrderedDict[Piece, asyncio.Task[bytes]] = OrderedDict()
+        self.uploads: dict[str, Upload] = {}
         self._folder: Path | None = None
 
     def keep_in(self, folder: Path) -> None:
@@ -63,6 +79,7 @@ class Shelf:
     def clear(self) -> None:
         """Forget what customers sent; what was rendered may stay, it would come out the same."""
         self._blobs.clear()
+        self.uploads.clear()
 
     def _render(self, piece: Piece) -> bytes:
         renderers: dict[str, Callable[[Piece], bytes]] = {

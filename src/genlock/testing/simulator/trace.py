@@ -38,7 +38,7 @@ Digest = Callable[[str], str | None]
 
 def find_key(body: Any, query: Mapping[str, str], headers: Mapping[str, str]) -> str | None:
     """Our key: 29 characters of [a-z0-9_], in a header, the query, a field or an address in the body."""
-    places = [*(headers.get(name, "") for name in _KEY_HEADERS), *query.values(), *_strings(body)]
+    places = [*(headers.get(name, "") for name in _KEY_HEADERS), *query.values(), *strings(body)]
     for text in places:
         found = KEY.search(text) if len(text) < _LONG else None
         if found:
@@ -97,13 +97,14 @@ def is_picture(data: bytes) -> bool:
     return data.startswith((b"\xff\xd8\xff", b"\x89PNG", b"RIFF", b"GIF8"))
 
 
-def _strings(body: Any) -> Iterator[str]:
+def strings(body: Any) -> Iterator[str]:
+    """All texts in it, at any depth."""
     if isinstance(body, Mapping):
         for value in body.values():
-            yield from _strings(value)
+            yield from strings(value)
     elif isinstance(body, list):
         for value in body:
-            yield from _strings(value)
+            yield from strings(value)
     elif isinstance(body, str):
         yield body
 

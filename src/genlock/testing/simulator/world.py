@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import itertools
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from genlock.testing.simulator.courier import Courier
 from genlock.testing.simulator.fault import AFTER, BEFORE, Do, Fault, Mischief
 from genlock.testing.simulator.job import Job, Phase
 from genlock.testing.simulator.price import Prices
-from genlock.testing.simulator.shelf import Shelf
+from genlock.testing.simulator.shelf import Shelf, Upload
 from genlock.testing.simulator.studio import Studio
 from genlock.testing.simulator.timeline import Timeline
 from genlock.testing.simulator.vendor import Vendor
@@ -26,6 +27,7 @@ from genlock.testing.simulator.visit import Objection, Route, Trouble, Visit, pa
 from genlock.testing.simulator.wire import LOOPBACK, Listener, Reply, Request, json_reply
 
 PAGE = b"<!doctype html><html><head><title>502 Bad Gateway</title></head><body>Bad Gateway</body></html>"
+_BALANCE = 1_000_000_000  # millionths of a dollar
 _RESETS = frozenset({Do.DROP, Do.REFUSE, Do.HANG, Do.ACCEPT_THEN_DROP, Do.ACCEPT_THEN_HANG})
 
 
@@ -52,6 +54,7 @@ class World:
     script: Script = field(default_factory=Script)
     listener: Listener | None = None
     courier: Courier = field(init=False)
+    _numbers: Iterator[int] = field(default_factory=itertools.count)
 
     def __post_init__(self) -> None:
         self.courier = Courier(self.book, self.mischief, self.timeline, self.shelf)
@@ -63,8 +66,11 @@ class World:
         self.shelf.keep_in(folder / "pictures")
         jobs: dict[str, dict[str, Any]] = {}
         for line in self.book.keep_in(folder):
-            if line.pop("kind") == "job":
+            kind = line.pop("kind")
+            if kind == "job":
                 jobs.setdefault(line["id"], {}).update(line)
+            elif kind == "upload":
+                self.shelf.uploads[line["id"]] = Upload(**line)
         for job in map(Job.read, jobs.values()):
             self.vendors[job.vendor].yard.add(job)
         if self.book.requests:  # time that was put forward does not go back
@@ -115,7 +121,7 @@ class World:
 
     def _enter(self, vendor: Vendor, path: str, route: Route | None, request: Request) -> Visit:
         body = parse(request.body)
-        key = trace.find_key(body, request.query, request.headers) or trace.find_key(path, {}, {})
+        key = self.key_of(request, path, body)
         now = self.timeline.now()
         asked = trace.input_hash(vendor.name, path, body, self.held)
         receipt = Receipt(
@@ -195,7 +201,7 @@ class World:
 
     def name(self, vendor: Vendor) -> str:
         """A fresh id in the vendor's name: 26 letters and digits."""
-        text = f"{vendor.name} {len(self.book.charges)} {self.timeline.now()}"
+        text = f"{vendor.name} {next(self._numbers)} {len(self.book.requests)} {self.timeline.now()}"
         return base64.b32encode(hashlib.sha256(text.encode()).digest())[:26].decode().lower()
 
     def later(self, seconds: float, act: Callable[[], object]) -> None:
@@ -218,6 +224,12 @@ class World:
                 return False
             self.credit[vendor] = left - amount
         return True
+
+    def left(self, vendor: Vendor) -> int:
+        """What is left in an account; one without a bottom shows a thousand dollars less its charges."""
+        charges = (charge for charge in self.book.charges if charge.vendor == vendor.name)
+        spent = sum(charge.amount for charge in charges if not charge.returned)
+        return self.credit.get(vendor.name, _BALANCE - spent)
 
     def begin(self, vendor: Vendor, job: Job) -> None:
         """Something was accepted: it is made as time passes."""
@@ -244,10 +256,26 @@ class World:
 
     def held(self, url: str) -> str | None:
         """The hash of the file behind an address, if it was uploaded here."""
-        found = re.search(r"/files/([0-9a-f]{64})", url) if url.startswith("http") else None
-        if found and self.shelf.get(found[1]) is not None:
-            return found[1]
-        return None
+        upload = self.uploaded(url)
+        return upload.name if upload else None
+
+    def uploaded(self, url: str) -> Upload | None:
+        """The file behind an address, if it was uploaded here."""
+        found = re.match(r"https?://[^/]+/\w+/v1/files/(\w+)", url)
+        return self.shelf.uploads.get(found[1]) if found else None
+
+    def keep(self, upload: Upload) -> None:
+        """A customer handed over a file."""
+        self.shelf.uploads[upload.id] = upload
+        self.book.write("upload", asdict(upload))
+
+    def key_of(self, visit: Request, path: str, body: Any) -> str | None:
+        """Our key, wherever it travels with a request: also with a picture that was uploaded before."""
+        found = trace.find_key(body, visit.query, visit.headers) or trace.find_key(path, {}, {})
+        if found is None:
+            uploads = filter(None, map(self.uploaded, trace.strings(body)))
+            found = trace.find_key([dict(upload.metadata) for upload in uploads], {}, {})
+        return found
 
     def _changed(self, vendor: Vendor, job: Job) -> None:
         if job.phase in (Phase.FAILED, Phase.CENSORED) and not vendor.bills_failures:

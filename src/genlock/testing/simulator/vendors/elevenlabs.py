@@ -47,17 +47,8 @@ class Elevenlabs(Vendor):
     @route("POST", "/v1/text-to-speech/{voice}/with-timestamps", "create", "speech")
     async def speak_with_times(self, visit: Visit) -> Reply:
         """Speech as base64, and when each character is heard."""
-        from genlock.media.specimen.sound import spell
-
         job, data = await self._speak(visit)
-        letters = spell(visit.text("text"))
-        alignment = {
-            "characters": [letter.text for letter in letters],
-            "character_start_times_seconds": [letter.start for letter in letters],
-            "character_end_times_seconds": [letter.end for letter in letters],
-        }
-        content = {"alignment": alignment, "normalized_alignment": alignment}
-        reply = json_reply({"audio_base64": base64.b64encode(data).decode(), **content})
+        reply = json_reply({"audio_base64": base64.b64encode(data).decode(), **_alignments(job)})
         reply.headers |= self._named(job)
         return reply
 
@@ -71,7 +62,8 @@ class Elevenlabs(Vendor):
     async def _speak(self, visit: Visit) -> tuple[Job, bytes]:
         text, model = visit.text("text"), visit.text("model_id", "eleven_multilingual_v2")
         kind, rate = _format(visit)
-        piece = Piece("voice", kind, text=text, rate=rate)
+        speed = visit.field("voice_settings", {}).get("speed", 1.0)
+        piece = Piece("voice", kind, text=text, rate=rate, speed=float(speed))
         data = await visit.world.shelf.make(piece)
         job = self.accept(
             visit,
@@ -117,8 +109,16 @@ class Elevenlabs(Vendor):
 
     @route("GET", "/v1/history/{id}", "get")
     async def get(self, visit: Visit) -> Reply:
-        """One item of the history."""
-        return json_reply(_item(self.job(visit.params["id"])))
+        """One item of the history, with the time of each character."""
+        job = self.job(visit.params["id"])
+        return json_reply({**_item(job), "alignments": _alignments(job)})
+
+    @route("GET", "/v1/user/subscription", "account", "subscription")
+    async def subscription(self, visit: Visit) -> Reply:
+        """How much was used."""
+        del visit
+        used = sum(len(job.body["text"]) for job in self.yard)
+        return json_reply({"tier": "creator", "character_count": used, "character_limit": 1_000_000})
 
     @route("GET", "/v1/history/{id}/audio", "file", "audio")
     async def audio(self, visit: Visit) -> Reply:
@@ -176,6 +176,19 @@ def _length(visit: Visit) -> int:
     if not isinstance(length, int) or not _SHORTEST <= length <= _LONGEST:
         raise Objection(Trouble.BAD_INPUT, f"music_length_ms is {_SHORTEST} to {_LONGEST}")
     return length
+
+
+def _alignments(job: Job) -> dict[str, Any]:
+    from genlock.media.specimen.sound import spell
+
+    assert job.piece is not None
+    letters = spell(job.piece.text, job.piece.speed)
+    times = {
+        "characters": [letter.text for letter in letters],
+        "character_start_times_seconds": [letter.start for letter in letters],
+        "character_end_times_seconds": [letter.end for letter in letters],
+    }
+    return {"alignment": times, "normalized_alignment": times}
 
 
 def _item(job: Job) -> dict[str, Any]:

@@ -42,7 +42,7 @@ class Fal(Vendor):
 
     @route("GET", "/v1/models/requests/by-endpoint", "list")
     async def list(self, visit: Visit) -> Reply:
-        """Requests of an endpoint between two times, newest first; of the last day if none is given."""
+        """Requests of an endpoint that have ended, newest first; of the last day if no times are given."""
         query = visit.request.query
         if not query.get("endpoint_id"):
             raise Objection(Trouble.BAD_INPUT, "endpoint_id is required")
@@ -55,7 +55,11 @@ class Fal(Vendor):
         jobs = [
             job
             for job in self.listed(visit.now)
-            if job.model == query["endpoint_id"] and start <= job.at < end and _has(job, query.get("status"))
+            if job.final
+            and job.model == query["endpoint_id"]
+            and start <= job.at < end
+            and _has(job, query.get("status"))
+            and query.get("request_id") in (None, job.id)
         ]
         payloads = "payloads" in query.get("expand", "")
         page = [self._row(visit.world, job, payloads=payloads) for job in jobs[cursor : cursor + limit]]
@@ -158,11 +162,11 @@ class Fal(Vendor):
             "sent_at": iso(job.at),
             "started_at": iso(job.started_at) if job.started_at else None,
             "ended_at": iso(job.ended_at) if job.ended_at else None,
-            "status_code": _CODES.get(job.phase, 499) if job.final else None,
+            "status_code": _CODES.get(job.phase, 499),
         }
         if payloads:
             row["json_input"] = dict(job.body)
-            row["json_output"] = self._payload(world, job) if job.final else None
+            row["json_output"] = self._payload(world, job)
         return row
 
 
@@ -170,5 +174,5 @@ def _has(job: Job, status: str | None) -> bool:
     """Whether a job is a `success`, an `error` or a `user_error`, if one of them is asked for."""
     if status is None:
         return True
-    code = _CODES.get(job.phase, 499) if job.final else 0
+    code = _CODES.get(job.phase, 499)
     return {"success": code == 200, "error": code >= 500, "user_error": 400 <= code < 500}.get(status, False)

@@ -38,6 +38,11 @@ class Google(Vendor):
         """A token, or the key of the Gemini API."""
         return super().knows(request, now) or request.headers.get("x-goog-api-key") == self.secret
 
+    @route("GET", "/v1beta/models/{model}", "account", "model")
+    async def model(self, visit: Visit) -> Reply:
+        """What is known of a model."""
+        return json_reply({"name": f"models/{visit.params['model']}", "version": "1"})
+
     def complaint(self, trouble: Trouble, status: int, message: str) -> Any:
         if trouble is Trouble.NO_CREDIT:
             message = "This API method requires billing to be enabled."

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from genlock.testing.simulator.world import World
 
 _HERE = "/dream-machine/v1"
-_BALANCE = 1_000_000_000  # millionths of a dollar, of an account whose credit nobody set
 _CENT = 10_000
 _STATES = {Phase.QUEUED: "queued", Phase.WORKING: "dreaming", Phase.MADE: "completed"}
 _REASONS = {
@@ -91,11 +90,7 @@ class Luma(Vendor):
     @route("GET", f"{_HERE}/credits", "account", "credits")
     async def credits(self, visit: Visit) -> Reply:
         """What is left, in cents."""
-        left = visit.world.credit.get(self.name)
-        if left is None:
-            charges = (c for c in visit.world.book.charges if c.vendor == self.name and not c.returned)
-            left = _BALANCE - sum(charge.amount for charge in charges)
-        return json_reply({"credit_balance": left / _CENT})
+        return json_reply({"credit_balance": visit.world.left(self) / _CENT})
 
     def notice(self, world: World, job: Job) -> Notice | None:
         content = self._generation(world, job)

@@ -5,18 +5,18 @@ from __future__ import annotations
 import base64
 import json
 import re
-from email import message_from_bytes
-from email.policy import HTTP
 from typing import TYPE_CHECKING, Any
 
 from genlock.testing.simulator.courier import Notice
 from genlock.testing.simulator.fault import Do
+from genlock.testing.simulator.form import form
 from genlock.testing.simulator.job import Job, Phase, Piece
 from genlock.testing.simulator.price import Units
+from genlock.testing.simulator.shelf import Upload
 from genlock.testing.simulator.signature import sign_report
 from genlock.testing.simulator.timeline import iso, moment
 from genlock.testing.simulator.vendor import HOUR, Vendor
-from genlock.testing.simulator.visit import Objection, Trouble, Visit, route
+from genlock.testing.simulator.visit import Objection, Trouble, Visit, parse, route
 from genlock.testing.simulator.wire import Reply, json_reply
 
 if TYPE_CHECKING:
@@ -124,36 +124,40 @@ class Replicate(Vendor):
 
     @route("POST", "/v1/files", "upload")
     async def upload(self, visit: Visit) -> Reply:
-        """A file by multipart form, in the field `content`; its address may be an input. `metadata` is shown
-        when it is asked for: it is part of the id, which therefore differs for the same file.
+        """A file by multipart form, in the field `content`, perhaps with `metadata`; its address may be an
+        input.
         """
-        kind, body = visit.request.headers.get("content-type", ""), visit.request.body
-        data, metadata = _part(kind, body, "content"), _part(kind, body, "metadata") or b"{}"
-        if data is None:
+        parts = form(visit.request.headers.get("content-type", ""), visit.request.body)
+        if "content" not in parts:
             raise Objection(Trouble.BAD_INPUT, "a multipart form with the field content is needed")
-        name = visit.world.shelf.put(data)
-        shown = f"{name}.{base64.urlsafe_b64encode(metadata).decode().rstrip('=')}"
-        return json_reply(self._file(visit, shown), 201)
+        content, metadata = parts["content"], parse(parts["metadata"].data) if "metadata" in parts else {}
+        if not isinstance(metadata, dict):
+            raise Objection(Trouble.BAD_INPUT, "metadata has to be a JSON object")
+        upload = Upload(
+            id=visit.world.name(self),
+            name=visit.world.shelf.put(content.data),
+            file=content.file,
+            media_type=content.media_type,
+            size=len(content.data),
+            at=visit.now,
+            metadata=metadata,
+        )
+        visit.world.keep(upload)
+        return json_reply(self._upload(visit.world, upload), 201)
 
     @route("GET", "/v1/files/{id}", "get", "uploaded")
     async def uploaded(self, visit: Visit) -> Reply:
         """What is known of a file that was uploaded."""
-        return json_reply(self._file(visit, visit.params["id"]))
+        found = visit.world.shelf.uploads.get(visit.params["id"])
+        if found is None:
+            raise Objection(Trouble.NOT_FOUND, "there is no such file")
+        return json_reply(self._upload(visit.world, found))
 
-    def _file(self, visit: Visit, id: str) -> dict[str, Any]:
-        name, _, metadata = id.partition(".")
-        data = visit.world.shelf.get(name)
-        if data is None:
-            raise Objection(Trouble.NOT_FOUND, f"file {id} was not found")
-        shown = json.loads(base64.urlsafe_b64decode(metadata + "=" * (-len(metadata) % 4)) or b"{}")
-        urls = {"get": f"{visit.world.origin(self)}/v1/files/{id}"}
-        return {
-            "id": id,
-            "size": len(data),
-            "created_at": iso(visit.now),
-            "metadata": shown,
-            "urls": urls,
-        }
+    @route("GET", "/v1/account", "account")
+    async def account(self, visit: Visit) -> Reply:
+        """Whose key it is."""
+        del visit
+        return json_reply({"type": "user", "username": "simulated", "name": "A simulated customer"})
 
     @route("GET", "/v1/webhooks/default/secret", "account", "secret")
     async def tell_secret(self, visit: Visit) -> Reply:
@@ -178,6 +182,18 @@ class Replicate(Vendor):
         sound = bool(given.get("generate_audio", False))
         aspect = given.get("aspect_ratio")
         return self.film(visit, seconds=seconds, aspect=aspect, first=first, last=last, sound=sound)
+
+    def _upload(self, world: World, upload: Upload) -> dict[str, Any]:
+        return {
+            "id": upload.id,
+            "name": upload.file,
+            "content_type": upload.media_type,
+            "size": upload.size,
+            "checksums": {"sha256": upload.name},
+            "metadata": dict(upload.metadata),
+            "created_at": iso(upload.at),
+            "urls": {"get": f"{world.origin(self)}/v1/files/{upload.id}"},
+        }
 
     def _prediction(self, world: World, job: Job) -> dict[str, Any]:
         gone = job.ended_at is not None and world.timeline.now() > job.ended_at + _KEEPS
@@ -235,15 +251,3 @@ def _number(value: Any) -> float:
         return float(value)
     except (TypeError, ValueError) as error:
         raise Objection(Trouble.BAD_INPUT, "- input.duration: a number is needed") from error
-
-
-def _part(kind: str, body: bytes, field: str) -> bytes | None:
-    """The bytes of a field of a multipart form."""
-    if not kind.startswith("multipart/form-data"):
-        return None
-    message = message_from_bytes(f"Content-Type: {kind}\r\n\r\n".encode() + body, policy=HTTP)
-    for part in message.walk():
-        if part.get_param("name", header="content-disposition") == field:
-            data = part.get_payload(decode=True)
-            return data if isinstance(data, bytes) else None
-    return None

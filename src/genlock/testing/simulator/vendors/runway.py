@@ -67,6 +67,12 @@ class Runway(Vendor):
         visit.world.cancel(self, self.job(visit.params["id"]))
         return Reply(204)
 
+    @route("GET", "/v1/organization", "account", "organization")
+    async def organization(self, visit: Visit) -> Reply:
+        """What is left, in credits of a cent."""
+        left = visit.world.left(self)
+        return json_reply({"creditBalance": left // 10_000, "tier": {"maxMonthlyCreditSpend": 10_000}})
+
     def _task(self, visit: Visit, job: Job) -> dict[str, Any]:
         task: dict[str, Any] = {"id": job.id, "createdAt": iso(job.at), "status": self._state(job)}
         if job.phase is Phase.WORKING and job.started_at is not None:
