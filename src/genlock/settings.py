@@ -225,6 +225,21 @@ def load_settings(**overrides: Any) -> Settings:
     raise BadInput("a setting cannot be used: " + "; ".join(lines))
 
 
+def bare_environment() -> dict[str, str]:
+    """The environment without anything that is read here: for a process that is to find no keys of ours."""
+    ours = {variable for field in Settings.model_fields for variable in _variables_of(field)}
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("GENLOCK_") and name not in ours
+    }
+
+
+def _variables_of(field: str) -> list[str]:
+    alias = Settings.model_fields[field].validation_alias
+    return [str(name) for name in alias.choices] if isinstance(alias, AliasChoices) else []
+
+
 def _variable(name: str) -> str:
     return name if name.isupper() else f"GENLOCK_{name.upper()}"
 

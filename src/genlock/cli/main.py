@@ -17,7 +17,7 @@ import typer
 from typer.core import TyperGroup
 
 from genlock import errors
-from genlock.cli import backup, check, clean, doctor, graph, jobs, money, resume, run, serve
+from genlock.cli import backup, check, clean, doctor, graph, jobs, money, prove, resume, run, serve
 from genlock.errors import GenlockError
 
 FAULT = 70  # what sysexits.h calls an internal software error
@@ -43,6 +43,7 @@ ORDER = (
     "serve",
     "graph",
     "check",
+    "prove",
     "clean",
     "backup",
     "restore",
@@ -77,6 +78,7 @@ app.add_typer(money.budgets_app, name="budgets")
 app.command("serve")(serve.serve)
 app.command("graph")(graph.graph)
 app.command("check")(check.check)
+app.command("prove")(prove.prove)
 app.command("doctor")(doctor.doctor)
 app.command("clean")(clean.clean)
 app.command("backup")(backup.backup)

@@ -22,7 +22,7 @@ class Aim:
 
     `sample` is how many points of each scenario are tried, evenly spread over commits and requests; None: all
     points of `kill`, and some of the others. `random` kills come at moments drawn with `seed`. `only` is one
-    trial and nothing else.
+    trial and nothing else. `words` are those of the command that chose the subject.
     """
 
     subject: Subject
@@ -32,6 +32,7 @@ class Aim:
     random: int = 0
     seed: int = 0
     only: Trial | None = None
+    words: Sequence[str] = ()
 
     def trials(self, whole: Whole) -> list[Trial]:
         """All of them, in the order in which they are tried. Decisions are taken in turn."""

@@ -25,7 +25,7 @@ from genlock.money import Money
 from genlock.owner import Ownership
 from genlock.settings import Settings, load_settings
 from genlock.testing.proof.charge import charges_in
-from genlock.testing.proof.haste import HastyClock, HastyLoop, Pace
+from genlock.testing.proof.haste import MACHINE, HastyClock, HastyLoop, Pace
 from genlock.testing.proof.order import HELD, JOB, Doubt, Order, Subject, Told
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class _Carrier:
         pipeline = pipeline_of(self.order.subject)
         own = [] if pipeline.name in pipelines() else [pipeline]
         self._prepare_blow()
-        opened = time.monotonic()
+        opened = MACHINE.monotonic()
         tools = tools_of(self.order.subject)
         async with open_home(self.settings, clock=self.clock, more=own, tools=tools) as home:
             self._home, self._loop = home, asyncio.get_running_loop()

@@ -13,12 +13,13 @@ import os
 import select
 import signal
 import sys
-import time
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from genlock.testing.proof.haste import MACHINE
 
 OURS = (
     "genlock.testing.proof.carry",
@@ -61,7 +62,7 @@ class Server:
 
     def _turn(self) -> bool:
         due = [run.kill_at for run in self._runs.values() if run.kill_at is not None]
-        patience = max(0.0, min(due) - time.monotonic()) if due else None
+        patience = max(0.0, min(due) - MACHINE.monotonic()) if due else None
         ready, _, _ = select.select([self._incoming, *self._runs], [], [], patience)
         for pipe in ready:
             if pipe == self._incoming:
@@ -69,7 +70,7 @@ class Server:
                     return False
             else:
                 self._ended(self._runs.pop(pipe))
-        now = time.monotonic()
+        now = MACHINE.monotonic()
         for run in self._runs.values():
             if run.kill_at is not None and run.kill_at <= now:
                 run.kill_at = None
@@ -98,7 +99,7 @@ class Server:
             self._child(order)  # never returns; `theirs` closes when this process ends, however it does
         os.close(theirs)
         self._runs[ours] = _Run(
-            order["number"], pid, ours, None if after is None else time.monotonic() + after
+            order["number"], pid, ours, None if after is None else MACHINE.monotonic() + after
         )
 
     def _child(self, order: dict[str, Any]) -> None:

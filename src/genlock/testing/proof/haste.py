@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import selectors
-import time
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
+
+from genlock.clock import SystemClock
 
 BEGIN = 1000.0  # a monotonic clock never shows 0
 LITTLE = 1e-6  # seconds by which what has arrived comes before what comes due
 KEPT = 20_000  # readings that are remembered
+MACHINE = SystemClock()  # what all of it is measured against
 
 
 class Pace:
@@ -23,22 +25,22 @@ class Pace:
 
     def __init__(self, speed: float) -> None:
         self.speed = speed
-        self._state = (BEGIN, time.monotonic(), 1.0, float("inf"))
+        self._state = (BEGIN, MACHINE.monotonic(), 1.0, float("inf"))
 
     def now(self) -> float:
         """Seconds so far."""
-        return self._at(time.monotonic())
+        return self._at(MACHINE.monotonic())
 
     def begin_wait(self, seconds: float | None) -> None:
         """The loop waits for so long, or until something happens."""
-        real = time.monotonic()
+        real = MACHINE.monotonic()
         now = self._at(real)
         most = float("inf") if seconds is None else max(now, now + seconds - LITTLE)
         self._state = (now, real, self.speed, most)
 
     def end_wait(self, *, passed: float | None) -> None:
         """The loop goes on, because so many seconds are over, or because something has happened."""
-        real = time.monotonic()
+        real = MACHINE.monotonic()
         now = self._at(real) if passed is None else self._state[0] + passed
         self._state = (now, real, 1.0, float("inf"))
 
@@ -88,11 +90,11 @@ class HastyClock:
     def now(self) -> datetime:
         shown = self._start + timedelta(seconds=self._pace.now())
         if len(self._readings) < KEPT:
-            self._readings.setdefault(shown, time.monotonic())
+            self._readings.setdefault(shown, MACHINE.monotonic())
         return shown
 
     def adjust(self, at: datetime) -> datetime:
-        return at + (self.now() - datetime.now(UTC))
+        return at + (self.now() - MACHINE.now())
 
     def monotonic(self) -> float:
         return self._pace.now()

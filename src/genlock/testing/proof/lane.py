@@ -7,16 +7,17 @@ import os
 import select
 import subprocess
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from genlock.errors import BadInput, GenlockError
+from genlock.settings import bare_environment
 from genlock.testing.proof.charge import charges_in
+from genlock.testing.proof.haste import MACHINE
 from genlock.testing.proof.order import Order
 from genlock.testing.proof.stand import Stand
 from genlock.testing.simulator import Charge, SimulatorProcess
@@ -24,7 +25,6 @@ from genlock.testing.simulator import Charge, SimulatorProcess
 PATIENCE = 60.0  # seconds of the machine's time that a process may take before it counts as hung
 START = 60.0  # ... until the warm process has imported everything
 HUNG = 124  # the code of a process that had to be ended
-KEPT = ("HOME", "LANG", "LC_ALL", "PATH", "PYTHONPATH", "TMPDIR", "VIRTUAL_ENV")
 
 
 class Interrupted(GenlockError):
@@ -45,7 +45,7 @@ class Lane:
         self._stack = ExitStack()
         self._settings: Mapping[str, Any] = {}
         self._began = 0.0
-        self._at = datetime.now(UTC)
+        self._at = MACHINE.now()
         self._numbers = 0
         self._heard = b""
 
@@ -72,7 +72,7 @@ class Lane:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=(self.folder / "warm.txt").open("ab"),
-            env={name: value for name, value in os.environ.items() if name in KEPT},
+            env=bare_environment(),
             cwd=Path.cwd(),
             start_new_session=True,
         )
@@ -104,12 +104,12 @@ class Lane:
     def begin(self) -> None:
         """Forget what was charged, and let the vendors' time and ours begin together."""
         self._vendors.reset()
-        self._began, self._at = time.monotonic(), datetime.now(UTC)
+        self._began, self._at = MACHINE.monotonic(), MACHINE.now()
         self._vendors.set_clock(at=self._at.timestamp(), scale=self.speed)
 
     def now(self) -> datetime:
         """The vendors' time, with which the clock of a new process starts."""
-        return self._at + timedelta(seconds=(time.monotonic() - self._began) * self.speed)
+        return self._at + timedelta(seconds=(MACHINE.monotonic() - self._began) * self.speed)
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -120,9 +120,9 @@ class Lane:
         """Let processes carry these out, at once; how each ended: 0, or minus the signal that ended it."""
         numbers = [self._send(order, kill_after) for order in orders]
         codes: dict[int, int] = {}
-        deadline = time.monotonic() + PATIENCE
+        deadline = MACHINE.monotonic() + PATIENCE
         while len(codes) < len(numbers):
-            answer = self._line(self._running(), deadline - time.monotonic())
+            answer = self._line(self._running(), deadline - MACHINE.monotonic())
             if answer is None and self._running().poll() is not None:
                 raise Interrupted("the proof was interrupted")
             if answer is None:
@@ -172,9 +172,9 @@ class Lane:
     def _line(self, process: subprocess.Popen[bytes], patience: float) -> dict[str, Any] | None:
         """The next answer; None if there is none in time, or nobody is left to give one."""
         assert process.stdout is not None
-        deadline = time.monotonic() + patience
+        deadline = MACHINE.monotonic() + patience
         while b"\n" not in self._heard:
-            left = max(0.0, deadline - time.monotonic())
+            left = max(0.0, deadline - MACHINE.monotonic())
             ready, _, _ = select.select([process.stdout], [], [], left)
             chunk = os.read(process.stdout.fileno(), 1 << 16) if ready else b""
             if not chunk:

@@ -7,18 +7,18 @@ import queue
 import shutil
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from genlock.testing.proof.aim import Aim
+from genlock.testing.proof.haste import MACHINE
 from genlock.testing.proof.lane import Interrupted, Lane
 from genlock.testing.proof.trial import Bench, Outcome, Trial
 from genlock.testing.proof.verdict import Whole
 
-MEMORY = Path("/dev/shm")  # noqa: S108 - homes of its own name in it, for their owner's eyes alone
+SHARED = Path("/dev/shm")  # noqa: S108 - homes of its own name in it, for their owner's eyes alone
 ROOM = 2 << 30  # bytes that must be free there
 LOOK = 0.2  # seconds between two looks at whether somebody wants to stop
 
@@ -45,7 +45,7 @@ class Proof:
 
     def run(self) -> None:
         """Try everything. Ctrl-C ends it with what was found so far (`interrupted`)."""
-        began = time.monotonic()
+        began = MACHINE.monotonic()
         work = _Work(self)
         threads = [
             threading.Thread(target=work.carry, args=(number,), name=f"lane {number}")
@@ -61,7 +61,7 @@ class Proof:
             work.stop()
             for thread in threads:
                 thread.join()
-            self.seconds = time.monotonic() - began
+            self.seconds = MACHINE.monotonic() - began
             self._tidy()
 
     def _collect(self, work: _Work, threads: list[threading.Thread]) -> None:
@@ -167,5 +167,5 @@ def place_for_homes() -> Path:
     """A new folder for the homes of a proof: in memory if there is room, for only processes die here, and no
     machine. Nobody else may look into it.
     """
-    roomy = os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= ROOM
-    return Path(tempfile.mkdtemp(prefix="genlock-prove-", dir=MEMORY if roomy else None))
+    roomy = os.access(SHARED, os.W_OK) and shutil.disk_usage(SHARED).free >= ROOM
+    return Path(tempfile.mkdtemp(prefix="genlock-prove-", dir=SHARED if roomy else None))

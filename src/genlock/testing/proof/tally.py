@@ -12,6 +12,8 @@ from genlock.testing.proof.proof import Proof
 from genlock.testing.proof.trial import Outcome
 
 MICRO = 1_000_000
+WRONG = ("lost", "charged_twice", "repeated", "unfinished", "damaged", "needless")
+SUMMED = ("points", "trials", "kills", "missed", *WRONG, "doubts", "seconds")
 
 
 @dataclass(frozen=True)
@@ -53,8 +55,8 @@ class Tally:
     @property
     def good(self) -> bool:
         """Whether nothing was found, and all was tried."""
-        wrong = (self.lost, self.charged_twice, self.repeated, self.unfinished, self.damaged, self.needless)
-        return not any(wrong) and not self.money_off_by and not self.interrupted
+        wrong = any(getattr(self, name) for name in WRONG)
+        return not wrong and not self.money_off_by and not self.interrupted
 
     @classmethod
     def of(cls, proof: Proof) -> Tally:
@@ -69,12 +71,7 @@ class Tally:
             trials=len(outcomes),
             kills=sum(outcome.kills for outcome in outcomes),
             missed=sum(not outcome.reached for outcome in outcomes),
-            lost=count("lost"),
-            charged_twice=count("charged_twice"),
-            repeated=count("repeated"),
-            unfinished=count("unfinished"),
-            damaged=count("damaged"),
-            needless=count("needless"),
+            **{name: count(name) for name in WRONG},
             money_off_by=max((outcome.verdict.money_off_by for outcome in outcomes), default=0),
             doubts=sum(outcome.verdict.doubts for outcome in outcomes),
             decisions=_decisions(outcomes),
@@ -84,14 +81,13 @@ class Tally:
         )
 
     def __add__(self, other: Tally) -> Tally:
-        summed = ("points", "trials", "kills", "missed", "lost", "charged_twice", "repeated", "unfinished")
-        summed += ("damaged", "needless", "doubts", "seconds", "interrupted")
-        mine = {name: getattr(self, name) + getattr(other, name) for name in summed}
+        summed = {name: getattr(self, name) + getattr(other, name) for name in SUMMED}
         return Tally(
-            **{**mine, "interrupted": bool(mine["interrupted"])},
+            **summed,
             money_off_by=max(self.money_off_by, other.money_off_by),
             decisions=dict(Counter(self.decisions) + Counter(other.decisions)),
             recovery_ms=[*self.recovery_ms, *other.recovery_ms],
+            interrupted=self.interrupted or other.interrupted,
         )
 
     def figures(self) -> dict[str, Any]:

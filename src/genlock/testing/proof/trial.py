@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import signal
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from pathlib import Path
 from genlock.errors import BadInput, GenlockError
 from genlock.ledger.spending import Decision
 from genlock.paid import Policy
+from genlock.testing.proof.haste import MACHINE
 from genlock.testing.proof.lane import HUNG, Lane
 from genlock.testing.proof.order import HELD, Blow, Doubt, Order, Subject, Told
 from genlock.testing.proof.sight import Sight
@@ -101,10 +101,10 @@ class Bench:
         """An undisturbed run: its points, calls and charges. `Crooked` if it does not complete."""
         folder = self._folder("whole")
         points = folder / "points.txt"
-        began = time.monotonic()
+        began = MACHINE.monotonic()
         self.lane.begin()
         code = self.lane.run(self._order(folder, f"list:{points}"))[0]
-        seconds = time.monotonic() - began
+        seconds = MACHINE.monotonic() - began
         told = self._told(folder)
         if code != 0 or told is None or told.state != "completed":
             raise Crooked(folder, code, told)
@@ -122,7 +122,7 @@ class Bench:
     def undergo(self, trial: Trial, whole: Whole) -> Outcome:
         """Do it, and judge what is left. The home is removed unless something is wrong with it."""
         folder = self._folder("trial")
-        began = time.monotonic()
+        began = MACHINE.monotonic()
         self._prefill(folder / "home" / "store")
         self.lane.begin()
         killed, recovered, reached = self._blows(folder, trial)
@@ -140,7 +140,7 @@ class Bench:
         kept = None if verdict.good else folder
         if verdict.good:
             shutil.rmtree(folder, ignore_errors=True)
-        seconds = time.monotonic() - began
+        seconds = MACHINE.monotonic() - began
         return Outcome(trial, verdict, len(killed), reached, recovered, seconds, kept)
 
     def _blows(
