@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
 from genlock.errors import Doubtful, NotAccepted, NotFound, OutOfCredit, Refused, Transient, Unsupported
-from genlock.paid import Broke, Made, Policy, Working
+from genlock.paid import Broke, Made, Policy, Sending, Working
 from genlock.providers.asks import LanguageAsk, MusicAsk, SpeechAsk, VideoAsk
 from genlock.testing.simulator import Do, Fault
 
@@ -259,11 +260,36 @@ async def test_with_a_seed_of_ones_own_the_uploaded_pictures_carry_the_key(adapt
     assert {r.body["input"]["seed"] for r in vendors.requests("replicate") if r.charge} == {5}
 
 
-async def test_what_only_looks_the_same_is_for_a_person_to_decide(adapter, ask, sending):
-    buying = adapter("replicate:meta/musicgen")
-    theirs = await buying.submit(sending(1), ask(buying, seed=5))
-    with pytest.raises(Doubtful, match=theirs.handle):
-        await buying.find(sending(2), ask(buying, seed=5))
+LOOKALIKES = {
+    "replicate:meta/musicgen": {"seed": 5},
+    "fal:fal-ai/veo3.1/first-last-frame-to-video": {"seed": 5},
+    "elevenlabs:eleven_multilingual_v2": {},
+}
+
+
+@pytest.mark.parametrize("name", LOOKALIKES)
+async def test_without_a_key_a_request_is_known_by_what_was_asked_for(name, providers, ask, sending, vendors):
+    buying = providers().adapter(name)
+    request = ask(buying, **LOOKALIKES[name])
+    vendors.misbehave(Fault(Do.ACCEPT_THEN_DROP, vendor_of(name)))
+    with pytest.raises(Doubtful):
+        await buying.submit(sending(1), request)
+    await asyncio.sleep(0.4)  # fal lists what has ended
+    handle = await buying.find(sending(1), request)
+    assert isinstance(await finished(buying, handle), Made)
+    assert await buying.find(sending(1), ask(buying, seed=6)) is None or buying.asks is SpeechAsk
+
+
+@pytest.mark.parametrize("name", LOOKALIKES)
+async def test_what_looks_the_same_and_is_older_is_for_a_person_to_decide(name, providers, ask, sending):
+    buying = providers().adapter(name)
+    request = ask(buying, **LOOKALIKES[name])
+    await buying.submit(sending(1), request)
+    await asyncio.sleep(0.4)
+    mine = sending(2)
+    later = Sending(mine.key, mine.since + timedelta(seconds=60))
+    with pytest.raises(Doubtful, match="nothing says whose they are"):
+        await buying.find(later, request)
 
 
 async def test_a_list_is_read_to_its_end(adapter, ask, sending, vendors):

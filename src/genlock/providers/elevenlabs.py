@@ -14,6 +14,7 @@ from genlock.errors import Doubtful, Transient
 from genlock.paid import Made, Policy, Remote, Sending
 from genlock.providers.adapter import VendorAdapter, part
 from genlock.providers.asks import MusicAsk, SpeechAsk
+from genlock.providers.likeness import Likeness
 from genlock.providers.moment import moment
 
 SPOKEN = 64 << 20  # bytes of an answer: minutes of speech as text
@@ -46,13 +47,12 @@ class ElevenSpeech(VendorAdapter[SpeechAsk]):
 
     @override
     async def find(self, sending: Sending, request: SpeechAsk) -> str | None:
-        """The newest of this text in this voice since then: whoever's it was, it is the same speech."""
+        """By text and voice: whoever's it was, it is the same speech."""
+        like = Likeness(self.vendor, sending.since)
         async for item in self._history(request, self._long_before(sending)):
-            at = moment(item.get("date_unix"))
-            late = at is None or at >= sending.since - timedelta(seconds=5)
-            if late and item.get("text") == request.text and item.get("voice_id") == request.voice:
-                return str(item["history_item_id"])
-        return None
+            if item.get("text") == request.text and item.get("voice_id") == request.voice:
+                like.add(str(item["history_item_id"]), moment(item.get("date_unix")))
+        return like.verdict(any_will_do=True)
 
     @override
     async def look(self, handle: str) -> Made:

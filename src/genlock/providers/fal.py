@@ -8,13 +8,14 @@ from typing import Any
 
 from typing_extensions import override
 
-from genlock.errors import Doubtful, NotFound, Transient
+from genlock.errors import NotFound, Transient
 from genlock.paid import Accepted, Broke, Made, Policy, Remote, Sending, Working
 from genlock.providers.ability import resolution
 from genlock.providers.adapter import Kit, VendorAdapter, part
 from genlock.providers.asks import VideoAsk
 from genlock.providers.body import first_url, is_refusal, named
 from genlock.providers.http import Door
+from genlock.providers.likeness import Likeness
 from genlock.providers.moment import moment
 from genlock.providers.picture import Ways, fits
 from genlock.providers.reply import Reply
@@ -73,20 +74,16 @@ class Fal(VendorAdapter[VideoAsk]):
 
     @override
     async def find(self, sending: Sending, request: VideoAsk) -> str | None:
-        wanted, alike = self._scalars(sending, request), []
+        wanted, like = self._scalars(sending, request), Likeness(self.vendor, sending.since)
         async for item in self._since(self._long_before(sending)):
             given = item.get("json_input")
             if sending.key in str(item.get("tags") or "") or self._shows(given, sending):
                 return str(item["request_id"])
-            at = moment(item.get("sent_at") or item.get("started_at"))
-            late = at is None or at >= sending.since - timedelta(seconds=60)
-            if late and (not isinstance(given, dict) or all(given.get(n) == v for n, v in wanted.items())):
-                alike.append(str(item["request_id"]))
-        if alike:
-            raise Doubtful(
-                f"fal has {', '.join(alike)} with the same inputs, and nothing says whose they are"
-            )
-        return None
+            shown = given if isinstance(given, dict) else {}
+            if not shown or all(shown.get(name) == value for name, value in wanted.items()):
+                at = moment(item.get("sent_at") or item.get("started_at"))
+                like.add(str(item["request_id"]), at, certain=bool(shown))
+        return like.verdict()
 
     @override
     async def cancel(self, handle: str) -> None:

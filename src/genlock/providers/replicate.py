@@ -7,19 +7,20 @@ the report goes to, or pictures that were uploaded with the key in their metadat
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, TypeVar
 
 from pydantic import SecretStr
 from typing_extensions import override
 
-from genlock.errors import Doubtful, NotAccepted, NotFound, Transient, Unsupported
+from genlock.errors import NotAccepted, NotFound, Transient, Unsupported
 from genlock.money import Money
 from genlock.paid import Accepted, Broke, Made, Notice, Policy, Remote, Sending, Working
 from genlock.providers.ability import resolution
 from genlock.providers.adapter import Kit, VendorAdapter, part
 from genlock.providers.asks import MusicAsk, VideoAsk
 from genlock.providers.body import first_url, handle_in, is_refusal, named
+from genlock.providers.likeness import Likeness
 from genlock.providers.moment import moment
 from genlock.providers.picture import ENDINGS, Ways, fits
 from genlock.providers.signature import check_webhook, seed_of
@@ -28,7 +29,6 @@ from genlock.store.artifact import Artifact
 AskT = TypeVar("AskT", VideoAsk, MusicAsk)
 
 CANCEL_AFTER = "1h"  # a request that has not ended by then is ended by Replicate
-SKEW = timedelta(seconds=60)  # between its clock and ours, where no harm comes of a wrong guess
 PAGES = 100  # of a hundred predictions: more than an account makes in the time that is looked at
 MARK = "genlock"  # under this name the metadata of a picture have the key
 _FILES = "/v1/files"
@@ -75,8 +75,8 @@ class Replicate(VendorAdapter[AskT]):
 
     @override
     async def find(self, sending: Sending, request: AskT) -> str | None:
-        """By the key, where it shows; a prediction that is like it and shows no key decides nothing."""
-        alike: list[str] = []
+        """By the key, where it shows; else by what was asked for."""
+        like = Likeness(self.vendor, sending.since)
         wanted = self._scalars(sending, request)
         async for item in self._since(self._long_before(sending)):
             if str(item.get("model") or self.model.id) != self.model.id:
@@ -84,13 +84,10 @@ class Replicate(VendorAdapter[AskT]):
             key = await self._key_in(item, sending)
             if key == sending.key:
                 return str(item["id"])
-            if key is None and self._is_like(item, wanted, sending):
-                alike.append(str(item["id"]))
-        if alike:
-            raise Doubtful(
-                f"replicate has {', '.join(alike)} with the same inputs, and nothing says whose they are"
-            )
-        return None
+            given = item.get("input")
+            if key is None and (not given or all(given.get(n) == v for n, v in wanted.items())):
+                like.add(str(item["id"]), moment(item.get("created_at")), certain=bool(given))
+        return like.verdict()
 
     @override
     async def cancel(self, handle: str) -> None:
@@ -194,16 +191,6 @@ class Replicate(VendorAdapter[AskT]):
         metadata = reply.object().get("metadata")
         found = metadata.get(MARK) if isinstance(metadata, dict) else None
         return found if isinstance(found, str) else None
-
-    def _is_like(self, item: Mapping[str, Any], wanted: Mapping[str, Any], sending: Sending) -> bool:
-        """The same inputs, or inputs that are deleted already, where the key would not be seen."""
-        at = moment(item.get("created_at"))
-        if at is not None and at < sending.since - SKEW:
-            return False
-        given = item.get("input")
-        if not isinstance(given, dict) or not given:
-            return True
-        return all(given.get(name) == value for name, value in wanted.items())
 
     def _made(self, handle: str, item: Mapping[str, Any]) -> Made:
         url = first_url(item.get("output"))
