@@ -12,6 +12,7 @@ from PIL import Image
 from genlock.media.check.film import check
 from genlock.media.check.planned import planned
 from genlock.media.check.report import CheckFilm, CheckReport, Finding, Span
+from genlock.media.check.watch import Watch, longest
 from genlock.media.film.encode import Encoder
 from genlock.media.film.frames import Easel
 from genlock.media.film.mux import mux
@@ -131,6 +132,14 @@ def test_a_freeze_little_over_a_second_is_found(
     finding = freeze(strictly(film, plan))
     assert not finding.passed
     assert 1.1 <= float(finding.got.split()[0]) < 1.8
+
+
+def test_a_freeze_that_begins_in_a_slow_movement_is_found_in_one_piece() -> None:
+    bars = np.tile(np.repeat(np.array([100, 164] * 20, np.uint8), 8), (180, 1))
+    watch = Watch()
+    for level in [0, 1, 2, *[3] * 27, *[4] * 30]:  # it moves, freezes, and a key frame is coded otherwise
+        watch.see(bars + np.uint8(level))
+    assert longest([(float(start), float(end)) for start, end in watch.record.still], []) == (4, 60)
 
 
 def test_a_photograph_needs_no_hold_and_a_freeze_in_its_film_fails(tmp_path: Path) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import struct
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,7 @@ _BLACK_SHARE = 0.98
 _QUIET = 10 ** (-55 / 20)
 _WINDOW = RATE // 50
 _ONE = 1 << 16
+_LATER, _EVERY = 8, 4  # frames that may turn out to have begun a run, and how far they are apart
 
 Run = tuple[int, int]
 
@@ -57,6 +60,7 @@ class Watch:
     def __init__(self) -> None:
         self.record = Watched()
         self._reference: Reference | None = None
+        self._later: deque[Reference] = deque(maxlen=_LATER)
 
     def see(self, luma: Luma) -> Blocks:
         """The next frame; answers it as it was judged, averaged down to blocks."""
@@ -67,8 +71,23 @@ class Watch:
         if self._reference is not None and self._reference.like(small):
             _extend(self.record.still, index, self._reference.index)
         else:
-            self._reference = Reference(index, small)
+            self._reference = self._since(index, small)
+        if index % _EVERY == 0:
+            self._later.append(Reference(index, small))
         return small
+
+    def _since(self, index: int, small: Blocks) -> Reference:
+        """What a new run of still frames is measured by: the earliest frame lately from which nothing moved.
+
+        A film may freeze while a run is under way that began in a slow movement before. That run ends as soon
+        as coding noise adds to what had moved by then, but the freeze has lasted for longer.
+        """
+        began = self._reference.index if self._reference else -1
+        for later in self._later:
+            if later.index > began and later.like(small):
+                self.record.still.append((later.index, index + 1))
+                return later
+        return Reference(index, small)
 
 
 def watch(path: Path) -> Iterator[Watched]:
@@ -179,13 +198,16 @@ class Reference:
     def __init__(self, index: int, small: Blocks) -> None:
         self.index = index
         self._small = small
-        self._unmoved = unmoved(max(contrasts_of(small)))
 
     def like(self, small: Blocks) -> bool:
         """Whether nothing has moved since."""
         if small.shape != self._small.shape:
             return False
         return strong(np.asarray(cv2.absdiff(self._small, small))) <= self._unmoved
+
+    @cached_property
+    def _unmoved(self) -> float:
+        return unmoved(max(contrasts_of(self._small)))
 
 
 def _extend(runs: list[Run], index: int, first: int) -> None:
