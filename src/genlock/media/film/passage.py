@@ -31,7 +31,7 @@ _LIGHT = 25.0  # of lightness, by which likeness falls to a third
 _CHANCE = (0.8, 1.2)
 _CLEARLY = 0.15  # of the frame, by which the eye has to move for a push to lead it
 _BUSY = (0.06, 0.2)  # of two pictures on edges: from where on, and to where, mixing them is mud
-_MUD = 0.45  # how much less a dissolve is liked there
+_MUD = 0.6  # how much less a dissolve is liked there
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ _NARROWEST, _LOWEST = (
     9 / 16,
 )  # of a frame: width by height where it stands, height by width where it lies
 _NEARLY = 0.95
+_MUCH = 1.5  # crops, from which on a region is large
 _MIDDLE = 0.5  # how far what is off the middle counts less: a crop in the middle is never badly wrong
 _COMMON = 0.25  # spreads above the mean from which on a place belongs to what stands out
 _PLAIN = 3.0  # levels between the darkest and the brightest place, below which there is nothing to look at
@@ -58,9 +59,7 @@ def find_focus(image: NDArray[Any]) -> Focus:
         return Focus(detail=detail)
     weight = _standing_out(small, edges)
     region = _region(weight) if float(np.quantile(edges, 0.995)) > _SMOOTH else _WHOLE
-    x, y = _point(weight, height / width)
-    left, top, right, bottom = region
-    return Focus((min(max(x, left), right), min(max(y, top), bottom)), region, detail)
+    return Focus(_point(weight, height / width, region), region, detail)
 
 
 def _standing_out(small: NDArray[Any], edges: Weight) -> Weight:
@@ -136,16 +135,29 @@ def _region(weight: Weight) -> Region:
     )
 
 
-def _point(weight: Weight, shape: float) -> tuple[float, float]:
-    """The middle of the best crop; `shape` is the picture's height by its width."""
+def _point(weight: Weight, shape: float, region: Region) -> tuple[float, float]:
+    """Between the middles of the best crop and of the region; beside a large region the crop alone counts.
+
+    `shape` is the picture's height by its width.
+    """
     high, wide = weight.shape
     weight = weight * _towards_middle((wide, high))
     weight = np.clip(weight - np.quantile(weight, 0.7), 0.0, None)
-    across, down = _held(weight.sum(0), shape * _NARROWEST), _held(weight.sum(1), _LOWEST / shape)
-    x = int(np.argmax(across))
+    shares = shape * _NARROWEST, _LOWEST / shape
+    across, down = (_held(weight.sum(axis), share) for axis, share in enumerate(shares))
     # Of crops that hold nearly as much the upper one is taken: a head cut off is worse than feet.
-    y = int(np.argmax(down >= _NEARLY * down.max()))
-    return _middle(x, len(across), wide), _middle(y, len(down), high)
+    best = int(np.argmax(across)), int(np.argmax(down >= _NEARLY * down.max()))
+    crops = _middle(best[0], len(across), wide), _middle(best[1], len(down), high)
+    spans = region[::2], region[1::2]
+    x, y = (_drawn(*each) for each in zip(crops, shares, spans, strict=True))
+    return x, y
+
+
+def _drawn(crop: float, share: float, span: tuple[float, ...]) -> float:
+    """The middle of a crop of this share of a side, drawn to where the region is, and inside of it."""
+    begin, end = span
+    middle = crop if end - begin > _MUCH * share else (crop + (begin + end) / 2) / 2
+    return round(min(max(middle, begin), end), 4)
 
 
 def _middle(place: int, places: int, count: int) -> float:
