@@ -28,9 +28,9 @@ def answer(world: World, request: Request) -> Reply:
 
 def ask(world: World, method: str, path: str, body: Any = None) -> Any:
     """What the desk says: JSON for JSON. `BadInput` for what it does not know or cannot do."""
-    found = _ROUTES.get((method, path))
+    found = ROUTES.get((method, path))
     if found is None:
-        known = ", ".join(f"{method} {path}" for method, path in _ROUTES)
+        known = ", ".join(f"{method} {path}" for method, path in ROUTES)
         raise BadInput(f"{method} {path} is none of {known}")
     try:
         return found(world, body)
@@ -144,7 +144,7 @@ def _only(content: Mapping[str, Any], names: tuple[str, ...]) -> None:
         raise BadInput(f"{', '.join(sorted(unknown))}: none of {', '.join(names)}")
 
 
-_ROUTES: dict[tuple[str, str], Callable[[World, Any], Any]] = {
+ROUTES: dict[tuple[str, str], Callable[[World, Any], Any]] = {
     ("GET", "/_"): _index,
     ("GET", "/_book"): _book,
     ("POST", "/_misbehave"): _misbehave,

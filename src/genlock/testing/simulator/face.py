@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from genlock.money import Money
+from genlock.testing.simulator.account import settings_for
 from genlock.testing.simulator.book import Charge, Receipt, Report, by_input, by_key
 from genlock.testing.simulator.fault import Fault
 from genlock.testing.simulator.price import Rate
@@ -31,6 +32,17 @@ class Face(ABC):
     def key(self, vendor: str) -> str:
         """The API key that the vendor takes; of Kling, the secret."""
         return str(self._ask("GET", "/_")["keys"][vendor])
+
+    def settings(self) -> dict[str, str]:
+        """What leads genlock here: `Settings(**vendors.settings(), video="kling:kling-v2-1")`."""
+        found = self._ask("GET", "/_")
+        return settings_for(found["vendors"], found["keys"])
+
+    def environment(self) -> dict[str, str]:
+        """The same as variables for a process of genlock's."""
+        from genlock.settings import variable_of
+
+        return {variable_of(name): text for name, text in self.settings().items()}
 
     # What happened
 
