@@ -17,13 +17,16 @@ from genlock.ledger.batch import Batch
 from genlock.ledger.count import recount, recount_map
 from genlock.ledger.memory.ledger import MemoryLedger
 from genlock.ledger.records import EdgeSpec, Failure, JobFilter, JobSpec, NodeSpec, Taker, TaskRef
+from genlock.ledger.spending import Budget, By, CallSpec, Decision, Delivery, Settlement
 from genlock.ledger.sql import SqlLedger
+from genlock.money import Money
 
 
 class Twins:
     """Does everything twice, once to each ledger, and compares answers and rows."""
 
-    def __init__(self, bench, seed: int) -> None:
+    def __init__(self, bench, seed: int, paying: float = 0.0) -> None:
+        self.paying = paying  # how much of it is about money
         self.clock = bench.clock
         self.model = MemoryLedger(bench.clock)
         self.ledgers: list[tuple[Any, Any]] = [(self.model, self.model), (bench.ledger, bench.reader)]
@@ -48,7 +51,7 @@ class Twins:
         nodes = [
             NodeSpec(
                 name,
-                mapped=self.random.random() < 0.3,
+                mapped=self.random.random() < 0.3 * (not self.paying),
                 need=self.random.choice([None, None, 1, 2]),
                 resources=self.random.choice(["", "cpu=1"]),
                 skipped=self.random.random() < 0.1,
@@ -59,7 +62,7 @@ class Twins:
             EdgeSpec(names[up], names[down], optional=self.random.random() < 0.3)
             for down in range(len(names))
             for up in range(down)
-            if self.random.random() < 0.4
+            if self.random.random() < 0.4 * (not self.paying)
         ]
         deadline = self.random.choice([None, None, timedelta(seconds=self.random.randint(20, 200))])
         return JobSpec(id, "p", "{}", "{}", nodes, edges, deadline=deadline)
@@ -67,6 +70,8 @@ class Twins:
     async def step(self) -> None:
         moves = [self.claim] * 8 + [self.use] * 16
         moves += [self.steer, self.redo, self.signal, self.tick, self.reclaim, self.start]
+        money = [self.use] * 20 + [self.say] * 16 + [self.cap] * 2 + [self.tick] * 3 + [self.start] * 8
+        moves += money if self.paying else []
         await self.random.choice(moves)()
         await self.compare()
 
@@ -111,7 +116,9 @@ class Twins:
     async def act(self, pair: tuple[Any, Any]) -> None:
         later = self.clock.now() + timedelta(seconds=self.random.randint(0, 20))
         choice = self.random.random()
-        if choice < 0.4:
+        if self.random.random() < self.paying:
+            answers = await self.pay(pair)
+        elif choice < 0.4:
             answers = await self.both("succeed", pair, str(self.random.random()), input_hash="h")
         elif choice < 0.5:
             answers = await self.both(
@@ -131,6 +138,74 @@ class Twins:
             if not isinstance(answers[0], type):
                 self.jobs.append(child)
         self._same(answers)
+
+    # Money: what a vendor or a person says of a call may come at any time, and more than once.
+
+    async def pay(self, pair: tuple[Any, Any]) -> list[Any]:
+        """An intent, what may follow one, or a wait for what was refused."""
+        calls = [call.key for call in await self.model.calls()][:6] or ["gl_nothing"]
+        choice, key = self.random.random(), self.random.choice(calls)
+        if choice < 0.5:
+            return await self.both("intend", pair, self.asked())
+        if choice < 0.7:
+            signals = ["place:acme", f"budget:{self.random.choice(SCOPES)}", f"call:{key}"]
+            until = self.clock.now() + timedelta(seconds=self.random.randint(5, 50))
+            return await self.both("park", pair, "p", signal=self.random.choice(signals), until=until)
+        if choice < 0.8:
+            return await self.both("answered", pair, key)
+        return await self.both(self.random.choice(["resend", "absent"]), pair, key, self.random.randint(1, 2))
+
+    def asked(self) -> CallSpec:
+        scopes = self.random.sample(SCOPES, self.random.randint(0, 2))
+        caps = [Budget(scope, self.random.choice([None, Money.of(1)])) for scope in scopes]
+        price = Money.of(self.random.choice(["0", "0.3", "0.4"]))
+        limit, once = self.random.choice([None, 1, 2]), self.random.choice([None, None, Money.of("0.35")])
+        name = self.random.choice("ab")
+        return CallSpec(name, "acme:x", "acme", "blind", '{"r":1}', "h", price, limit, once, caps)
+
+    async def say(self) -> None:
+        calls = (await self.model.calls())[:6]
+        if not calls:
+            return
+        call = self.random.choice(calls)
+        key, sends = call.key, call.sends if self.random.random() < 0.8 else self.random.randint(1, 2)
+        cost = self.random.choice([None, Money.of("0.1"), Money.of("0.9")])
+        handle, number = self.random.choice("hij"), self.random.randint(0, 30)
+        decision = self.random.choice(list(Decision))
+        made = Settlement(self.random.random() < 0.7, cost, computed=False, result="{}")
+        whose = self.random.choice([{"key": key}, {"handle": handle}])
+        verbs: list[tuple[Any, ...]] = [
+            ("accept", key, sends, handle),
+            ("accept", key, sends, handle),
+            ("settle", key, made),
+            ("settle", key, made),
+            ("release", key, sends, "no"),
+            ("doubt", key, sends, "who knows"),
+            ("ask_cancel", key),
+            ("deliver", Delivery("acme", f"d{number}", "{}", **whose)),
+        ]
+        verb, *args = self.random.choice(verbs)
+        self._same(await self.both(verb, *args))
+        if self.random.random() < 0.3:
+            named = self.random.choice([None, handle])
+            self._same(await self.both("resolve", key, decision, by="ann", handle=named))
+
+    async def cap(self) -> None:
+        scope, cap = self.random.choice(SCOPES), self.random.choice([None, Money.of(1), Money.of(2)])
+        verbs: list[tuple[Any, ...]] = [("set_cap", scope, cap), ("freeze", scope, "stop"), ("thaw", scope)]
+        verb, *args = self.random.choice([verbs[0], verbs[0], *verbs, verbs[2]])
+        self._same(await self.both(verb, *args))
+
+    async def compare_money(self) -> None:
+        looks = [
+            lambda reader: reader.calls(),
+            lambda reader: reader.calls_left(),
+            lambda reader: reader.budgets(),
+            lambda reader, by=self.random.choice(list(By)): reader.costs(by),
+        ]
+        for look in looks:
+            one, other = [await look(reader) for _, reader in self.ledgers]
+            assert list(one) == list(other), "\n".join(self.story[-8:])
 
     async def _there(self, ref: TaskRef) -> bool:
         try:
@@ -181,6 +256,8 @@ class Twins:
         return [{row.ref: row for row in await reader.tasks(job)} for job in self.jobs]
 
     async def compare(self) -> None:
+        if self.random.random() < self.paying / 2:
+            await self.compare_money()
         every = JobFilter(children=True)
         one, other = [await reader.jobs(every) for _, reader in self.ledgers]
         assert list(one) == list(other), "\n".join(self.story[-8:])
@@ -196,6 +273,7 @@ class Twins:
 
 
 _FINISHED = ("done", "failed", "skipped")
+SCOPES = ["day:x", "job:y", "user:z"]
 
 
 def _bare(claim: Any) -> tuple[Any, ...]:
@@ -230,12 +308,21 @@ async def test_a_random_history_leaves_every_database_like_the_model(
     """On PostgreSQL two processes have a hand in it: each verb and each look goes to one of them."""
     if seed % 2:
         monkeypatch.setattr(sweeping, "SLICE", 2)  # small maps are swept as big ones are
+    await compare_histories(place, clock, bench_of, seed)
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_a_random_history_of_money_leaves_every_database_like_the_model(place, clock, bench_of, seed):
+    await compare_histories(place, clock, bench_of, seed, paying=0.8)
+
+
+async def compare_histories(place, clock, bench_of, seed: int, paying: float = 0.0) -> None:
     ledgers = [await SqlLedger.open(place, clock) for _ in range(1 if isinstance(place, Path) else 2)]
     try:
         bench = bench_of(Either(ledgers, seed), Either([one.reader for one in ledgers], seed))
-        twins = Twins(bench, seed)
+        twins = Twins(bench, seed, paying)
         await twins.start()
-        for _ in range(100):
+        for _ in range(150 if paying else 100):
             await twins.step()
         await bench.check()
         await asyncio.to_thread(check_counters, ledgers[0])

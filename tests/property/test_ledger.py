@@ -539,7 +539,7 @@ def postgres_home(postgres_url: str) -> Callable[[], Any]:
     @contextmanager
     def lend() -> Iterator[Any]:
         with psycopg.connect(postgres_url, autocommit=True, row_factory=dict_row) as database:
-            database.execute("TRUNCATE job, holder CASCADE")
+            database.execute("TRUNCATE job, holder, budget, delivery CASCADE")
             yield postgres_url, lambda statement: database.execute(statement).fetchall()
 
     return lend
