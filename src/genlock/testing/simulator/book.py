@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
+
+from genlock.errors import BadInput
 
 FILE = "book.jsonl"
 
@@ -79,16 +83,20 @@ class Book:
         """Go on with the book of a folder, or begin it; the lines there that are others' business."""
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / FILE
-        foreign = self._read(path) if path.exists() else []
         self._file = path.open("a", encoding="utf-8")
-        return foreign
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._file.close()
+            raise BadInput(f"another simulator keeps its book in {folder}: choose another folder") from None
+        return self._read(path)
 
     def _read(self, path: Path) -> list[dict[str, Any]]:
         foreign = []
         text = path.read_text(encoding="utf-8")
         whole = text[: text.rfind("\n") + 1]
         if whole != text:  # who wrote the last line was killed meanwhile
-            path.write_text(whole, encoding="utf-8")
+            os.truncate(path, len(whole.encode()))
         for line in whole.splitlines():
             content = json.loads(line)
             kind = content.pop("kind")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
@@ -93,20 +94,28 @@ class Job:
         return job
 
 
+_Event = tuple[float, int, Job]  # when, in which order at one moment, whose
+
+
 class Yard:
     """All jobs of one vendor. `slots` is how many are worked on at once; None: as many as there are."""
 
     def __init__(self, slots: int | None = None) -> None:
         self.slots = slots
-        self._freed = 0.0  # when a slot was given back last
         self._jobs: dict[str, Job] = {}
-        self._active: dict[str, Job] = {}
+        self._starts: list[_Event] = []  # heaps; what was cancelled or hastened meanwhile is passed over
+        self._ends: list[_Event] = []
+        self._working = 0
+        self._freed = 0.0  # when a slot was given back last
 
     def add(self, job: Job) -> None:
         """Accept it, or take it over from an earlier process."""
         self._jobs[job.id] = job
-        if not job.final:
-            self._active[job.id] = job
+        if job.phase is Phase.QUEUED:
+            heapq.heappush(self._starts, (job.at + job.queue, job.number, job))
+        elif job.phase is Phase.WORKING:
+            self._working += 1
+            self._expect_end(job)
 
     def get(self, id: str) -> Job | None:
         return self._jobs.get(id)
@@ -115,9 +124,10 @@ class Yard:
         """In the order in which they were accepted."""
         return iter(self._jobs.values())
 
-    def working(self) -> int:
-        """How many are worked on now."""
-        return sum(job.phase is Phase.WORKING for job in self._active.values())
+    @property
+    def full(self) -> bool:
+        """Whether whoever comes now has to wait for a slot."""
+        return self.slots is not None and self._working >= self.slots
 
     def settle(self, now: float) -> list[Job]:
         """Let time pass until now: what changed, in order, each as it was right after the change."""
@@ -126,6 +136,8 @@ class Yard:
             at, job = event
             if job.phase is Phase.QUEUED:
                 job.phase, job.started_at = Phase.WORKING, at
+                self._working += 1
+                self._expect_end(job)
             else:
                 self._end(job, at, job.ends_as)
             changed.append(replace(job))
@@ -140,11 +152,13 @@ class Yard:
         """Somebody asked how it is going."""
         if job.phase is Phase.WORKING and job.polls > 0:
             job.polls -= 1
+            self._expect_end(job)
 
     def hasten(self, job: Job, now: float) -> None:
         """Let it be done now."""
-        job.started_at = job.started_at or now
+        started_at = job.started_at or now
         self._end(job, now, job.ends_as)
+        job.started_at = started_at
 
     def cancel(self, job: Job, now: float) -> bool:
         """Stop it; False if it was over."""
@@ -155,24 +169,32 @@ class Yard:
 
     def clear(self) -> None:
         """Forget all."""
-        self._jobs.clear()
-        self._active.clear()
+        for kept in (self._jobs, self._starts, self._ends):
+            kept.clear()
+        self._working = 0
+
+    def _expect_end(self, job: Job) -> None:
+        if job.polls == 0 and job.started_at is not None:
+            heapq.heappush(self._ends, (job.started_at + job.work, job.number, job))
 
     def _end(self, job: Job, at: float, phase: Phase) -> None:
+        if job.phase is Phase.WORKING:
+            self._working -= 1
+            self._freed = at
         job.phase, job.ended_at = phase, at
-        self._active.pop(job.id, None)
-        self._freed = at
 
     def _next(self) -> tuple[float, Job] | None:
         """The next change and its time: an end comes before a start at the same moment."""
-        ends = [
-            ((job.started_at or job.at) + job.work, job)
-            for job in self._active.values()
-            if job.phase is Phase.WORKING and job.polls == 0
-        ]
-        events = [min(ends, key=lambda event: event[0])] if ends else []
-        waiting = next((job for job in self._active.values() if job.phase is Phase.QUEUED), None)
-        if waiting is not None and (self.slots is None or self.working() < self.slots):
-            freed = self._freed if self.slots is not None else 0.0
-            events.append((max(waiting.at + waiting.queue, freed), waiting))
-        return min(events, key=lambda event: event[0]) if events else None
+        end = _first(self._ends, Phase.WORKING)
+        start = None if self.full else _first(self._starts, Phase.QUEUED)
+        if start is None:
+            return None if end is None else (end[0], end[2])
+        starts_at = start[0] if self.slots is None else max(start[0], self._freed)
+        return (starts_at, start[2]) if end is None or starts_at < end[0] else (end[0], end[2])
+
+
+def _first(heap: list[_Event], phase: Phase) -> _Event | None:
+    """The first event whose job is still in the phase that it ends."""
+    while heap and heap[0][2].phase is not phase:
+        heapq.heappop(heap)
+    return heap[0] if heap else None

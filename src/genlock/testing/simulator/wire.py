@@ -62,7 +62,7 @@ class Listener:
         self.port = port
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.Task[None]] = set()
-        self._reopening: asyncio.TimerHandle | None = None
+        self._reopening: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Bind and listen; the port is known afterwards."""
@@ -97,8 +97,13 @@ class Listener:
         here = asyncio.current_task()
         for task in self._open - {here}:
             task.cancel()
-        loop = asyncio.get_running_loop()
-        self._reopening = loop.call_later(seconds, lambda: loop.create_task(self.start()))
+        if self._reopening is not None:
+            self._reopening.cancel()
+        self._reopening = asyncio.get_running_loop().create_task(self._reopen(seconds))
+
+    async def _reopen(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        await self.start()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()

@@ -8,6 +8,7 @@ import itertools
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,7 @@ class World:
         visit = self._enter(vendor, f"/{rest}", found[0] if found else None, request)
         reply = await self._misbehave(vendor, visit, found[0] if found else None, found[1] if found else {})
         self.book.answer(visit.receipt, 0 if reply.reset else reply.status)
+        reply.headers.setdefault("date", formatdate(visit.now, usegmt=True))
         return reply
 
     def _enter(self, vendor: Vendor, path: str, route: Route | None, request: Request) -> Visit:
@@ -166,6 +168,10 @@ class World:
             return vendor.problem(objection.trouble, objection.message)
         except GenlockError as error:
             return vendor.problem(Trouble.BROKEN, str(error))
+        except (TypeError, ValueError, KeyError, AttributeError, IndexError, OverflowError) as error:
+            return vendor.problem(
+                Trouble.BAD_INPUT, f"the request has not the shape it should have: {error!r}"
+            )
         return reply
 
     async def _before(self, vendor: Vendor, fault: Fault) -> Reply:

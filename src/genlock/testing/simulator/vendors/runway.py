@@ -87,8 +87,7 @@ class Runway(Vendor):
 
     def _state(self, job: Job) -> str:
         if job.phase is Phase.QUEUED:
-            full = self.slots is not None and self.yard.working() >= self.slots
-            return "THROTTLED" if full else "PENDING"
+            return "THROTTLED" if self.yard.full else "PENDING"
         return _STATES[job.phase]
 
 
