@@ -82,24 +82,30 @@ async def open_home(
     *,
     clock: Clock | None = None,
     execute: bool = True,
+    warm: bool = False,
     more: Iterable[Pipeline[..., Any]] = (),
     tools: Mapping[Any, object] | None = None,
 ) -> AsyncIterator[Home]:
-    """Open a home that this process owns (see `genlock.owner`). `more` are pipelines of the user's own."""
-    from genlock.ledger.copying import MARK
-    from genlock.ledger.sql import SqlLedger
+    """Open a home that this process owns (see `genlock.owner`). `more` are pipelines of the user's own.
 
+    `warm`: rendering processes are started at once, and load their libraries while the home is opened.
+    """
     clock = clock or SystemClock()
     _arm(settings.failpoint)
     settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     opening = clock.now()
     async with AsyncExitStack() as stack:  # whatever fails or is called off, the rest is closed all the same
+        pool = await stack.enter_async_context(render_pool(settings))
+        if warm:
+            await pool.warm()  # before these modules are loaded, which takes as long
+        from genlock.ledger.copying import MARK
+        from genlock.ledger.sql import SqlLedger
+
         for left in settings.home.glob(f"{settings.database.name}{MARK}*"):  # of a backup that was killed
             left.unlink(missing_ok=True)
         ledger = await SqlLedger.open(settings.database, clock)
         stack.push_async_callback(ledger.close)
         collector.settle()
-        pool = await stack.enter_async_context(render_pool(settings))
         store = LocalStore(settings.store)
         studio = Studio(pool, store, clock, reserve=settings.disk_reserve)
         providers = Providers(settings, store, clock)

@@ -169,7 +169,7 @@ async def _open(settings: Settings, ownership: Ownership, stack: AsyncExitStack,
     from genlock.cli.log import log_to_file
 
     stack.enter_context(log_to_file(settings))
-    home = await stack.enter_async_context(open_home(settings, execute=execute))
+    home = await stack.enter_async_context(open_home(settings, execute=execute, warm=execute))
     return Session(settings, home.engine, home, ownership)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import importlib
 import json
 import os
 import queue
@@ -18,6 +19,7 @@ import threading
 import time
 import traceback
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, BinaryIO
 
 from genlock.errors import DiskFull, GenlockError, RenderRefused, Transient, is_full
@@ -95,6 +97,15 @@ def load_libraries() -> None:
     av.logging.set_level(av.logging.ERROR)
 
 
+def load_modules(modules: Mapping[str, str], inbox: queue.Queue[message.Message]) -> None:
+    """Import what operations need as long as none is asked for."""
+    for name in dict.fromkeys(modules.values()):
+        if not inbox.empty():
+            return
+        with suppress(ImportError):  # which the operation that needs it will tell
+            importlib.import_module(name)
+
+
 def attempt(what: message.Message, modules: Mapping[str, str], report: Reporter) -> message.Message:
     """Do one operation: its answer, or its failure by the error's class name."""
     name = what["operation"]
@@ -141,6 +152,7 @@ def main() -> None:
     inbox: queue.Queue[message.Message] = queue.Queue()
     threading.Thread(target=listen, args=(incoming, inbox), daemon=True).start()
     load_libraries()
+    load_modules(settings["modules"], inbox)
     while True:
         answer = attempt(inbox.get(), settings["modules"], Reporter(outgoing))
         send(outgoing, answer)

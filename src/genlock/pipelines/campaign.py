@@ -52,6 +52,7 @@ from genlock.providers.faces import VideoModel
 from genlock.store.artifact import Artifact
 
 FPS = 30
+ALONE = 16  # pictures one process compares sooner alone, as it has just looked at them to choose pairs
 AT_ONCE = 64  # photos under way in one order: more than there are rendering processes, or they wait for disks
 LONG = timedelta(hours=2)  # ten thousand photos are a quarter of an hour of work, or two, for a small machine
 
@@ -152,7 +153,7 @@ async def _links(
     assets = {asset.artifact.sha256: asset.artifact for pair in pairs for asset in (pair.first, pair.last)}
     paths = dict(zip(assets, await studio.paths(assets.values()), strict=True))
     steps = [(first.sha256, last.sha256) for first, last in meetings(pictures)]
-    share = -(-len(steps) // studio.pool.workers)
+    share = max(-(-len(steps) // studio.pool.workers), ALONE)
     requests = [
         LinkPictures(pictures=paths, steps=steps[begin : begin + share])
         for begin in range(0, len(steps), share)

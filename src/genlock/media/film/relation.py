@@ -15,7 +15,7 @@ from genlock.media.film.link import Link, LinkPictures, Links
 from genlock.media.film.route import IDENTITY, Mapping
 from genlock.media.operation import Progress, operation
 from genlock.media.pairing.kinship import Kinship, compare
-from genlock.media.pairing.portrait import Portrait, portray
+from genlock.media.pairing.portrait import FEATURES, portray
 
 _LAID_OUT_ALIKE = 0.85  # without this or points that match, no flow leads from one picture to the other
 _ALMOST = 0.35  # of agreement: correcting the mapping may still bring it over the bar
@@ -32,7 +32,7 @@ def link_pictures(request: LinkPictures, progress: Progress) -> Links:
 
 
 def _link(first: tuple[Path, str], last: tuple[Path, str]) -> Link:
-    one, other = _portrait(*first), _portrait(*last)
+    one, other = portray(*first, FEATURES), portray(*last, FEATURES)  # as when pairs were chosen
     kinship = compare(one, other)
     agreement, mapping = (0.0, None) if first == last else _agreed(first[0], last[0], kinship)
     return Link(
@@ -55,11 +55,6 @@ def _agreed(first: Path, last: Path, kinship: Kinship) -> tuple[float, Mapping |
         return flow.agreement, None
     mapping = refined(mapping, flow, here, there)
     return max(flow.agreement, find_flow(here, there, mapping).agreement), mapping
-
-
-@lru_cache(maxsize=4)
-def _portrait(path: Path, sha256: str) -> Portrait:
-    return portray(path, sha256)
 
 
 @lru_cache(maxsize=4)

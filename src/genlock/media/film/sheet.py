@@ -85,17 +85,24 @@ def _keys(film: InputContainer, stream: VideoStream) -> list[int]:
 
 
 def _moments(parts: int, seconds: float, keys: list[float]) -> Iterator[float]:
-    """A moment in each of equal parts of the film: its key frame nearest to the middle, if it has one."""
+    """A moment in each of equal parts of the film: its key frame nearest to the middle, if it has one.
+
+    Else its beginning, which is nearest to the key frame that has to be decoded first.
+    """
     for part in range(parts):
         begin, middle, end = (seconds * (part + share) / parts for share in (0.0, 0.5, 1.0))
         _, moment = min(
-            ((abs(key - middle), key) for key in keys if begin <= key < end), default=(0.0, middle)
+            ((abs(key - middle), key) for key in keys if begin <= key < end), default=(0.0, begin)
         )
         yield moment
 
 
 def _frames(film: InputContainer, stream: VideoStream, moments: Iterable[float]) -> Iterator[av.VideoFrame]:
-    """The frame shown at each of these ascending moments, in seconds; nothing is decoded twice."""
+    """A frame shown at each of these ascending moments, in seconds, or a moment later.
+
+    Nothing is decoded twice, and of what no other frame is made from, nothing at all.
+    """
+    stream.codec_context.skip_frame = "NONREF"
     base = stream.time_base or Fraction(1, 1000)
     step = 1 / (base * (stream.average_rate or 25))
     keys = _keys(film, stream)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -64,8 +65,12 @@ class Portrait:
         return np.concatenate(parts)
 
 
+@lru_cache(maxsize=64)
 def portray(path: Path, sha256: str, features: int = FEATURES) -> Portrait:
-    """Look at a picture, at so many distinctive places of it; `BadPicture` if it cannot be read."""
+    """Look at a picture, at so many distinctive places of it; `BadPicture` if it cannot be read.
+
+    What was looked at last is remembered: who was chosen is looked at again as part of a film.
+    """
     colours = _load(path)
     lab = _floats(cv2.cvtColor(colours.astype(np.float32) / 255, cv2.COLOR_RGB2Lab))
     grey = np.asarray(cv2.cvtColor(colours, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
