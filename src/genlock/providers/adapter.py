@@ -6,18 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 from urllib.parse import quote
 
 from genlock.clock import Clock
 from genlock.errors import Unsupported
 from genlock.money import Money
 from genlock.paid import SETTLE_WINDOW, Accepted, Broke, Made, Notice, Policy, Remote, Sending, Working
-from genlock.providers import ability, download
+from genlock.providers import ability
 from genlock.providers.asks import Asked, VideoAsk
 from genlock.providers.catalog import Model
-from genlock.providers.http import Door
 from genlock.providers.picture import Pictures, Ways
+
+if TYPE_CHECKING:  # a home in which nothing is bought never loads an HTTP client
+    from genlock.providers.http import Door
 
 LOOK_BACK = timedelta(hours=1)
 
@@ -51,6 +53,11 @@ class VendorAdapter(Generic[AskT]):
     @property
     def door(self) -> Door:
         """The way to its vendor, to be closed by who opened it."""
+        return self._door
+
+    @property
+    def _shelf(self) -> Door:
+        """The way to what the vendor has made."""
         return self._door
 
     @property
@@ -100,7 +107,9 @@ class VendorAdapter(Generic[AskT]):
         raise Unsupported(f"{self.vendor} reports nothing here")
 
     async def download(self, remote: Remote, to: Path) -> None:
-        await download.download(self._door, remote, to)
+        from genlock.providers.download import download
+
+        await download(self._shelf, remote, to)
 
     def _long_before(self, sending: Sending) -> datetime:
         """From when on a vendor's list is read. A clock may have been set since, or be wrong now, and what

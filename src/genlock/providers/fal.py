@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
@@ -14,13 +14,15 @@ from genlock.providers.ability import resolution
 from genlock.providers.adapter import Kit, VendorAdapter, part
 from genlock.providers.asks import VideoAsk
 from genlock.providers.body import first_url, is_refusal, named
-from genlock.providers.http import Door
 from genlock.providers.likeness import Likeness
 from genlock.providers.moment import moment
 from genlock.providers.picture import Ways, fits
 from genlock.providers.reply import Reply
 from genlock.providers.signature import seed_of
 from genlock.store.artifact import Artifact
+
+if TYPE_CHECKING:
+    from genlock.providers.http import Door
 
 LIST = "/v1/models/requests/by-endpoint"
 START_WITHIN = timedelta(minutes=15)  # in the queue; then fal gives the request up

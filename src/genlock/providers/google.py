@@ -6,8 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from typing_extensions import override
@@ -18,10 +17,11 @@ from genlock.providers.ability import resolution
 from genlock.providers.adapter import Kit, VendorAdapter
 from genlock.providers.asks import VideoAsk
 from genlock.providers.body import is_refusal
-from genlock.providers.download import download
-from genlock.providers.http import Door
 from genlock.providers.picture import Ways
 from genlock.store.artifact import Artifact
+
+if TYPE_CHECKING:
+    from genlock.providers.http import Door
 
 INLINE = Ways(inline=20_000_000, fetches=False)
 RUN_WITHIN = timedelta(minutes=30)  # several times what a clip takes: until then its folder may be empty
@@ -173,9 +173,10 @@ class Vertex(_Veo):
             raise NotFound("google says that it has finished, and names no file in the bucket")
         return self._object(name)
 
+    @property
     @override
-    async def download(self, remote: Remote, to: Path) -> None:
-        await download(self._storage, remote, to)
+    def _shelf(self) -> Door:
+        return self._storage
 
 
 def _prefix(key: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
@@ -17,7 +17,6 @@ from genlock.providers.chat import Chat
 from genlock.providers.elevenlabs import ElevenMusic, ElevenSpeech
 from genlock.providers.fal import Fal
 from genlock.providers.google import Gemini, Vertex
-from genlock.providers.http import ANSWER, Account, Door, Sign
 from genlock.providers.kling import Kling, judge
 from genlock.providers.luma import Luma
 from genlock.providers.picture import Pictures
@@ -28,8 +27,11 @@ from genlock.providers.speech import OpenAISpeech
 from genlock.settings import Settings, variable_of
 from genlock.store.artifact import Store
 
+if TYPE_CHECKING:
+    from genlock.providers.http import Door, Sign
+
 LOCAL = "local"
-SLOW = 300.0  # seconds of silence from those that answer with the work itself
+QUICK, SLOW = 60.0, 300.0  # seconds of silence; the longer from those that answer with the work itself
 
 Make = Callable[["Providers", Kit], VendorAdapter[Any]]
 
@@ -44,7 +46,7 @@ class Vendor:
     header: str = "authorization"
     form: str = "Bearer {}"
     more: Mapping[str, str] = field(default_factory=dict)
-    answer: float = ANSWER
+    answer: float = QUICK
 
 
 def _plain(kind: type[VendorAdapter[Any]]) -> Make:
@@ -138,6 +140,8 @@ class Providers:
 
     def door(self, vendor: str, *, url: str | None = None) -> Door:
         """The door to a vendor's account, at its usual address or another one of its servers."""
+        from genlock.providers.http import Account, Door
+
         known = VENDORS[vendor]
         url = url or self._url(vendor)
         if (vendor, url) not in self._doors:
