@@ -119,6 +119,13 @@ def test_what_it_knew_is_found_again_after_it_was_killed(tmp_path: Path) -> None
         assert len(third.charges()) == 3
 
 
+def test_two_simulators_do_not_share_a_folder(tmp_path: Path) -> None:
+    with Simulator(state=tmp_path), pytest.raises(BadInput, match="another folder"):
+        Simulator(state=tmp_path).__enter__()
+    with Simulator(state=tmp_path) as vendors:
+        assert vendors.charges() == []
+
+
 def test_no_key_is_written_down(tmp_path: Path) -> None:
     with Simulator(state=tmp_path) as vendors:
         for vendor in ("replicate", "kling", "elevenlabs", "fal"):
