@@ -21,7 +21,7 @@ from sqlalchemy import (
 
 from genlock.errors import NotFound
 from genlock.ledger import schema
-from genlock.ledger.call import COLUMNS, call_row, live_count
+from genlock.ledger.call import COLUMNS, LIVE_COUNT, call_row
 from genlock.ledger.costing import costs, fitting
 from genlock.ledger.draft import FINISHED
 from genlock.ledger.moment import to_micros_or_none
@@ -72,7 +72,8 @@ class SqlAccounts:
         return [call_row(row) for row in await self._rows(found.limit(limit))]
 
     async def live_calls(self, vendor: str) -> int:
-        return await self._read(lambda connection: live_count(connection, vendor))
+        rows = await self._rows(LIVE_COUNT, of_vendor=vendor)
+        return int(rows[0][0])
 
     async def deliveries(self, *, key: str | None = None, handle: str | None = None) -> Sequence[Delivery]:
         named = [

@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, insert, select, text, update
+from sqlalchemy import ColumnElement, bindparam, func, insert, select, update
 
 from genlock.errors import Conflict, NotFound
 from genlock.ledger import schema
 from genlock.ledger.batch import Batch
-from genlock.ledger.moment import from_micros, from_micros_or_none
+from genlock.ledger.moment import from_micros_or_none
 from genlock.ledger.records import TaskRef
 from genlock.ledger.spending import CallRow, CallState
 
@@ -195,12 +195,10 @@ def must_be(call: CallDraft, sends: int, *states: str) -> None:
         )
 
 
-def live_count(connection: Connection, vendor: str) -> int:
-    """How many places of the account are taken."""
-    taken = select(text("count(*)")).select_from(schema.call).where(schema.IS_LIVE, _call.vendor == vendor)
-    return int(connection.execute(taken).scalar_one())
+LIVE_COUNT = select(func.count()).where(schema.IS_LIVE, _call.vendor == bindparam("of_vendor"))
 
 
-def at(micros: int) -> str:
-    """A moment as events tell it."""
-    return from_micros(micros).isoformat()
+def places_taken(batch: Batch, vendor: str) -> int:
+    """How many calls of the account are live."""
+    statement = batch.statements.named("places", lambda: LIVE_COUNT)
+    return int(statement.rows(batch.connection, of_vendor=vendor)[0][0])

@@ -22,16 +22,16 @@ from genlock.ledger.call import (
     add,
     call_row,
     find,
-    live_count,
     log,
     must_be,
     newest,
+    places_taken,
     write,
 )
 from genlock.ledger.draft import TaskDraft
 from genlock.ledger.records import Claim
-from genlock.ledger.spending import CallRow, CallSpec, Intent, Over, call_key
-from genlock.ledger.waiting import BUDGET, PLACE, refusal, refuse, wake_for_place
+from genlock.ledger.spending import BUDGET, PLACE, CallRow, CallSpec, Intent, Over, call_key
+from genlock.ledger.waiting import refusal, refuse, wake_for_place
 
 
 def intend(batch: Batch, claim: Claim, spec: CallSpec) -> Intent:
@@ -49,7 +49,7 @@ def intend(batch: Batch, claim: Claim, spec: CallSpec) -> Intent:
     over, budgets = find_over(batch, spec)
     if over is not None:
         return _over(batch, task, spec, over)
-    if spec.limit is not None and live_count(batch.connection, spec.vendor) >= spec.limit:
+    if spec.limit is not None and places_taken(batch, spec.vendor) >= spec.limit:
         refuse(batch, task, PLACE + spec.vendor, 1, spec.limit)
         return Intent(busy=True)
     drawn = _drawn(batch, claim, task, spec, call, list(budgets))

@@ -1,6 +1,6 @@
 """The verbs of paid calls, and looking at them: the part of the ledger's two faces that is about money.
 
-Only `intend`, `absent` and `answered` show a claim. What a provider said is recorded whether or not the task
+Only `intend`, `resend`, `absent` and `answered` show a claim. What a provider said is recorded whether or not the task
 still wants it: an id that is thrown away because somebody else holds the task by now is money lost. These
 verbs are fenced by the call's own state and by `sends`.
 """
@@ -30,19 +30,23 @@ from genlock.money import Money
 class Payments(Protocol):
     """The writing verbs. Each appends an event to the job of the call: `call.intended`, `call.accepted`, ….
 
-    Whoever parked for the signal `call:KEY` is woken by accept-after-doubt, resolve and deliver; for
-    `budget:SCOPE` when money of the scope becomes free, its cap rises or it is thawed; for
-    `place:VENDOR`, the longest-parked one, when a place of the account becomes free. A wake-up leaves no
-    signal behind: the same name may be parked for again.
+    Whoever parked for the signal `call:KEY` is woken by accept-after-doubt, resolve, settle and deliver; for
+    `budget:SCOPE` when money of the scope becomes free or its cap rises and what it wanted is there now, and
+    when it is thawed; for `place:VENDOR`, the longest-parked one whose job goes on, when a place of the account
+    becomes free. What has become possible between being refused and parking is not slept through: `park` makes
+    the task ready at once. A wake-up leaves no signal behind: the same name may be parked for again. Who was
+    woken for a place and does not take it (its job was cancelled, say) has it to himself: park with `until`.
     """
 
     async def intend(self, claim: Claim, spec: CallSpec) -> Intent:
         """The call of this name in the task's present revision, intended now if it has to be made.
 
-        None yet, or the newest has failed or was abandoned: a new one, the next number. Released: the same
-        one again, one more of `sends`. Either way its estimate is reserved in every budget, in the order of
-        their scopes, or nowhere (`Intent.over`), and the account must have a place free (`Intent.busy`).
-        Any other state: that row, not fresh. `BadInput` if a budget's cap is in another currency.
+        None yet, or the newest has failed: a new one, the next number. Released: the same one again, as it
+        is asked for now, one more of `sends`. Abandoned: that row, not fresh, until the task has failed and
+        was retried; then a new one. Whenever it is sent its estimate is reserved in every budget, in the
+        order of their scopes, or nowhere (`Intent.over`), and the account must have a place free
+        (`Intent.busy`). Any other state: that row, not fresh. `BadInput` if a cap or what was spent before
+        is in another currency.
         """
         ...
 
@@ -57,19 +61,21 @@ class Payments(Protocol):
         ...
 
     async def answered(self, claim: Claim, key: str) -> None:
-        """Count that an attempt was given the result of a settled call, if not of its own making."""
+        """Count that an attempt was given the result of a settled call, once for each that did not send it."""
         ...
 
     async def accept(self, key: str, sends: int, handle: str) -> CallRow:
-        """intended|doubt -> accepted. Accepted already under the same handle: nothing changes. Under another
-        one, or in any later state: the provider has it twice; the estimate is added to `spent` and `risk` of
-        the call and of its budgets, event `call.twice`.
+        """intended|doubt -> accepted. Under the handle that is known, in any later state: nothing changes.
+        Under another one: the provider has it twice; the estimate is added to `spent` and `risk` of the call
+        and of its budgets, event `call.twice`. What was given up has been counted as spent already: the
+        handle of that sending is only written down.
         """
         ...
 
     async def settle(self, key: str, settlement: Settlement) -> CallRow:
         """intended|accepted -> settled or failed: what was reserved becomes what was spent. Settled
-        before: nothing changes. A task that is finished or redone changes nothing about that.
+        before: nothing changes. A task that is finished or redone changes nothing about that. `Conflict` in
+        doubt, released or abandoned: accept it first. `BadInput` for a cost in another currency.
         """
         ...
 
@@ -88,7 +94,9 @@ class Payments(Protocol):
         ...
 
     async def ask_cancel(self, key: str) -> CallRow:
-        """Remember that the provider is to be asked to stop this live call; until it confirms, it is live."""
+        """Remember that the provider is to be asked to stop this live call; until it confirms, it is live.
+        A call that is not live is answered with as it is.
+        """
         ...
 
     async def deliver(self, delivery: Delivery) -> bool:
@@ -123,9 +131,9 @@ class PaymentsReader(Protocol):
         ...
 
     async def calls_left(self, *, limit: int = 100) -> Sequence[CallRow]:
-        """Open calls nobody will come back to: their task is finished or was redone, or their job failed
-        by its deadline. Their provider is to be asked to stop, and looked at until the cost is known.
-        Oldest first.
+        """Open calls nobody will come back to: their task is finished, was redone or is gone, or their job
+        failed by its deadline. Their provider is to be asked to stop, and looked at until the cost is known.
+        Oldest first; those in doubt, which are a person's, behind all others.
         """
         ...
 

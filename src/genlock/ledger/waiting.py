@@ -6,6 +6,7 @@ and whoever parks looks in the same transaction whether it has become possible s
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import Select, and_, bindparam, delete, insert, or_, select, text
@@ -13,11 +14,10 @@ from sqlalchemy import Select, and_, bindparam, delete, insert, or_, select, tex
 from genlock.ledger import schema
 from genlock.ledger.batch import Batch, Change
 from genlock.ledger.budget import BudgetDraft, read_budgets
-from genlock.ledger.call import CallDraft, hear, live_count
+from genlock.ledger.call import CallDraft, hear, places_taken
 from genlock.ledger.claiming import wake
 from genlock.ledger.draft import PARKED, TaskDraft
-
-CALL, BUDGET, PLACE = "call:", "budget:", "place:"
+from genlock.ledger.spending import BUDGET, CALL, PLACE
 
 _task, _refusal = schema.task.c, schema.refusal.c
 
@@ -56,7 +56,7 @@ def has_come(batch: Batch, task: TaskDraft, signal: str) -> bool:
         return False
     wanted, most = refused
     if signal.startswith(PLACE):
-        return most is None or live_count(batch.connection, signal.removeprefix(PLACE)) < most
+        return most is None or places_taken(batch, signal.removeprefix(PLACE)) < most
     scope = signal.removeprefix(BUDGET)
     found = read_budgets(batch, [scope])[scope]
     return found.frozen is None and found.has(wanted, most)
@@ -82,9 +82,10 @@ def _wake_if_parked(batch: Batch, task: TaskDraft, signal: str) -> bool:
     return waits
 
 
-def wake_for_money(batch: Batch, scopes: list[str]) -> None:
+def wake_for_money(batch: Batch, scopes: Iterable[str]) -> None:
     """Wake all who would find enough in these budgets now."""
-    for scope, budget in read_budgets(batch, scopes).items():
+    awaited = _awaited(batch, [BUDGET + scope for scope in scopes])
+    for scope, budget in read_budgets(batch, [name.removeprefix(BUDGET) for name in awaited]).items():
         if budget.frozen is None:
             _wake_all(batch, _waiting_for_money(budget), BUDGET + scope)
 
@@ -100,6 +101,8 @@ def wake_for_place(batch: Batch, vendor: str, count: int = 1) -> None:
     Whose job is paused cannot use it now: he is woken besides, and looks again when his job goes on.
     """
     signal = PLACE + vendor
+    if not _awaited(batch, [signal]):
+        return
     _wake_all(batch, _waiting(signal).where(_task.held == text("1")), signal)
     while count:
         found = _still(batch, _waiting(signal).limit(count), signal)
@@ -108,6 +111,24 @@ def wake_for_place(batch: Batch, vendor: str, count: int = 1) -> None:
         for task in found:
             count -= batch.job(task.job).claimable  # its row may lag behind its job
             wake(batch, task, Change())
+
+
+def _awaited(batch: Batch, signals: Sequence[str]) -> list[str]:
+    """Those of these signals that somebody is parked for: nearly always none."""
+    if not signals:
+        return []
+    batch.flush()
+    size = 1 << (len(signals) - 1).bit_length()
+    statement = batch.statements.named(
+        ("awaited", size),
+        lambda: (
+            select(_task.signal)
+            .distinct()
+            .where(schema.AWAITS, _task.signal.in_([bindparam(f"signal_{n}") for n in range(size)]))
+        ),
+    )
+    values = {f"signal_{place}": signals[min(place, len(signals) - 1)] for place in range(size)}
+    return [row[0] for row in statement.rows(batch.connection, **values)]
 
 
 def _waiting(signal: str) -> Select[Any]:
