@@ -46,6 +46,7 @@ def film_lines(result: Any, place: str | None = None) -> Iterator[tuple[str, str
         yield "film", f"{place} (in the store; with -o a copy is written where you want it)"
     if seconds := result.get("seconds"):
         yield "length", _length(seconds, result)
+    yield from _made_by(result)
     if found := (result.get("parts") or {}).get("found"):
         rendered = result["parts"].get("rendered", 0)
         yield "parts", f"{rendered} of {rendered + found} rendered, {found} known from before"
@@ -53,6 +54,13 @@ def film_lines(result: Any, place: str | None = None) -> Iterator[tuple[str, str
     if findings:
         yield "check", _check(findings)
     yield from left_out_lines(result)
+
+
+def _made_by(film: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Which models generated what is to be seen; nothing for camera moves on the photos."""
+    if generated := film.get("generated"):
+        makers = ", ".join(dict.fromkeys(str(each["made_by"]) for each in generated))
+        yield "made", f"{len(generated)} of {film.get('clips')} clips by {makers}"
 
 
 def left_out_lines(value: Any) -> Iterator[tuple[str, str]]:
