@@ -13,26 +13,23 @@ thousand go round the drafts: `sweep` writes what is pending first and reads the
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import compress
-from operator import attrgetter, ne
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, delete, select
 from sqlalchemy.sql.expression import Executable
 
-from genlock.errors import LedgerError, NotFound
+from genlock.errors import NotFound
 from genlock.ledger import schema
 from genlock.ledger.database import is_locked, lock_money
-from genlock.ledger.draft import JOB_FIELDS, TASK_FIELDS, Graph, JobDraft, TaskDraft
+from genlock.ledger.draft import TASK_FIELDS, Graph, JobDraft, TaskDraft
 from genlock.ledger.encoding import encode
+from genlock.ledger.flush import flush_job, flush_tasks, job_values, task_values
+from genlock.ledger.recall import Recall
 from genlock.ledger.records import Advance, Claim, TaskRef
 from genlock.ledger.statement import Statements, Wait
 
-_task_values = attrgetter(*TASK_FIELDS)
-_job_values = attrgetter(*JOB_FIELDS)
 _T = TypeVar("_T")
 _PAGE = 256
 _EVENT_FIELDS = ("job", "seq", "at", "kind", "task", "data")
@@ -63,18 +60,18 @@ class Batch:
 
     now: int
 
-    def __init__(self, connection: Connection, statements: Statements) -> None:
+    def __init__(self, connection: Connection, statements: Statements, recall: Recall | None = None) -> None:
         self.connection = connection
         self.statements = statements
-        self._jobs: dict[str, JobDraft] = {}
-        self._tasks: dict[tuple[str, str], TaskDraft] = {}
+        self._recall = recall or Recall()
+        self._jobs, self._tasks = self._recall.jobs, self._recall.tasks
         self._absent: set[tuple[str, str]] = set()
         self._events: list[tuple[Any, ...]] = []
         self.stirred: dict[str, bool] = {}  # jobs that have new events, and whether they have ended
         # What verbs have been handed since the last flush between two verbs: only these can differ.
         self._met: dict[int, TaskDraft] = {}
         self._met_jobs: dict[str, JobDraft] = {}
-        self._flushed = False
+        self._flushed, self._flushes = False, 0
         self.left: list[tuple[str, int]] = []  # sweeps that go on after the commit: job and number
         self._holds_money = False
 
@@ -124,7 +121,7 @@ class Batch:
         Answers whether others could change any of them until now, so that what was read of it
         before has to be read again. `JobsBusy` if one is not to be had without waiting.
         """
-        wanted = sorted(set(ids) - self._jobs.keys())
+        wanted = sorted({job for job in ids if job not in self._jobs})
         for page, size in _pages(wanted):
             values = {f"id_{place}": page[min(place, len(page) - 1)] for place in range(size)}
             try:
@@ -154,13 +151,11 @@ class Batch:
         self.fetch_jobs([*(ref.job for ref in refs), *jobs], Wait.LONG)
         self.now = self.statements.tell_time(self.connection)  # later than whoever had the jobs before
         names = [(ref.job, ref.key) for ref in refs]
-        known = {name: self.statements.graphs.get((name, job.created_at)) for name, job in self._jobs.items()}
-        names += [
-            (ref.job, down)
-            for ref in refs
-            if (graph := known.get(ref.job)) is not None
-            for down, _ in graph.downs.get(ref.key, ())
-        ]
+        for ref in refs:
+            job = self._jobs.get(ref.job)
+            graph = None if job is None else self.statements.graphs.get((job.id, job.created_at))
+            if graph is not None:
+                names += [(ref.job, down) for down, _ in graph.downs.get(ref.key, ())]
         self.fetch(names)
 
     def fetch(self, names: Iterable[tuple[str, str]]) -> None:
@@ -168,6 +163,8 @@ class Batch:
         wanted = [
             name for name in dict.fromkeys(names) if name not in self._tasks and name not in self._absent
         ]
+        if not wanted:
+            return
         self.fetch_jobs({job for job, _ in wanted})
         for page, size in _pages(wanted):
             values: dict[str, str] = {}
@@ -233,7 +230,7 @@ class Batch:
 
     def adopt(self, job: JobDraft) -> None:
         """A job that was inserted just now."""
-        job.was = _job_values(job)
+        job.was = job_values(job)
         self._jobs[job.id] = self._met_jobs[job.id] = job
 
     def sweep(self, job: str, statement: Executable) -> int:
@@ -276,7 +273,8 @@ class Batch:
             self._met_jobs.pop(job, None)
             if draft is not None:
                 self.statements.graphs.pop((job, draft.created_at), None)
-        self._tasks = {name: task for name, task in self._tasks.items() if name[0] not in gone}
+        for name in [name for name in self._tasks if name[0] in gone]:
+            del self._tasks[name]
         self._met = {key: task for key, task in self._met.items() if task.job not in gone}
         self.missed()
 
@@ -287,45 +285,27 @@ class Batch:
     def flush(self) -> None:
         """Write what differs from what was read: tasks, jobs, events."""
         self._flushed = True
-        self._flush_tasks()
+        self._flushes += 1
+        flush_tasks(self.connection, self.statements, self._met.values())
         for job in self._met_jobs.values():
-            self._flush_job(job)
+            flush_job(self.connection, self.statements, job)
         if self._events:
             self.statements.add_event.run_rows(self.connection, self._events, _EVENT_FIELDS)
             self._events = []
 
+    def leave(self) -> None:
+        """It was committed, and nobody asks it any more. If it wrote once, all that it met is known."""
+        if self._flushes == 1:
+            self._recall.keep(self._met_jobs.values(), self._met.values())
+        else:
+            self._recall.forget()
+
     def turn(self) -> None:
         """The next verb begins: nobody holds a draft, so those that were written can be left in peace."""
         if self._flushed:
-            self._met = {key: task for key, task in self._met.items() if _task_values(task) != task.was}
-            self._met_jobs = {key: job for key, job in self._met_jobs.items() if _job_values(job) != job.was}
+            self._met = {key: task for key, task in self._met.items() if task_values(task) != task.was}
+            self._met_jobs = {key: job for key, job in self._met_jobs.items() if job_values(job) != job.was}
             self._flushed = False
-
-    def _flush_tasks(self) -> None:
-        by_fields: dict[tuple[str, ...], list[tuple[Any, ...]]] = defaultdict(list)
-        for task in self._met.values():
-            now, was = _task_values(task), task.was
-            if now != was:
-                differs = tuple(map(ne, now, was))
-                fields = tuple(compress(TASK_FIELDS, differs))
-                by_fields[fields].append((*compress(now, differs), task.id, was[_STATE], was[_TOKEN]))
-                task.was = now
-        for fields, rows in by_fields.items():
-            names = (*fields, "row_id", "was_state", "was_token")
-            touched = self.statements.write_tasks(fields).run_rows(self.connection, rows, names)
-            if touched != len(rows):
-                raise LedgerError(f"{len(rows) - touched} tasks were changed by another writer meanwhile")
-
-    def _flush_job(self, job: JobDraft) -> None:
-        now = _job_values(job)
-        if now == job.was:
-            return
-        fields = tuple(name for name, new, old in zip(JOB_FIELDS, now, job.was, strict=True) if new != old)
-        row = (*(getattr(job, name) for name in fields), job.id, job.was[_LAST_EVENT])
-        names = (*fields, "row_id", "was_event")
-        if self.statements.write_job(fields).run_rows(self.connection, [row], names) != 1:
-            raise LedgerError(f"job {job.id} was changed by another writer meanwhile")
-        job.was = now
 
 
 def _pages(wanted: Sequence[_T]) -> Iterator[tuple[Sequence[_T], int]]:
@@ -333,8 +313,3 @@ def _pages(wanted: Sequence[_T]) -> Iterator[tuple[Sequence[_T], int]]:
     for start in range(0, len(wanted), _PAGE):
         page = wanted[start : start + _PAGE]
         yield page, 1 << (len(page) - 1).bit_length()
-
-
-_STATE = TASK_FIELDS.index("state")
-_TOKEN = TASK_FIELDS.index("token")
-_LAST_EVENT = JOB_FIELDS.index("last_event")

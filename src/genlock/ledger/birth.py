@@ -41,10 +41,14 @@ from genlock.ledger.draft import (
 from genlock.ledger.moment import from_micros
 from genlock.ledger.records import Advance, Claim, Failure, JobCreated, JobSpec, NodeSpec, Taker, TaskRef
 
-_INSERTED = TASK_FIELDS[1:]
-_BLANK: dict[str, Any] = dict.fromkeys(_INSERTED) | dict.fromkeys(
-    ("held", "waits", "attempt", "tries", "reclaims", "written", "opened", "unfinished", "lost", "asleep"), 0
+_ZERO = ("held", "attempt", "tries", "reclaims", "written", "opened", "unfinished", "lost", "asleep")
+# What is not empty in a new row, and each column that is named takes its time.
+_NODE = (
+    *("job", "key", "node", "position", "idx", "mapped", "need", "queue", "resources", "pinned"),
+    *("state", "waits", "revision", *_ZERO),
 )
+_CHILD = tuple(name for name in _NODE if name != "need")
+_NODE_PLACES = tuple(map(TASK_FIELDS.index, _NODE))
 
 
 def create_job(batch: Batch, spec: JobSpec, taker: Taker | None) -> JobCreated:
@@ -83,13 +87,11 @@ def _bear(batch: Batch, spec: JobSpec, parent: TaskRef | None, change: Change) -
     rows = [(job.id, up, down, int(optional)) for (up, down), optional in edges.items()]
     graph = Graph.of((node.name for node in spec.nodes), (row[1:] for row in rows))
     batch.statements.keep((job.id, job.created_at), graph)
-    tasks = [_row(job.id, node, place, graph) for place, node in enumerate(spec.nodes)]
     if rows:
         batch.statements.add_edge.run_rows(
             batch.connection, rows, ("job", "upstream", "downstream", "optional")
         )
-    if tasks:
-        batch.statements.add_task.run_rows(batch.connection, tasks, _INSERTED)
+    _insert_nodes(batch, job.id, spec.nodes, graph)
     batch.log(job, "job.created", pipeline=spec.pipeline, parent=str(parent) if parent else None)
     batch.missed()
     _begin(batch, job, change)
@@ -127,23 +129,39 @@ def _insert_job(batch: Batch, spec: JobSpec, parent: TaskRef | None) -> JobDraft
     return job
 
 
-def _row(job: str, node: NodeSpec, position: int, graph: Graph) -> tuple[Any, ...]:
-    values = _BLANK | {
-        "job": job,
-        "key": node.name,
-        "node": node.name,
-        "position": position,
-        "idx": -1,
-        "mapped": int(node.mapped),
-        "need": node.need,
-        "queue": node.queue,
-        "resources": node.resources,
-        "pinned": int(node.skipped),
-        "state": BLOCKED,
-        "waits": len(graph.ups.get(node.name, ())),
-        "revision": 1,
-    }
-    return tuple(values[name] for name in _INSERTED)
+def _insert_nodes(batch: Batch, job: str, nodes: Sequence[NodeSpec], graph: Graph) -> None:
+    """Their rows, which are drafts at once: all of them but their numbers is known."""
+    rows = [_row(job, node, place, len(graph.ups.get(node.name, ()))) for place, node in enumerate(nodes)]
+    if not rows:
+        return
+    _adding(batch, _NODE).run_rows(batch.connection, rows, _NODE)
+    numbers = _numbers(batch).rows(batch.connection, of=job)
+    batch.take_in(_whole(number, row) for (number,), row in zip(numbers, rows, strict=True))
+
+
+def _numbers(batch: Batch) -> Prepared:
+    task = schema.task.c
+    return batch.statements.named(
+        "numbers",
+        lambda: (
+            select(task.id).where(task.job == bindparam("of"), task.idx < text("0")).order_by(task.position)
+        ),
+    )
+
+
+def _row(job: str, node: NodeSpec, position: int, waits: int) -> tuple[Any, ...]:
+    name, mapped, pinned = node.name, int(node.mapped), int(node.skipped)
+    place = (job, name, name, position, -1, mapped, node.need, node.queue, node.resources, pinned)
+    return (*place, BLOCKED, waits, 1, *(0,) * len(_ZERO))
+
+
+def _whole(number: int, row: Sequence[Any]) -> list[Any]:
+    """All columns of a row of `_NODE`."""
+    whole: list[Any] = [None] * len(TASK_FIELDS)
+    whole[0] = number
+    for place, value in zip(_NODE_PLACES, row, strict=True):
+        whole[place] = value
+    return whole
 
 
 def _begin(batch: Batch, job: JobDraft, change: Change) -> None:
@@ -216,9 +234,9 @@ def _write_children(batch: Batch, task: TaskDraft, page: Sequence[str]) -> None:
         _write_page(batch, task, page)
         return
     fresh: list[tuple[Any, ...]] = []
-    common = _child(task) | dict.fromkeys(("key", "idx", "item"))
-    names = [name for name in _INSERTED if name in common]
-    values = [common[name] for name in names]
+    common = _child(task)
+    names = (*_CHILD, "item")
+    values = [common.get(name) for name in names]
     key, idx, its_item = (names.index(name) for name in ("key", "idx", "item"))
     for index, item in enumerate(page, start=task.written):
         if index in there:
@@ -227,14 +245,15 @@ def _write_children(batch: Batch, task: TaskDraft, page: Sequence[str]) -> None:
             values[key], values[idx], values[its_item] = f"{task.node}/{index}", index, item
             fresh.append(tuple(values))
     if fresh:
-        _add_children(batch, names).run_rows(batch.connection, fresh, names)
+        _adding(batch, names).run_rows(batch.connection, fresh, names)
         batch.missed()
 
 
-def _add_children(batch: Batch, names: Sequence[str]) -> Prepared:
-    """Of forty columns half are empty in a new child, and each that is named takes its time."""
+def _adding(batch: Batch, names: Sequence[str]) -> Prepared:
+    """Of forty columns half are empty in a new row."""
     return batch.statements.named(
-        "children", lambda: insert(schema.task).values({name: bindparam(name) for name in names}).inline()
+        ("adding", names),
+        lambda: insert(schema.task).values({name: bindparam(name) for name in names}).inline(),
     )
 
 
@@ -261,7 +280,7 @@ def _write_page(batch: Batch, task: TaskDraft, page: Sequence[str]) -> None:
 
 def _child(task: TaskDraft) -> dict[str, Any]:
     """What is not empty in a child's row, but for its key, index and item."""
-    return {name: value for name, value in _BLANK.items() if value is not None} | {
+    return dict.fromkeys(_ZERO, 0) | {
         "job": task.job,
         "node": task.node,
         "position": task.position,
@@ -270,6 +289,7 @@ def _child(task: TaskDraft) -> dict[str, Any]:
         "resources": task.resources,
         "pinned": 0,
         "state": BLOCKED,
+        "waits": 0,
         "revision": 1,
     }
 

@@ -8,9 +8,8 @@ from collections.abc import Callable, Hashable
 from enum import Enum, auto
 from functools import cached_property
 from itertools import count, repeat
-from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, bindparam, insert, select, text, update
+from sqlalchemy import Connection, Engine, bindparam, insert, select, text, update
 from sqlalchemy.sql.expression import Executable
 
 from genlock.ledger import schema
@@ -43,10 +42,6 @@ class Statements:
     @cached_property
     def add_event(self) -> Prepared:
         return self.prepare(insert(schema.event))
-
-    @cached_property
-    def add_task(self) -> Prepared:
-        return self.prepare(insert(schema.task).values(_all_but(schema.task, "id")).inline())
 
     @cached_property
     def add_job(self) -> Prepared:
@@ -89,10 +84,6 @@ class Statements:
         self.graphs[job] = graph
         if len(self.graphs) > _KEPT_GRAPHS:
             self.graphs.popitem(last=False)
-
-
-def _all_but(table: Table, *left_out: str) -> dict[str, Any]:
-    return {column.name: bindparam(column.name) for column in table.columns if column.name not in left_out}
 
 
 def _read_jobs(count: int, wait: Wait) -> Executable:

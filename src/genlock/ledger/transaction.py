@@ -11,6 +11,7 @@ from genlock.errors import GenlockError, LedgerError
 from genlock.failpoint import around
 from genlock.ledger.batch import Batch, JobsBusy
 from genlock.ledger.database import is_gone, tell_time, worth_retrying
+from genlock.ledger.recall import Recall
 from genlock.ledger.records import TaskRef
 from genlock.ledger.statement import Statements
 
@@ -34,6 +35,7 @@ class Transactions:
         self._engine = engine
         self._connection: Connection | None = None  # kept: taking one from the pool costs as much as a commit
         self._statements = Statements(engine, tell_time(engine, clock))
+        self._recall = None if self._statements.shared else Recall()
 
     def close(self) -> None:
         """Let go of the database."""
@@ -82,7 +84,9 @@ class Transactions:
         connection = self.connection
         try:
             transaction = connection.begin()
-            batch = Batch(connection, self._statements)
+            if self._recall is not None:
+                self._recall.begin(connection)
+            batch = Batch(connection, self._statements, self._recall)
             batch.look_ahead(refs, jobs)
             work(batch)
             batch.flush()
@@ -94,12 +98,15 @@ class Transactions:
             if is_gone(error) and batch is not None and number is not None:
                 raise _Unsure(number, batch.stirred) from error
             raise
+        batch.leave()
         return batch.stirred
 
     def _let_go(self, connection: Connection, error: BaseException) -> None:
         """Undo what was begun, on a connection that is of use no more if that is the trouble."""
         self._connection = None
         self._statements.graphs.clear()
+        if self._recall is not None:
+            self._recall.forget()
         if is_gone(error):
             connection.invalidate()
         connection.close()
