@@ -1,8 +1,8 @@
 """The verbs of paid calls, and looking at them: the part of the ledger's two faces that is about money.
 
-Only `intend`, `resend`, `absent` and `answered` show a claim. What a provider said is recorded whether or not the task
-still wants it: an id that is thrown away because somebody else holds the task by now is money lost. These
-verbs are fenced by the call's own state and by `sends`.
+Only `intend`, `resend`, `absent` and `answered` show a claim. What a provider said is recorded whether or
+not the task still wants it: an id that is thrown away because somebody else holds the task by now is money
+lost. These verbs are fenced by the call's own state and by `sends`.
 """
 
 from __future__ import annotations
@@ -32,10 +32,11 @@ class Payments(Protocol):
 
     Whoever parked for the signal `call:KEY` is woken by accept-after-doubt, resolve, settle and deliver; for
     `budget:SCOPE` when money of the scope becomes free or its cap rises and what it wanted is there now, and
-    when it is thawed; for `place:VENDOR`, the longest-parked one whose job goes on, when a place of the account
-    becomes free. What has become possible between being refused and parking is not slept through: `park` makes
-    the task ready at once. A wake-up leaves no signal behind: the same name may be parked for again. Who was
-    woken for a place and does not take it (its job was cancelled, say) has it to himself: park with `until`.
+    when it is thawed; for `place:VENDOR`, the longest-parked one whose job goes on, when a place of the
+    account becomes free. What has become possible between being refused and parking is not slept through:
+    `park` makes the task ready at once. A wake-up leaves no signal behind: the same name may be parked for
+    again. A task that was woken for a place and never takes it (its job was cancelled, say) tells nobody:
+    park for places with `until`.
     """
 
     async def intend(self, claim: Claim, spec: CallSpec) -> Intent:
@@ -61,7 +62,7 @@ class Payments(Protocol):
         ...
 
     async def answered(self, claim: Claim, key: str) -> None:
-        """Count that an attempt was given the result of a settled call, once for each that did not send it."""
+        """Count, once, that an attempt which did not send a settled call was given its result."""
         ...
 
     async def accept(self, key: str, sends: int, handle: str) -> CallRow:
