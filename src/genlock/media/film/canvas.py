@@ -85,6 +85,16 @@ def mix(below: Frame, above: Frame, share: float) -> None:
         cv2.addWeighted(under, 1 - share, over, share, 0, dst=under)
 
 
+def soft_mix(below: Frame, above: Frame, share: float, soften: float) -> None:
+    """As `mix`, with both out of focus by `soften` of the frame's longer side when half of each is seen."""
+    reach = soften * max(below.planes[0].shape) * (4 * share * (1 - share)) ** 2
+    mix(below, above, share)
+    for number, plane in enumerate(below.planes):  # of both at once, which comes to the same
+        side = 2 * round(reach / (2 if number else 1)) + 1
+        if side > 1:
+            cv2.blur(plane, (side, side), dst=plane)
+
+
 def mix_by_place(below: Frame, above: Frame, shares: NDArray[np.float32], margin: int, step: int) -> None:
     """As `mix`, with a share for each place: a grid of points `step` apart that begins `margin` outside."""
     for number, (under, over) in enumerate(zip(below.planes, above.planes, strict=True)):

@@ -85,12 +85,12 @@ def _draw(one: Painter, number: int, canvas: Frame, shift: Shift) -> None:
 
 def _meet(entry: Entry, share: float, canvas: Frame, spare: Frame, below: Draw, above: Draw) -> None:
     """One layer on its way over another; `step` is what passes of it from frame to frame."""
-    step = 1 / (entry.frames + 1)
+    step, soften = 1 / (entry.frames + 1), entry.soften
     match entry.kind:
         case "dissolve":
-            draw_dissolve(canvas, spare, below, above, share, soften=entry.soften)
+            draw_dissolve(canvas, spare, below, above, share, soften=soften)
         case "zoom":
-            draw_zoom(canvas, spare, below, above, share=share, step=step, grow=entry.grow)
+            draw_zoom(canvas, spare, below, above, share=share, step=step, grow=entry.grow, soften=soften)
         case side:
             draw_push(canvas, spare, below, above, share=share, step=step, side=side)
 

@@ -30,8 +30,7 @@ class Entry(Value):
 
     A dissolve, and a zoom, which is one between two surges, mix both; a push comes in from the side that
     it is named for and moves what is below out of the frame. `grow` is the logarithm of how much larger a
-    zoom makes what it leaves, `soften` the share of the frame by which both are blurred half-way through a
-    dissolve.
+    zoom makes what it leaves, `soften` the share of the frame by which both are out of focus half-way.
     """
 
     kind: Literal["dissolve", "zoom", "left", "right", "up", "down"]

@@ -136,13 +136,13 @@ def _at_end(shot: Shot, offset: int) -> AnyLayer:
 def _met(lower: AnyLayer, upper: AnyLayer, entry: Entry, dash: float) -> list[AnyLayer]:
     """One layer appearing over another; a zoom carries the camera out of the one and into the other."""
     leaves, arrives = None, None
+    if entry.kind in ("dissolve", "zoom"):
+        muddle = busy(lower.pictures[-1], upper.pictures[0])
+        entry = entry.model_copy(update={"soften": round(_SOFTENED * muddle, 5)})
     if entry.kind == "zoom":
         entry = entry.model_copy(update={"grow": dash})
         leaves = Surge(start=entry.start, frames=entry.frames, grow=dash, arrives=False)
         arrives = _arrival(upper, entry)
-    elif entry.kind == "dissolve":
-        muddle = busy(lower.pictures[-1], upper.pictures[0])
-        entry = entry.model_copy(update={"soften": round(_SOFTENED * muddle, 5)})
     return [
         lower.model_copy(update={"surge": leaves}),
         upper.model_copy(update={"surge": arrives, "entry": entry}),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import cv2
 
-from genlock.media.film.canvas import UNMOVED, Draw, mix
+from genlock.media.film.canvas import UNMOVED, Draw, mix, soft_mix
 from genlock.media.film.dissolve import opacity
 from genlock.media.film.encode import Frame
 from genlock.media.film.motion import surge
@@ -16,12 +16,21 @@ _LEAST_BLUR = 0.002
 
 
 def draw_zoom(
-    canvas: Frame, spare: Frame, below: Draw, above: Draw, *, share: float, step: float, grow: float
+    canvas: Frame,
+    spare: Frame,
+    below: Draw,
+    above: Draw,
+    *,
+    share: float,
+    step: float,
+    grow: float,
+    soften: float = 0.0,
 ) -> None:
     """Both pictures while the camera is fast, each of them alone before and after.
 
     `step` is the share of the time from frame to frame, `grow` how much larger things get until the camera
-    is out of the picture that it leaves, as a logarithm.
+    is out of the picture that it leaves, as a logarithm, and `soften` by how much both are out of focus
+    half-way, as a share of the frame.
     """
     begin, end = _MIXED
     seen = opacity(min(max((share - begin) / (end - begin), 0.0), 1.0))
@@ -30,7 +39,7 @@ def draw_zoom(
     if seen > 0:
         above(spare if seen < 1 else canvas, UNMOVED)
     if 0 < seen < 1:
-        mix(canvas, spare, seen)
+        soft_mix(canvas, spare, seen, soften)
     near_end = min(share, 1 - share)
     _blur(canvas, spare, grow * (surge(near_end + step) - surge(near_end)) * _SHUTTER)
 
