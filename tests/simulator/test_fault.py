@@ -289,6 +289,18 @@ def test_a_fault_can_wait_and_can_choose(sim: Simulator, open_at: Open) -> None:
     assert [create(client, seed).status_code for seed in (6, 7)] == [500, 201]
 
 
+def test_faults_come_together(sim: Simulator, open_at: Open) -> None:
+    sim.misbehave(Fault(Do.ACCEPT_THEN_DROP), Fault(Do.LIST_LATE, seconds=30), Fault(Do.FAIL))
+    client = open_at("replicate")
+    with pytest.raises(LOST):
+        create(client)
+    assert sim.requests()[0].fault == "accept_then_drop list_late fail"
+    assert client.get("/v1/predictions").json()["results"] == []
+    sim.advance(30)
+    [found] = client.get("/v1/predictions").json()["results"]
+    assert found["status"] == "failed"
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

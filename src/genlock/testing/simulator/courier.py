@@ -47,20 +47,20 @@ class Courier:
         self._spawn(self.deliver(notice))
 
     async def deliver(self, notice: Notice) -> None:
-        """Send a report until somebody takes it, or as the fault says whose turn it is."""
+        """Send a report until somebody takes it, or as the faults say whose turn it is."""
         now = self._timeline.now()
         names = frozenset({"webhook"})
-        fault = self._mischief.strike(notice.vendor, names, f"{notice.url} {notice.event}", now)
-        do = fault.do if fault else None
-        if do is Do.LOST:
+        faults = self._mischief.strike(notice.vendor, names, f"{notice.url} {notice.event}", now)
+        told = {fault.do: fault for fault in faults}
+        if Do.LOST in told:
             self._note(notice, 0, "lost")
             return
-        if fault is not None and do is Do.LATE:
-            await self._timeline.sleep(fault.seconds)
-        if do is Do.FORGED:
+        if Do.LATE in told:
+            await self._timeline.sleep(told[Do.LATE].seconds)
+        if Do.FORGED in told:
             notice = replace(notice, headers=_forged(notice.headers))
         await self._send(notice)
-        if do is Do.DUPLICATE:
+        if Do.DUPLICATE in told:
             await self._send(notice)
 
     def fetch(self, url: str) -> None:

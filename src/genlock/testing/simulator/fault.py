@@ -142,17 +142,20 @@ class Mischief:
         """Behave."""
         self._armed.clear()
 
-    def strike(self, vendor: str, names: frozenset[str], text: str, now: float) -> Fault | None:
-        """Count one request under all its names; the first fault whose turn it is."""
-        found = None
+    @property
+    def planned(self) -> bool:
+        """Whether any fault is set."""
+        return bool(self._armed)
+
+    def strike(self, vendor: str, names: frozenset[str], text: str, now: float) -> tuple[Fault, ...]:
+        """Count one request under all its names; the faults whose turn it is, in the order they were set."""
+        found = []
         for armed in self._armed:
-            fault = armed.fault
-            if not _meant(armed, vendor, names, text, now):
-                continue
-            armed.seen += 1
-            if found is None and fault.nth <= armed.seen < fault.nth + fault.times:
-                found = fault
-        return found
+            if _meant(armed, vendor, names, text, now):
+                armed.seen += 1
+                if armed.fault.nth <= armed.seen < armed.fault.nth + armed.fault.times:
+                    found.append(armed.fault)
+        return tuple(found)
 
 
 def _meant(armed: _Armed, vendor: str, names: frozenset[str], text: str, now: float) -> bool:

@@ -94,10 +94,10 @@ class Vendor:
 
     def charge(self, visit: Visit, *, id: str, model: str, units: Units) -> Charge:
         """Accept the request: from here on it is owed. `Objection` if the account does not have as much."""
-        do = visit.fault.do if visit.fault is not None and not self.makes_later(visit) else None
-        if do is Do.CENSOR:
+        later = self.makes_later(visit)
+        if not later and visit.told(Do.CENSOR):
             raise Objection(Trouble.CENSORED, "the content was refused by our safety system")
-        if do is Do.FAIL:
+        if not later and visit.told(Do.FAIL):
             raise Objection(Trouble.BROKEN, "the model failed")
         world, receipt = visit.world, visit.receipt
         amount = world.prices.amount(self.name, model, units)
@@ -135,7 +135,8 @@ class Vendor:
             queue=world.queue, work=world.work, listed_at=visit.now + world.lag, webhook=webhook,
             facts=dict(facts or {}),
         )  # fmt: skip
-        _destine(job, visit.fault)
+        for fault in visit.faults:
+            _destine(job, fault)
         world.begin(self, job)
         return job
 
@@ -221,15 +222,14 @@ class Vendor:
         first, last = pictures
         data = await visit.world.shelf.make(replace(job.piece, pictures=(first, last)))
         headers = {"content-type": MEDIA_TYPES[job.piece.format], "accept-ranges": "bytes"}
-        do = visit.fault.do if visit.fault else None
-        if do is Do.EXPIRED:
+        if visit.told(Do.EXPIRED):
             return self.gone()
-        if do is Do.WRONG_FILE:
+        if visit.told(Do.WRONG_FILE):
             return Reply(200, WRONG, headers)
-        if do is Do.SHORT_FILE:
+        if visit.told(Do.SHORT_FILE):
             return Reply(200, data[: len(data) // 2], headers)
         reply = _part(data, headers, visit.request.headers.get("range", ""))
-        return replace(reply, cut=len(reply.body) // 2) if do is Do.HALF_FILE else reply
+        return replace(reply, cut=len(reply.body) // 2) if visit.told(Do.HALF_FILE) else reply
 
 
 def _part(data: bytes, headers: dict[str, str], asked: str) -> Reply:
@@ -244,10 +244,8 @@ def _part(data: bytes, headers: dict[str, str], asked: str) -> Reply:
     return Reply(206, data[first : last + 1], headers)
 
 
-def _destine(job: Job, fault: Fault | None) -> None:
+def _destine(job: Job, fault: Fault) -> None:
     """What is to become of a job."""
-    if fault is None:
-        return
     if fault.do is Do.LONG_WORK:
         job.work, job.polls = fault.seconds, fault.polls
     elif fault.do is Do.FAIL:

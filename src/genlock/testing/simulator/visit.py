@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from genlock.testing.simulator.book import Receipt
-from genlock.testing.simulator.fault import Fault
+from genlock.testing.simulator.fault import Do, Fault
 from genlock.testing.simulator.wire import Reply, Request
 
 if TYPE_CHECKING:
@@ -46,8 +46,12 @@ class Visit:
     receipt: Receipt
     params: Mapping[str, str]
     body: Any
-    fault: Fault | None = None
+    faults: tuple[Fault, ...] = ()
     now: float = 0.0
+
+    def told(self, do: Do) -> Fault | None:
+        """The fault that says to do this at this request, if there is one."""
+        return next((fault for fault in self.faults if fault.do is do), None)
 
     def text(self, name: str, default: str | None = None) -> str:
         """A field of the body that has to be text. `Objection` if it is missing or not."""

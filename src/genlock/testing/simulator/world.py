@@ -140,26 +140,31 @@ class World:
             return vendor.problem(Trouble.NOT_FOUND, f"{receipt.method} {receipt.path} is not a route")
         if not vendor.knows(visit.request, visit.now) and "file" not in route.names:
             return vendor.problem(Trouble.DENIED, "the API key is missing or not valid")
-        text = f"{receipt.key} {receipt.path} {visit.request.body.decode('utf-8', 'replace')}"
-        visit.fault = fault = self.mischief.strike(vendor.name, route.names, text, visit.now)
-        if fault is None:
+        if not self.mischief.planned:
             return await self._serve(vendor, visit, route)
-        receipt.fault = fault.do.value
-        if fault.do in BEFORE:
-            return await self._before(vendor, fault)
+        text = f"{receipt.key} {receipt.path} {visit.request.body.decode('utf-8', 'replace')}"
+        visit.faults = self.mischief.strike(vendor.name, route.names, text, visit.now)
+        receipt.fault = " ".join(fault.do for fault in visit.faults) or None
+        for fault in visit.faults:
+            if fault.do in BEFORE:
+                return await self._before(vendor, fault)
         reply = await self._serve(vendor, visit, route)
-        await self._fate(vendor, fault, receipt)
-        return await self._after(vendor, fault, reply) if fault.do in AFTER else reply
+        await self._meanwhile(vendor, visit)
+        for fault in visit.faults:
+            if fault.do in AFTER:
+                reply = await self._after(vendor, fault, reply)
+        return reply
 
-    async def _fate(self, vendor: Vendor, fault: Fault, receipt: Receipt) -> None:
+    async def _meanwhile(self, vendor: Vendor, visit: Visit) -> None:
         """What has to happen to what was accepted before the answer leaves."""
-        if receipt.charge is None:
+        if visit.receipt.charge is None:
             return
-        job = vendor.yard.get(self.book.charges[receipt.charge - 1].id)
-        if fault.do is Do.EARLY_WEBHOOK and job is not None and not job.final:
+        job = vendor.yard.get(self.book.charges[visit.receipt.charge - 1].id)
+        long = visit.told(Do.LONG_WORK)
+        if long is not None and (job is None or job.final):
+            await self.timeline.sleep(long.seconds)  # it was made while the client waited
+        if visit.told(Do.EARLY_WEBHOOK) and job is not None and not job.final:
             await self.hasten(vendor, job)
-        elif fault.do is Do.LONG_WORK and (job is None or job.final):
-            await self.timeline.sleep(fault.seconds)  # it was made while the client waited
 
     async def _serve(self, vendor: Vendor, visit: Visit, route: Route) -> Reply:
         try:

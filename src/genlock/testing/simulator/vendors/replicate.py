@@ -76,7 +76,7 @@ class Replicate(Vendor):
             webhook=visit.field("webhook"),
             facts={"events": visit.field("webhook_events_filter", ["start", "output", "logs", "completed"])},
         )
-        early = visit.fault is not None and visit.fault.do is Do.EARLY_WEBHOOK
+        early = visit.told(Do.EARLY_WEBHOOK)
         if limit is not None:
             world.later(limit, lambda: world.cancel(self, job))
         if patience and not early:
