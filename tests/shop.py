@@ -1,17 +1,15 @@
-"""Small pipelines that buy clips, for the proof: one as it should be, and two that are wrong on purpose."""
+"""Small pipelines that buy clips, for the proof: one as it should be, others wrong on purpose."""
 
 from __future__ import annotations
 
+import os
 import struct
 import zlib
-from collections.abc import Mapping
 from itertools import pairwise
-from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel
 
-from genlock import Task, pipeline, provided, stage
+from genlock import Permanent, Task, pipeline, provided, stage
 from genlock.pipelines.studio import Studio
 from genlock.providers.faces import VideoModel
 from genlock.store.artifact import Artifact
@@ -24,7 +22,6 @@ class Shot(BaseModel):
 
 class Clip(BaseModel):
     clip: Artifact
-    take: int = 0
 
 
 def png(shade: int) -> bytes:
@@ -69,26 +66,25 @@ def reel(count: int) -> list[str]:
     return cut(buy.map(shots(count)))
 
 
-class Counter:
-    """What a careless body counts its takes with: a file that no kill takes back."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-
 @stage
-async def buy_again(shot: Shot, *, video: VideoModel = provided(), task: Task = provided()) -> Clip:
-    """Wrong: a name that changes with the attempt is another call each time."""
+async def buy_anew(shot: Shot, *, video: VideoModel = provided()) -> Clip:
+    """Wrong: what a call is called must not depend on the process that makes it."""
     made = await video.clip(
-        shot.first, shot.last, prompt="a slow move", seconds=5, name=f"take-{task.attempt}"
+        shot.first, shot.last, prompt="a slow move", seconds=5, name=f"clip-{os.getpid()}"
     )
-    return Clip(clip=made.clip, take=task.attempt)
+    return Clip(clip=made.clip)
 
 
 @pipeline
 def careless(count: int) -> list[str]:
-    return cut(buy_again.map(shots(count)))
+    return cut(buy_anew.map(shots(count)))
 
 
-def no_tools() -> Mapping[Any, object]:
-    return {}
+@stage
+async def refuse(count: int) -> int:
+    raise Permanent(f"nobody makes {count} clips")
+
+
+@pipeline
+def hopeless(count: int) -> int:
+    return refuse(count)

@@ -42,7 +42,10 @@ Sample = Annotated[
 ]
 Random = Annotated[int, typer.Option(min=0, help="Kill at so many random moments besides.")]
 Seed = Annotated[int, typer.Option(help="Draws the random moments.")]
-Only = Annotated[str | None, typer.Option(metavar="TRIAL", help="One trial alone, as a proof has named it.")]
+Only = Annotated[
+    list[str] | None,
+    typer.Option(metavar="TRIAL", help="This trial alone, as a proof has named it; may be repeated."),
+]
 SettleWindow = Annotated[
     float | None,
     typer.Option(
@@ -82,12 +85,12 @@ def prove(
     from genlock.testing.proof.subject import subject_of
     from genlock.testing.proof.trial import Trial
 
-    trial = Trial.parse(only) if only else None
+    trials = [Trial.parse(text) for text in only or ()]
     with tempfile.TemporaryDirectory(prefix="genlock-prove-") as folder:
         subject = subject_of(pipeline, Path(folder), pairs=pairs, params=params, tools=tools)
         words = _words(pipeline, pairs, params, tools)
         aims = [
-            Aim(subject, stand, _scenarios(scenario), sample, random, seed, trial, words)
+            Aim(subject, stand, _scenarios(scenario), sample, random, seed, trials, words)
             for stand in (Stand.of(word, settle_window=settle_window) for word in provider or VIDEO)
         ]
         raise typer.Exit(_prove(aims, lanes, speed, json=json, quiet=quiet or json))
@@ -96,13 +99,15 @@ def prove(
 def _prove(aims: Sequence[Aim], lanes: int, speed: float, *, json: bool, quiet: bool) -> int:
     """One proof after the other; the exit code."""
     from genlock.cli.proof import Bars, verdict
-    from genlock.testing.proof.proof import Proof, place_for_homes
+    from genlock.testing.proof.lane import Lanes
+    from genlock.testing.proof.proof import Proof, modules_of, place_for_homes
     from genlock.testing.proof.tally import Tally
 
     proofs: list[Proof] = []
-    with Bars(quiet=quiet) as bars:
+    folder = Lanes(place_for_homes(), modules_of(aims[0].subject), count=lanes, speed=speed)
+    with folder as opened, Bars(quiet=quiet) as bars:
         for aim in aims:
-            proof = Proof(aim, place_for_homes(), lanes=lanes, speed=speed, hear=bars.hear)
+            proof = Proof(aim, opened, hear=bars.hear)
             proofs.append(proof)
             bars.begin(proof)
             proof.run()
@@ -142,8 +147,8 @@ def report(proofs: Sequence[Proof]) -> dict[str, Any]:
         "random": aim.random,
         "seed": aim.seed,
         "settle_window": aim.stand.settle_window,
-        "speed": proofs[0].speed,
-        "lanes": proofs[0].lanes,
+        "speed": proofs[0].lanes.speed,
+        "lanes": len(proofs[0].lanes.lanes),
         "runs": runs,
     }
 

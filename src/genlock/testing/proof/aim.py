@@ -21,8 +21,8 @@ class Aim:
     """One proof: this subject at this stand.
 
     `sample` is how many points of each scenario are tried, evenly spread over commits and requests; None: all
-    points of `kill`, and some of the others. `random` kills come at moments drawn with `seed`. `only` is one
-    trial and nothing else. `words` are those of the command that chose the subject.
+    points of `kill`, and some of the others. `random` kills come at moments drawn with `seed`. `only` are
+    trials by name, and nothing else. `words` are those of the command that chose the subject.
     """
 
     subject: Subject
@@ -31,13 +31,13 @@ class Aim:
     sample: int | None = None
     random: int = 0
     seed: int = 0
-    only: Trial | None = None
+    only: Sequence[Trial] = ()
     words: Sequence[str] = ()
 
     def trials(self, whole: Whole) -> list[Trial]:
         """All of them, in the order in which they are tried. Decisions are taken in turn."""
-        if self.only is not None:
-            return [self.only]
+        if self.only:
+            return list(self.only)
         dice = Random(self.seed)
         found = [trial for name in self.scenarios for trial in self._scenario(name, whole, dice)]
         found += [Trial(kill_after=round(dice.uniform(0, whole.seconds), 4)) for _ in range(self.random)]

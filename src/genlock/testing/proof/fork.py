@@ -59,6 +59,7 @@ class Server:
         finally:
             for run in self._runs.values():
                 os.kill(run.pid, signal.SIGKILL)
+                os.waitpid(run.pid, 0)
 
     def _turn(self) -> bool:
         due = [run.kill_at for run in self._runs.values() if run.kill_at is not None]

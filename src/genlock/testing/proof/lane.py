@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import select
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import ExitStack, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -24,6 +27,7 @@ from genlock.testing.simulator import Charge, SimulatorProcess
 
 PATIENCE = 60.0  # seconds of the machine's time that a process may take before it counts as hung
 START = 60.0  # ... until the warm process has imported everything
+FAREWELL = 5.0  # ... until one ends that was told to
 HUNG = 124  # the code of a process that had to be ended
 
 
@@ -34,27 +38,26 @@ class Interrupted(GenlockError):
 class Lane:
     """Carries orders out. `folder` is for all it keeps; `modules` are imported once, before any fork.
 
-    Entered in one thread and used in one thread; `cut` may be called from another, and ends all of it.
+    Used in one thread at a time; `cut` may be called from another, and ends all of it.
     """
 
-    def __init__(self, folder: Path, stand: Stand, modules: Sequence[str], *, speed: float) -> None:
+    def __init__(self, folder: Path, modules: Sequence[str], *, speed: float) -> None:
         self.folder, self.speed = folder, speed
-        self.stand, self._modules = stand, modules
-        self._vendors = SimulatorProcess(state=folder / "vendors", **stand.tuning)
+        self._modules = modules
+        self._vendors = SimulatorProcess(state=folder / "vendors")
         self._warm: subprocess.Popen[bytes] | None = None
         self._stack = ExitStack()
-        self._settings: Mapping[str, Any] = {}
+        self.settings: Mapping[str, Any] = {}
         self._began = 0.0
         self._at = MACHINE.now()
         self._numbers = 0
+        self._folders = itertools.count()
         self._heard = b""
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
+            self.folder.mkdir(parents=True)
             stack.enter_context(self._vendors)
-            for name, rate in self.stand.rates.items():
-                self._vendors.price(name, rate)
-            self._settings = self.stand.settings(self._vendors)
             self._warm = self._start(self._modules)
             stack.callback(self.cut)
             self._stack = stack.pop_all()
@@ -64,38 +67,56 @@ class Lane:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stack.close()
+        if self._warm is not None and self._warm.stdout is not None:
+            self._warm.stdout.close()
+        shutil.rmtree(self.book, ignore_errors=True)
+        (self.folder / "warm.txt").unlink(missing_ok=True)
+        with suppress(OSError):  # what was kept is in it
+            self.folder.rmdir()
 
     def _start(self, modules: Sequence[str]) -> subprocess.Popen[bytes]:
         """The warm process. A module that starts threads when it is imported is left to each child."""
-        process = subprocess.Popen(
-            [sys.executable, "-m", "genlock.testing.proof.fork", *modules],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=(self.folder / "warm.txt").open("ab"),
-            env=bare_environment(),
-            cwd=Path.cwd(),
-            start_new_session=True,
-        )
+        process = self._popen(modules)
         line = self._line(process, START)
-        if line is None:
-            process.kill()
-            process.wait()
-            said = (self.folder / "warm.txt").read_text(errors="replace").strip().splitlines()
-            raise BadInput(
-                f"{', '.join(modules) or 'genlock'} cannot be imported: {said[-1] if said else '?'}"
-            )
-        if line["threads"] == 1:
+        if line is not None and line["threads"] == 1:
             return process
-        process.kill()
-        process.wait()
+        _end(process)
+        if line is None:
+            said = (self.folder / "warm.txt").read_text(errors="replace").strip().splitlines()
+            why = said[-1] if said else "nobody says why"
+            raise BadInput(f"{', '.join(modules) or 'genlock'} cannot be imported: {why}")
         if not modules:
             raise BadInput("a library of genlock starts threads when it is imported: nothing can be forked")
         return self._start(())
+
+    def _popen(self, modules: Sequence[str]) -> subprocess.Popen[bytes]:
+        with (self.folder / "warm.txt").open("ab") as said:
+            return subprocess.Popen(
+                [sys.executable, "-m", "genlock.testing.proof.fork", *modules],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=said,
+                env=bare_environment(),
+                start_new_session=True,
+            )
 
     @property
     def book(self) -> Path:
         """The folder of the vendors' book."""
         return self.folder / "vendors"
+
+    def fresh(self, name: str) -> Path:
+        """A new folder of this lane."""
+        folder = self.folder / f"{name}-{next(self._folders)}"
+        folder.mkdir()
+        return folder
+
+    def face(self, stand: Stand) -> None:
+        """From now on buy there. `settings` are then those that lead to its vendors and nowhere else."""
+        self._vendors.tune(**stand.tuning)
+        for name, rate in stand.rates.items():
+            self._vendors.price(name, rate)
+        self.settings = stand.settings(self._vendors)
 
     def charges(self) -> Sequence[Charge]:
         """What was charged since `begin`."""
@@ -110,11 +131,6 @@ class Lane:
     def now(self) -> datetime:
         """The vendors' time, with which the clock of a new process starts."""
         return self._at + timedelta(seconds=(MACHINE.monotonic() - self._began) * self.speed)
-
-    @property
-    def settings(self) -> Mapping[str, Any]:
-        """Those that lead to the simulated vendors and nowhere else."""
-        return self._settings
 
     def run(self, *orders: Order, kill_after: float | None = None) -> list[int]:
         """Let processes carry these out, at once; how each ended: 0, or minus the signal that ended it."""
@@ -139,9 +155,10 @@ class Lane:
         """End the warm process and all its children."""
         if self._warm is not None:
             assert self._warm.stdin is not None
-            self._warm.stdin.close()
+            with suppress(BrokenPipeError):
+                self._warm.stdin.close()
             try:
-                self._warm.wait(5)
+                self._warm.wait(FAREWELL)
             except subprocess.TimeoutExpired:
                 self._warm.kill()
                 self._warm.wait()
@@ -167,7 +184,7 @@ class Lane:
 
     def _drop(self, count: int) -> None:
         for _ in range(count):
-            self._line(self._running(), 5.0)
+            self._line(self._running(), FAREWELL)
 
     def _line(self, process: subprocess.Popen[bytes], patience: float) -> dict[str, Any] | None:
         """The next answer; None if there is none in time, or nobody is left to give one."""
@@ -183,3 +200,46 @@ class Lane:
         line, _, self._heard = self._heard.partition(b"\n")
         answer: dict[str, Any] = json.loads(line)
         return answer
+
+
+class Lanes:
+    """Several of them, side by side in a folder, which is removed in the end if nothing was kept in it."""
+
+    def __init__(
+        self, folder: Path, modules: Sequence[str] = (), *, count: int = 2, speed: float = 100.0
+    ) -> None:
+        self.folder, self.speed = folder, speed
+        self.lanes = [Lane(folder / f"lane-{n}", modules, speed=speed) for n in range(count)]
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack, ThreadPoolExecutor(len(self.lanes)) as threads:
+            started = [threads.submit(lane.__enter__) for lane in self.lanes]
+            wait(started)
+            for lane, start in zip(self.lanes, started, strict=True):
+                if start.exception() is None:
+                    stack.push(lane)
+            for start in started:
+                start.result()
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+        with suppress(OSError):
+            self.folder.rmdir()
+
+    def cut(self) -> None:
+        """End all of them, whatever they are at."""
+        for lane in self.lanes:
+            lane.cut()
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.wait()
+    for pipe in (process.stdin, process.stdout):
+        assert pipe is not None
+        pipe.close()

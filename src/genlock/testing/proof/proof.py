@@ -14,7 +14,8 @@ from pathlib import Path
 
 from genlock.testing.proof.aim import Aim
 from genlock.testing.proof.haste import MACHINE
-from genlock.testing.proof.lane import Interrupted, Lane
+from genlock.testing.proof.lane import Interrupted, Lane, Lanes
+from genlock.testing.proof.order import Subject
 from genlock.testing.proof.trial import Bench, Outcome, Trial
 from genlock.testing.proof.verdict import Whole
 
@@ -27,15 +28,12 @@ Hear = Callable[["Proof"], None]
 
 @dataclass
 class Proof:
-    """One aim, tried. `hear` is told whenever something is done; what was found so far is in `outcomes`.
-
-    Homes are made below `folder` and removed, but for those in which something was found.
+    """One aim, tried on these lanes. `hear` is told whenever something is done; what was found so far is in
+    `outcomes`. Homes are removed, but for those in which something was found.
     """
 
     aim: Aim
-    folder: Path
-    lanes: int = 2
-    speed: float = 100.0
+    lanes: Lanes
     hear: Hear = lambda _: None
     whole: Whole | None = None
     trials: list[Trial] = field(default_factory=list)
@@ -48,8 +46,8 @@ class Proof:
         began = MACHINE.monotonic()
         work = _Work(self)
         threads = [
-            threading.Thread(target=work.carry, args=(number,), name=f"lane {number}")
-            for number in range(self.lanes)
+            threading.Thread(target=work.carry, args=(lane,), name=lane.folder.name)
+            for lane in self.lanes.lanes
         ]
         for thread in threads:
             thread.start()
@@ -58,7 +56,7 @@ class Proof:
         except KeyboardInterrupt:
             self.interrupted = True
         finally:
-            work.stop()
+            work.stop(cut=self.interrupted)
             for thread in threads:
                 thread.join()
             self.seconds = MACHINE.monotonic() - began
@@ -79,14 +77,10 @@ class Proof:
     def _tidy(self) -> None:
         """Remove all but the folders that were kept."""
         kept = {outcome.kept for outcome in self.outcomes if outcome.kept is not None}
-        for lane in self.folder.glob("lane-*"):
-            for path in lane.iterdir():
+        for lane in self.lanes.lanes:
+            for path in (*lane.folder.glob("trial-*"), *lane.folder.glob("whole-*")):
                 if path not in kept:
-                    shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink()
-            if not any(lane.iterdir()):
-                lane.rmdir()
-        if self.folder.is_dir() and not any(self.folder.iterdir()):
-            self.folder.rmdir()
+                    shutil.rmtree(path, ignore_errors=True)
 
 
 class _Work:
@@ -98,51 +92,43 @@ class _Work:
         self._whole: Future[tuple[Whole, Path | None]] = Future()
         self._next: Iterator[Trial] | None = None
         self._lock = threading.Lock()
-        self._lanes: list[Lane] = []
         self._stopped = False
 
-    def stop(self) -> None:
-        """Let every lane end now."""
+    def stop(self, *, cut: bool) -> None:
+        """Let every lane end: after what it is at, or now."""
         with self._lock:
             self._stopped = True
-            lanes = list(self._lanes)
         if not self._whole.done():
             self._whole.set_exception(Interrupted("the proof was interrupted"))
-        for lane in lanes:
-            lane.cut()
+        if cut:
+            self._proof.lanes.cut()
 
-    def carry(self, number: int) -> None:
-        """In a thread of its own: one lane, from its beginning to its end."""
+    def carry(self, lane: Lane) -> None:
+        """In a thread of its own: all that one lane has to do."""
         try:
-            self._carry(number)
+            self._carry(lane)
         except Interrupted:
             pass
         except BaseException as error:  # noqa: BLE001 - raised in the main thread, which collects
-            if not self._stopped:
-                self.results.put(error)
+            self.results.put(error)
 
-    def _carry(self, number: int) -> None:
+    def _carry(self, lane: Lane) -> None:
         proof = self._proof
-        folder = proof.folder / f"lane-{number}"
-        folder.mkdir(parents=True)
-        with Lane(folder, proof.aim.stand, modules_of(proof.aim), speed=proof.speed) as lane:
-            with self._lock:
-                self._lanes.append(lane)
-                if self._stopped:
-                    return
-            bench = Bench(lane, proof.aim.subject)
-            if number == 0:
-                whole = self._measure(bench)
-            else:
-                whole, bench.store = self._whole.result()
-                bench.know(whole)
-            while (trial := self._take()) is not None:
-                self.results.put(bench.undergo(trial, whole))
+        lane.face(proof.aim.stand)
+        bench = Bench(lane, proof.aim.subject, proof.aim.stand)
+        if lane is proof.lanes.lanes[0]:
+            whole = self._measure(bench)
+        else:
+            whole, bench.store = self._whole.result()
+            bench.know(whole)
+        while (trial := self._take()) is not None:
+            self.results.put(bench.undergo(trial, whole))
 
     def _measure(self, bench: Bench) -> Whole:
-        """What an undisturbed run comes to. The first is only there so that the second finds all warm."""
-        bench.whole()
+        """What an undisturbed run comes to; one goes before it, so that everything is warm."""
         whole = bench.whole()
+        if not self._proof.aim.only:
+            whole = bench.whole()
         self._proof.whole = whole
         self._proof.trials = self._proof.aim.trials(whole)
         self._next = iter(self._proof.trials)
@@ -157,9 +143,9 @@ class _Work:
             return next(self._next, None)
 
 
-def modules_of(aim: Aim) -> list[str]:
-    """What the warm process is to import besides what every proof needs."""
-    named = (aim.subject.pipeline, aim.subject.tools or "")
+def modules_of(subject: Subject) -> list[str]:
+    """What lanes are to import for it besides what every proof needs."""
+    named = (subject.pipeline, subject.tools or "")
     return list(dict.fromkeys(name.partition(":")[0] for name in named if ":" in name))
 
 

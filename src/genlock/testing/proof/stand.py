@@ -20,7 +20,8 @@ VIDEO = {
     Policy.FINDABLE: "replicate:google/veo-3.1",
     Policy.BLIND: "runway:gen3a_turbo",
 }
-LAG = 60.0  # seconds after which a vendor's list shows what it accepted: within what its settle window allows
+LAG = 60.0  # seconds after which a vendor's list shows what it accepted, as its settle window allows for
+SLOW_LAG = 3600.0  # ... of one whose settle window was set to less
 LONG = timedelta(days=30)
 
 
@@ -32,14 +33,16 @@ class Stand:
     concurrency: int = 1
     cpu: int = 1
     settle_window: float | None = None
-    tuning: Mapping[str, Any] = field(default_factory=lambda: {"work": 1.0, "lag": LAG})
+    tuning: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, word: str, *, settle_window: float | None = None) -> Stand:
         """By the policy's name. `BadInput` if it is none that can be proved."""
         if word not in set(VIDEO):
             raise BadInput(f"{word!r} is no policy to prove: use {', '.join(VIDEO)}")
-        return cls(Policy(word), settle_window=settle_window)
+        hasty = settle_window is not None and settle_window < LAG
+        tuning = {"work": 1.0, "lag": SLOW_LAG if hasty else LAG}
+        return cls(Policy(word), settle_window=settle_window, tuning=tuning)
 
     @property
     def model(self) -> str:

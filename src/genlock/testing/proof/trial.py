@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import re
 import shutil
@@ -19,6 +18,7 @@ from genlock.testing.proof.haste import MACHINE
 from genlock.testing.proof.lane import HUNG, Lane
 from genlock.testing.proof.order import HELD, Blow, Doubt, Order, Subject, Told
 from genlock.testing.proof.sight import Sight
+from genlock.testing.proof.stand import Stand
 from genlock.testing.proof.verdict import Evidence, Verdict, Whole, judge, measure
 from genlock.testing.simulator import Charge
 
@@ -93,13 +93,13 @@ class Bench:
 
     lane: Lane
     subject: Subject
+    stand: Stand
     store: Path | None = None
     inputs: dict[str, str] = field(default_factory=dict)
-    _numbers: Iterator[int] = field(default_factory=itertools.count)
 
     def whole(self) -> Whole:
         """An undisturbed run: its points, calls and charges. `Crooked` if it does not complete."""
-        folder = self._folder("whole")
+        folder = self.lane.fresh("whole")
         points = folder / "points.txt"
         began = MACHINE.monotonic()
         self.lane.begin()
@@ -121,7 +121,7 @@ class Bench:
 
     def undergo(self, trial: Trial, whole: Whole) -> Outcome:
         """Do it, and judge what is left. The home is removed unless something is wrong with it."""
-        folder = self._folder("trial")
+        folder = self.lane.fresh("trial")
         began = MACHINE.monotonic()
         self._prefill(folder / "home" / "store")
         self.lane.begin()
@@ -134,7 +134,7 @@ class Bench:
             told=told,
             doubts=self._doubts(folder),
             store=folder / "home" / "store",
-            may_doubt=self.lane.stand.policy is Policy.BLIND,
+            may_doubt=self.stand.policy is Policy.BLIND,
         )
         verdict = judge(evidence, whole)
         kept = None if verdict.good else folder
@@ -184,11 +184,6 @@ class Bench:
             inputs=self.inputs,
         )
 
-    def _folder(self, name: str) -> Path:
-        folder = self.lane.folder / f"{name}-{next(self._numbers)}"
-        folder.mkdir(parents=True)
-        return folder
-
     def _told(self, folder: Path) -> Told | None:
         path = folder / "told.json"
         return Told.model_validate_json(path.read_text(encoding="utf-8")) if path.exists() else None
@@ -210,13 +205,17 @@ class Bench:
 
 
 class Crooked(GenlockError):
-    """The pipeline does not even complete undisturbed."""
+    """The pipeline does not complete even undisturbed: there is nothing to prove."""
 
     def __init__(self, folder: Path, code: int, told: Told | None) -> None:
-        said = (folder / "log.txt").read_text(errors="replace") if (folder / "log.txt").exists() else ""
-        why = told.error if told is not None and told.error else said.strip()[-2000:]
-        state = told.state if told is not None else f"ended with {code}"
-        super().__init__(f"undisturbed, the job {state}: {why or 'nobody says why'}")
+        log = folder / "log.txt"
+        said = log.read_text(errors="replace").strip()[-2000:] if log.exists() else ""
+        if told is not None:
+            super().__init__(f"undisturbed, the job is {told.state}: {told.error or 'nobody says why'}")
+        elif code == HUNG:
+            super().__init__(f"undisturbed, the job did not end; it said:\n{said}")
+        else:
+            super().__init__(f"undisturbed, the process ended with {code}; it said:\n{said}")
 
 
 def replace_point(order: Order, point: str | None) -> Order:

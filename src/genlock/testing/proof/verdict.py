@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from genlock.money import Money
 from genlock.testing.proof.charge import counted, owed
 from genlock.testing.proof.order import Doubt, Told
 from genlock.testing.proof.sight import Row, Sight, broken, data_of, place_of
@@ -84,7 +85,7 @@ def judge(evidence: Evidence, whole: Whole) -> Verdict:
     verdict.charged_twice += _charged_twice(evidence, whole)
     off = _money_off(evidence)
     verdict.money_off_by = max(map(abs, off.values()), default=0)
-    verdict.money += [f"money: {what} {micros / 1e6:+.6f}" for what, micros in off.items()]
+    verdict.money += [f"{what} {_more_or_less(micros)}" for what, micros in off.items()]
     verdict.damaged += broken(evidence.store, evidence.after.artifacts())
     return verdict
 
@@ -157,14 +158,18 @@ def _money_off(evidence: Evidence) -> dict[str, int]:
     off: dict[str, int] = {}
     for sight, charges in evidence.killed:
         if sight.recorded < owed(charges):
-            off["when it died less was recorded than charged:"] = sight.recorded - owed(charges)
+            off["of what was charged when it died, the ledger had"] = sight.recorded - owed(charges)
     idle = sum(doubt.estimate for doubt in evidence.doubts if doubt.decision != "adopt" and not doubt.charged)
     end = evidence.after.recorded - idle - owed(evidence.charges)
     if end:
-        off["the ledger has, beyond what was charged or is at risk,"] = end
+        off["of what was charged or is at risk, the ledger has"] = end
     for scope, difference in _budgets_off(evidence.after):
-        off[f"budget {scope} has, beyond its calls,"] = difference
+        off[f"of what its calls come to, the budget {scope} has"] = difference
     return off
+
+
+def _more_or_less(micros: int) -> str:
+    return f"{Money(abs(micros))} {'more' if micros > 0 else 'less'}"
 
 
 def _budgets_off(sight: Sight) -> Iterator[tuple[str, int]]:
