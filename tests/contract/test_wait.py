@@ -223,3 +223,20 @@ async def test_who_waits_for_a_kind_of_signal_is_found(bench):
     assert [ref.key for ref, _ in await bench.reader.awaiting("code:")] == ["b"]
     await bench.ledger.cancel(bench.job)
     assert await bench.reader.awaiting("") == []
+
+
+@pytest.mark.parametrize("signal", ["call:gl_1", "place:replicate"])
+async def test_a_job_whose_tasks_are_with_a_provider_does_not_wait_for_people(bench, signal):
+    await bench.start("clip", "gate")
+    soon = bench.clock.now() + timedelta(seconds=30)
+    await bench.ledger.park(await bench.claim("clip"), "at work on it", signal=signal, until=soon)
+    await bench.ledger.park(await bench.claim("gate"), "review", signal="approved")
+    assert await bench.job_state() == "running"
+    bench.clock.advance(timedelta(seconds=31))
+    await bench.ledger.expire()
+    claim = await bench.claim("clip")
+    assert await bench.job_state() == "running"
+    await bench.ledger.park(claim, "nobody knows whether they have it", signal=signal)
+    assert await bench.job_state() == "waiting"
+    await bench.ledger.cancel(bench.ref("clip").job)
+    assert await bench.job_state() == "cancelled"

@@ -17,6 +17,7 @@ from genlock.ledger.count import weight
 from genlock.ledger.draft import BLOCKED, DONE, FAILED, READY, SKIPPED, SPREAD, JobDraft, TaskDraft
 from genlock.ledger.moment import from_micros
 from genlock.ledger.records import Failure, JobState, TaskRef
+from genlock.ledger.spending import is_attended
 
 RUNNING_JOB, PENDING_JOB, WAITING_JOB, PAUSED_JOB = (
     JobState.RUNNING.value,
@@ -40,7 +41,8 @@ def move(batch: Batch, task: TaskDraft, state: str) -> None:
 
 def weigh(task: TaskDraft) -> str | None:
     """Which counter of its job this task stands in."""
-    return weight(task.state, task.idx < 0, task.child_job is not None, bool(task.asleep))
+    attended = is_attended(task.signal, task.due_at is not None)
+    return weight(task.state, task.idx < 0, task.child_job is not None, bool(task.asleep), attended)
 
 
 def shift(job: JobDraft, before: str | None, after: str | None) -> None:

@@ -100,9 +100,9 @@ def park(batch: Batch, claim: Claim, reason: str, signal: str | None, until: dat
         batch.log(job, "task.woken", task.key)
         make_ready(batch, task, change)
     else:
-        move(batch, task, PARKED)
         task.let_go()
         task.parked_for, task.signal, task.due_at = reason, signal, to_micros_or_none(until)
+        move(batch, task, PARKED)
         task.held = int(not job.claimable)
     settle(batch, job, change)
     return change.advance()

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, or_, select, true
 
 from genlock.ledger import schema
 from genlock.ledger.batch import Batch
 from genlock.ledger.draft import READY, JobDraft, TaskDraft
+from genlock.ledger.spending import BOUGHT
 
 _task = schema.task.c
+_ATTENDED = and_(
+    _task.state == "parked",
+    _task.due_at.is_not(None),
+    or_(*(_task.signal.startswith(prefix, autoescape=True) for prefix in BOUGHT)),
+).is_(true())
 
 
-def weight(state: str, is_node: bool, nested: bool, asleep: bool) -> str | None:
+def weight(state: str, is_node: bool, nested: bool, asleep: bool, attended: bool) -> str | None:
     """Which counter of its job a task stands in."""
     if state in (READY, "running"):
         return "live"
     if state == "parked":
-        return "parked"
+        return "live" if attended else "parked"
     if state == "spread" and nested:
         return "parked" if asleep else "live"
     return "failed" if state == "failed" and is_node else None
@@ -24,11 +30,11 @@ def weight(state: str, is_node: bool, nested: bool, asleep: bool) -> str | None:
 
 def recount(batch: Batch, job: JobDraft) -> None:
     """live, parked and failed of a job from its rows, after many of them were changed at once."""
-    kinds = (_task.state, _task.idx < 0, _task.asleep, _task.child_job.is_not(None))
+    kinds = (_task.state, _task.idx < 0, _task.asleep, _task.child_job.is_not(None), _ATTENDED)
     rows = batch.select(select(*kinds, func.count()).where(_task.job == job.id).group_by(*kinds))
     job.live = job.parked = job.failed = 0
-    for state, is_node, asleep, nested, count in rows:
-        kind = weight(state, bool(is_node), bool(nested), bool(asleep))
+    for state, is_node, asleep, nested, attended, count in rows:
+        kind = weight(state, bool(is_node), bool(nested), bool(asleep), bool(attended))
         if kind is not None:
             setattr(job, kind, getattr(job, kind) + count)
 

@@ -41,7 +41,7 @@ class JobState(StrEnum):
     PENDING = "pending"  # nothing was claimed yet
     RUNNING = "running"
     PAUSED = "paused"  # nothing new is claimed; running tasks finish
-    WAITING = "waiting"  # only parked tasks are left
+    WAITING = "waiting"  # only tasks that wait for people, or for a time, are left
     COMPLETED = "completed"
     FAILED = "failed"  # a task failed for good and nothing else can go on, or the deadline passed
     CANCELLED = "cancelled"

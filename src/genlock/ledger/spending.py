@@ -138,6 +138,17 @@ class CallRow:
         return f"{self.task}/{self.revision}/{self.name}#{self.number}"
 
 
+CALL, BUDGET, PLACE = "call:", "budget:", "place:"  # how signals begin that are about money
+BOUGHT = (CALL, PLACE)
+
+
+def is_attended(signal: str | None, due: bool) -> bool:
+    """Whether a task that parked for this signal is looked after by itself: a provider is at work for it, or
+    will be, and it is looked at when its time comes. Its job is not one that waits for people.
+    """
+    return due and signal is not None and signal.startswith(BOUGHT)
+
+
 def call_key(task: TaskRef, revision: int, name: str, number: int) -> str:
     """The key of job/task/revision/name#n. The parts are set apart by what no name has in it."""
     path = "\0".join((task.job, task.key, str(revision), name, str(number)))

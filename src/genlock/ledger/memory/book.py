@@ -23,6 +23,7 @@ from genlock.ledger.records import (
     TaskRef,
     TaskState,
 )
+from genlock.ledger.spending import is_attended
 
 
 class Book:
@@ -204,6 +205,8 @@ class Book:
             spread = task.state is TaskState.SPREAD and nested is not None
             live |= task.state in (TaskState.READY, TaskState.RUNNING)
             live |= spread and nested is not JobState.WAITING
+            attended = is_attended(task.signal, task.due_at is not None)
+            live |= task.state is TaskState.PARKED and attended
             parked |= task.state is TaskState.PARKED or (spread and nested is JobState.WAITING)
             if live:
                 break
