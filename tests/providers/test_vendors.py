@@ -348,8 +348,30 @@ async def test_what_a_vendor_cannot_do_is_refused_before_anything_leaves(adapter
         adapter("replicate:google/veo-3.1").check(flash)
     with pytest.raises(Unsupported, match=r"aspect 1:1: it has 16:9, 9:16"):
         adapter("replicate:google/veo-3.1").check(flash.model_copy(update={"seconds": 6, "aspect": "1:1"}))
+    with pytest.raises(Unsupported, match="the shape of the pictures, so ask without"):
+        adapter("kling:kling-v2-5-turbo").check(flash.model_copy(update={"aspect": "1:1"}))
     with pytest.raises(Unsupported, match="GENLOCK_PUBLIC_URL"):
         providers().adapter("luma:ray-2").check(flash)
+
+
+@pytest.mark.parametrize(
+    ("name", "wish", "words"),
+    [
+        ("replicate:meta/musicgen", {"instrumental": False}, "singing"),
+        ("replicate:minimax/hailuo-02", {"seed": 1}, "a seed"),
+        ("replicate:minimax/hailuo-02", {"audio": True}, "sound of its own"),
+        ("luma:ray-2", {"negative_prompt": "rain"}, "a negative prompt"),
+        ("elevenlabs:eleven_multilingual_v2", {"language": "de"}, "a language"),
+        ("elevenlabs:eleven_multilingual_v2", {"instructions": "softly"}, "instructions"),
+        ("openai:tts-1-hd", {"before": "Once"}, "said before and after"),
+        ("openai:tts-1-hd", {"instructions": "softly"}, "instructions"),
+        ("openai:tts-1-hd", {"seed": 4}, "a seed"),
+    ],
+)
+async def test_no_wish_is_dropped_in_silence(name, wish, words, adapter, ask):
+    buying = adapter(name)
+    with pytest.raises(Unsupported, match=words):
+        buying.check(ask(buying, **wish))
 
 
 @pytest.mark.parametrize("name", ALL)

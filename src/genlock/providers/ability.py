@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from functools import singledispatch
 from typing import Any
@@ -29,8 +29,8 @@ def _(ask: VideoAsk, model: Model) -> None:
         raise Unsupported(
             f"{model.name} cannot end on a picture: ask without `last`, or choose another model"
         )
-    _among(ask.aspect, model.aspects, model, "the aspect", any_if_none=True)
-    _among(ask.resolution, model.resolutions, model, "the resolution")
+    _among(ask.aspect, model.aspects, model, "the aspect", "the shape of the pictures")
+    _among(ask.resolution, model.resolutions, model, "the resolution", "one of its own")
     _has(bool(ask.negative_prompt), model.negative_prompt, model, "a negative prompt")
     _has(ask.audio, model.audio, model, "sound of its own")
     _has(ask.seed is not None, model.seed, model, "a seed")
@@ -39,6 +39,7 @@ def _(ask: VideoAsk, model: Model) -> None:
 @check.register
 def _(ask: MusicAsk, model: Model) -> None:
     _length(ask.seconds, model)
+    _has(not ask.instrumental, model.vocals, model, "singing")
     _has(ask.seed is not None, model.seed, model, "a seed")
 
 
@@ -49,6 +50,9 @@ def _(ask: SpeechAsk, model: Model) -> None:
             f"{model.name} speaks {model.characters} characters at once, not {len(ask.text)}: divide the text"
         )
     _has(ask.speed != 1.0, model.speed, model, "another speed than its own")
+    _has(ask.language is not None, model.language, model, "a language: it hears that from the text")
+    _has(bool(ask.instructions), model.instructions, model, "instructions how to speak")
+    _has(bool(ask.before or ask.after), model.context, model, "what is said before and after")
     _has(ask.seed is not None, model.seed, model, "a seed")
 
 
@@ -63,9 +67,9 @@ def _length(seconds: float, model: Model) -> None:
         raise Unsupported(f"{model.name} makes {model.lengths()}, not {seconds:g} s")
 
 
-def _among(value: str | None, known: Any, model: Model, what: str, *, any_if_none: bool = False) -> None:
-    if value is not None and value not in known and not (any_if_none and not known):
-        can = ", ".join(known) or "what it chooses itself"
+def _among(value: str | None, known: Sequence[str], model: Model, what: str, otherwise: str) -> None:
+    if value is not None and value not in known:
+        can = ", ".join(known) or f"{otherwise}, so ask without"
         raise Unsupported(f"{model.name} cannot do {what} {value}: it has {can}")
 
 

@@ -72,7 +72,11 @@ class Model(BaseModel):
     audio: bool = False
     seed: bool = False
     negative_prompt: bool = False
+    vocals: bool = False
     speed: bool = False
+    language: bool = False
+    instructions: bool = False
+    context: bool = False
     pictures: int = 0
     characters: int | None = None
     tokens_a_picture: int = 2000
