@@ -79,7 +79,7 @@ def planned(given: argparse.Namespace, folder: Path) -> tuple[FilmPlan, dict[str
 def plain(plan: FilmPlan, given: argparse.Namespace) -> FilmPlan:
     """The same pictures for the same time, standing still, as they are, with dissolves between them."""
     dull = plan_shots(
-        [(shot.first, shot.last) for shot in plan.shots],
+        [(as_it_is(shot.first), as_it_is(shot.last)) for shot in plan.shots],
         size=given.size,
         seconds_per_clip=given.seconds,
         tempo=MOODS[given.style].tempo,
@@ -88,6 +88,11 @@ def plain(plan: FilmPlan, given: argparse.Namespace) -> FilmPlan:
     )
     rest = {"first_move": Move(start=MIDDLE, end=MIDDLE), "last_move": Move(start=MIDDLE, end=MIDDLE)}
     return dull.model_copy(update={"shots": [shot.model_copy(update=rest) for shot in dull.shots]})
+
+
+def as_it_is(picture: Picture) -> Picture:
+    """The picture as one of which nothing is known, so that its dissolves stay plain."""
+    return picture.model_copy(update={"detail": 0.0})
 
 
 MIDDLE = View(x=0.5, y=0.5, zoom=1.0)
