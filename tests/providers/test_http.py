@@ -134,6 +134,18 @@ async def test_a_handshake_that_fails_took_nothing():
         await way.close()
 
 
+@pytest.mark.parametrize("act", [says(502), says(407), closes])
+async def test_a_proxy_that_does_not_let_it_through_is_no_vendor_that_took_it(act, monkeypatch):
+    async with Wire([act]) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        way = door("https://api.acme.example")
+        with pytest.raises(NotAccepted, match="was not reached"):
+            await way.submit("/make", {})
+        assert [got.split()[0] for got in proxy.got] == [b"CONNECT"]
+        assert KEY.get_secret_value().encode() not in proxy.got[0]
+        await way.close()
+
+
 async def test_what_comes_too_late_does_not_leave():
     async with Wire([says(200)]) as wire:
         way = door(wire.url)

@@ -259,12 +259,13 @@ class _Leaving:
         self._vendor, self._in_time = vendor, in_time
         self._left = False
 
-    async def trace(self, event: str, _: Mapping[str, Any]) -> None:
-        """Called by the client at each step of the exchange."""
-        if event.endswith(_LEAVING) and not self._left:
-            if not self._in_time():
-                raise NotAccepted(f"the request to {self._vendor} was not sent: too long after it was begun")
-            self._left = True
+    async def trace(self, event: str, info: Mapping[str, Any]) -> None:
+        """Called by the client at each step. What is said to a proxy is not said to the vendor yet."""
+        if not event.endswith(_LEAVING) or getattr(info.get("request"), "method", b"") == b"CONNECT":
+            return
+        if not self._left and not self._in_time():
+            raise NotAccepted(f"the request to {self._vendor} was not sent: too long after it was begun")
+        self._left = True
 
     def fault(self, words: str) -> GenlockError:
         """What it means for a submission that the exchange failed like this."""
