@@ -89,7 +89,7 @@ class _Work:
     def __init__(self, proof: Proof) -> None:
         self._proof = proof
         self.results: queue.SimpleQueue[Outcome | Whole | BaseException] = queue.SimpleQueue()
-        self._whole: Future[tuple[Whole, Path | None]] = Future()
+        self._whole: Future[tuple[Whole, Bench]] = Future()
         self._next: Iterator[Trial] | None = None
         self._lock = threading.Lock()
         self._stopped = False
@@ -119,8 +119,8 @@ class _Work:
         if lane is proof.lanes.lanes[0]:
             whole = self._measure(bench)
         else:
-            whole, bench.store = self._whole.result()
-            bench.know(whole)
+            whole, other = self._whole.result()
+            bench.learn(other)
         while (trial := self._take()) is not None:
             self.results.put(bench.undergo(trial, whole))
 
@@ -132,7 +132,7 @@ class _Work:
         self._proof.whole = whole
         self._proof.trials = self._proof.aim.trials(whole)
         self._next = iter(self._proof.trials)
-        self._whole.set_result((whole, bench.store))
+        self._whole.set_result((whole, bench))
         self.results.put(whole)
         return whole
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -14,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 FINISHED = ("done", "skipped")
-HASH = re.compile(r'"sha256":\s*"([0-9a-f]{64})"')
 DATABASE = "ledger.db"
 Row = dict[str, Any]
 
@@ -95,10 +93,25 @@ class Sight:
             yield from events
 
     def artifacts(self) -> set[str]:
-        """The hash of every file that a task's result or a call's result speaks of."""
-        texts = [row["output"] for row in self.tasks.values()]
-        texts += [row["result"] for row in self.calls.values()]
-        return {name for text in texts if text for name in HASH.findall(text)}
+        """The hash of every file of the store that a task's result or a call's result speaks of."""
+        texts = [row["output"] for row in self.tasks.values() if row["output"]]
+        return self.bought() | {name for text in texts for name in _references(json.loads(text))}
+
+    def bought(self) -> set[str]:
+        """The hash of every file that came of a paid call."""
+        texts = [row["result"] for row in self.calls.values() if row["result"]]
+        return {name for text in texts for name in _references(json.loads(text))}
+
+
+def _references(value: Any) -> Iterator[str]:
+    """The hashes of the artifacts that stand in a JSON value."""
+    if isinstance(value, dict):
+        if value.keys() >= {"sha256", "size", "media_type"}:
+            yield value["sha256"]
+        value = list(value.values())
+    if isinstance(value, list):
+        for each in value:
+            yield from _references(each)
 
 
 def place_of(row: Row) -> str:

@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +14,8 @@ from pathlib import Path
 from genlock.errors import BadInput, GenlockError
 from genlock.ledger.spending import Decision
 from genlock.paid import Policy
+from genlock.store.artifact import Artifact
+from genlock.store.local import LocalStore
 from genlock.testing.proof.haste import MACHINE
 from genlock.testing.proof.lane import HUNG, Lane
 from genlock.testing.proof.order import HELD, Blow, Doubt, Order, Subject, Told
@@ -23,6 +25,7 @@ from genlock.testing.proof.verdict import Evidence, Verdict, Whole, judge, measu
 from genlock.testing.simulator import Charge
 
 KILLED = -signal.SIGKILL
+FILM = "video/mp4"
 _POINT = r"[a-z]+:\d+:(?:before|after)"
 BLOWS: dict[str | None, Blow] = {"lose": "lose", "back": "back", "ahead": "ahead"}
 TRIAL = re.compile(
@@ -89,12 +92,15 @@ class Outcome:
 
 @dataclass
 class Bench:
-    """Where trials of one subject are made: a lane, and the store that an undisturbed run filled, if any."""
+    """Where trials of one subject are made. `store` is that of an undisturbed run, `rendered` what in it may
+    be used again: names, and the artifacts bound to them as JSON.
+    """
 
     lane: Lane
     subject: Subject
     stand: Stand
-    store: Path | None = None
+    store: Path = Path()
+    rendered: Sequence[tuple[str, str]] = ()
     inputs: dict[str, str] = field(default_factory=dict)
 
     def whole(self) -> Whole:
@@ -109,15 +115,23 @@ class Bench:
         if code != 0 or told is None or told.state != "completed":
             raise Crooked(folder, code, told)
         sight = Sight.of(folder / "home", folder / "seen")
-        self.store = folder / "home" / "store"
+        self._keep(folder / "home" / "store", sight.bought())
         listed = points.read_text(encoding="utf-8").split()
         whole = measure(listed, sight, self.lane.charges(), seconds)
-        self.know(whole)
+        self.inputs = dict(whole.inputs)
         return whole
 
-    def know(self, whole: Whole) -> None:
-        """Learn from an undisturbed run made elsewhere by which inputs the vendors know the calls."""
-        self.inputs = dict(whole.inputs)
+    def _keep(self, store: Path, bought: Collection[str]) -> None:
+        self.store = store
+        self.rendered = [
+            (name, text)
+            for name, text in LocalStore(store).names()
+            if (made := Artifact.model_validate_json(text)).media_type == FILM and made.sha256 not in bought
+        ]
+
+    def learn(self, other: Bench) -> None:
+        """Take over what an undisturbed run at another bench came to."""
+        self.store, self.rendered, self.inputs = other.store, other.rendered, dict(other.inputs)
 
     def undergo(self, trial: Trial, whole: Whole) -> Outcome:
         """Do it, and judge what is left. The home is removed unless something is wrong with it."""
@@ -193,15 +207,20 @@ class Bench:
         lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
         return [Doubt.model_validate_json(line) for line in lines]
 
-    def _prefill(self, store: Path) -> None:
-        """Give a home what was rendered before, by its name: what is proved here is the ledger, not x264."""
-        if self.store is None or not (self.store / "names").is_dir():
-            return
-        for name in (self.store / "names").rglob("*"):
-            if name.is_file():
-                _link(name, store / "names" / name.parent.name / name.name)
-        for digest in _bound(self.store):
-            _link(self.store / "objects" / digest[:2] / digest, store / "objects" / digest[:2] / digest)
+    def _prefill(self, to: Path) -> None:
+        """Give a home what was rendered before: what is proved here is the ledger and the calls, not x264.
+
+        Nothing that was bought, nor what says that it was.
+        """
+        store = LocalStore(to)
+        for name, text in self.rendered:
+            artifact = Artifact.model_validate_json(text)
+            source = self.store / "objects" / artifact.sha256[:2] / artifact.sha256
+            place = to / "objects" / artifact.sha256[:2] / artifact.sha256
+            place.parent.mkdir(parents=True, exist_ok=True)
+            with suppress(FileExistsError):
+                os.link(source, place)
+            store.give_name(name, text)
 
 
 class Crooked(GenlockError):
@@ -221,18 +240,3 @@ class Crooked(GenlockError):
 def replace_point(order: Order, point: str | None) -> Order:
     """The same order, to die at this point."""
     return order.model_copy(update={"failpoint": point, "blow": "die"})
-
-
-def _bound(store: Path) -> Iterator[str]:
-    from genlock.store.local import LocalStore
-
-    for _, text in LocalStore(store).names():
-        start = text.find('"sha256":"')
-        if start >= 0:
-            yield text[start + 10 : start + 74]
-
-
-def _link(source: Path, to: Path) -> None:
-    to.parent.mkdir(parents=True, exist_ok=True)
-    with suppress(FileExistsError):
-        os.link(source, to)
