@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import re
 import secrets
 import shutil
+import sys
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -210,12 +212,23 @@ async def open_engine(
     from genlock.owner import PROGRAM, Ownership, owner_of
 
     loaded = load_settings(**settings)
+    _keep_quiet(loaded.log_level)
     ownership = Ownership.take(loaded, command=PROGRAM)
     if ownership is None:
         raise HomeTaken(f"{owner_of(loaded) or 'another process'} owns {loaded.home}")
     with ownership:
         async with open_home(loaded, more=pipelines, tools=tools) as home:
             yield home.engine
+
+
+def _keep_quiet(level: str) -> None:
+    """Log as the settings say, unless the program has set its logs up itself: else all of them were shown."""
+    if not structlog.is_configured():
+        least = getattr(logging, level.upper(), logging.WARNING)
+        structlog.configure(
+            wrapper_class=structlog.make_filtering_bound_logger(least),
+            logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        )
 
 
 async def _begin(
