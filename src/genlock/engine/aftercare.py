@@ -16,7 +16,16 @@ import structlog
 
 from genlock.engine.answer import failed
 from genlock.engine.calls import Calls
-from genlock.errors import BadInput, Conflict, GenlockError, NotFound, Transient, Unsupported
+from genlock.errors import (
+    BadInput,
+    Conflict,
+    Doubtful,
+    GenlockError,
+    NotFound,
+    Permanent,
+    Transient,
+    Unsupported,
+)
 from genlock.ledger.protocol import LedgerReader
 from genlock.ledger.records import TaskState
 from genlock.ledger.spending import CallRow, CallState, Settlement
@@ -71,7 +80,7 @@ class Aftercare:
                 return await self._trace(adapter, row)
             if row.state is CallState.ACCEPTED:
                 return await self._end(adapter, row)
-        except (Transient, BadInput, Conflict) as error:
+        except (Transient, Permanent, BadInput, Conflict) as error:  # also a key that is refused by now
             log.info("a call is looked at again later", action="aftercare", call=row.key, error=str(error))
             return False
         return True  # in doubt: a person's
@@ -86,7 +95,11 @@ class Aftercare:
             return True
         handle = None
         if adapter.policy is not Policy.REPEATABLE:
-            handle = await self.calls.find(adapter, row)
+            try:
+                handle = await self.calls.find(adapter, row)
+            except Doubtful as error:
+                await ledger.doubt(row.key, row.sends, str(error))
+                return True
         if handle is None:
             await ledger.release(row.key, row.sends, "the provider does not have it")
             return True
