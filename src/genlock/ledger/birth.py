@@ -42,12 +42,13 @@ from genlock.ledger.moment import from_micros
 from genlock.ledger.records import Advance, Claim, Failure, JobCreated, JobSpec, NodeSpec, Taker, TaskRef
 
 _ZERO = ("held", "attempt", "tries", "reclaims", "written", "opened", "unfinished", "lost", "asleep")
-# What is not empty in a new row, and each column that is named takes its time.
+# What is not empty in a new row, for each column that is named takes its time; in the order of the table.
 _NODE = (
-    *("job", "key", "node", "position", "idx", "mapped", "need", "queue", "resources", "pinned"),
-    *("state", "waits", "revision", *_ZERO),
+    *("job", "key", "node", "position", "idx", "mapped", "need", "queue", "resources", "pinned", "state"),
+    *("held", "waits", "attempt", "tries", "reclaims", "revision"),
+    *("written", "opened", "unfinished", "lost", "asleep"),
 )
-_CHILD = tuple(name for name in _NODE if name != "need")
+_CHILD = tuple(name for name in TASK_FIELDS if name == "item" or (name in _NODE and name != "need"))
 _NODE_PLACES = tuple(map(TASK_FIELDS.index, _NODE))
 
 
@@ -152,7 +153,7 @@ def _numbers(batch: Batch) -> Prepared:
 def _row(job: str, node: NodeSpec, position: int, waits: int) -> tuple[Any, ...]:
     name, mapped, pinned = node.name, int(node.mapped), int(node.skipped)
     place = (job, name, name, position, -1, mapped, node.need, node.queue, node.resources, pinned)
-    return (*place, BLOCKED, waits, 1, *(0,) * len(_ZERO))
+    return (*place, BLOCKED, 0, waits, 0, 0, 0, 1, 0, 0, 0, 0, 0)
 
 
 def _whole(number: int, row: Sequence[Any]) -> list[Any]:
@@ -235,9 +236,8 @@ def _write_children(batch: Batch, task: TaskDraft, page: Sequence[str]) -> None:
         return
     fresh: list[tuple[Any, ...]] = []
     common = _child(task)
-    names = (*_CHILD, "item")
-    values = [common.get(name) for name in names]
-    key, idx, its_item = (names.index(name) for name in ("key", "idx", "item"))
+    values = [common.get(name) for name in _CHILD]
+    key, idx, its_item = (_CHILD.index(name) for name in ("key", "idx", "item"))
     for index, item in enumerate(page, start=task.written):
         if index in there:
             there[index].item = item
@@ -245,7 +245,7 @@ def _write_children(batch: Batch, task: TaskDraft, page: Sequence[str]) -> None:
             values[key], values[idx], values[its_item] = f"{task.node}/{index}", index, item
             fresh.append(tuple(values))
     if fresh:
-        _adding(batch, names).run_rows(batch.connection, fresh, names)
+        _adding(batch, _CHILD).run_rows(batch.connection, fresh, _CHILD)
         batch.missed()
 
 
