@@ -35,7 +35,8 @@ check: .venv/installed ## formatting, lint, types, and who imports whom
 unit: .venv/installed ## the quick tests
 	@$(PYTEST) tests/unit
 
-prove: .venv/installed ## kill processes at every commit, and try many thousand random histories
+prove: .venv/installed ## kill processes at every commit and paid request, and try many random histories
+	@$(BIN)/python benchmarks/prove.py --random 200 --out docs/figures/prove.json
 	@$(PYTEST) tests/crash/test_commits.py tests/property --prove
 
 bench: .venv/installed ## measure with full counts and write docs/figures/

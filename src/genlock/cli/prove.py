@@ -93,7 +93,7 @@ def prove(
             Aim(subject, stand, _scenarios(scenario), sample, random, seed, trials, words)
             for stand in (Stand.of(word, settle_window=settle_window) for word in provider or VIDEO)
         ]
-        raise typer.Exit(_prove(aims, lanes, speed, json=json, quiet=quiet or json))
+        raise typer.Exit(_prove(aims, lanes, speed, json=json, quiet=quiet))
 
 
 def _prove(aims: Sequence[Aim], lanes: int, speed: float, *, json: bool, quiet: bool) -> int:
