@@ -11,7 +11,8 @@ and `floor_fps`: frames a second of all processes. `film_wall_s`: from the comma
 moves, composed, checked and stored. `film_wall_ratio`: that, by the time in which the bare encoder gets
 through all of its frames; `film_cpu_ratio`: the same of CPU time, which other programs disturb less.
 `film_fps` and `moviepy_fps`: frames of the finished film a second, ours, and MoviePy's for the same
-photos, moves, dissolves and the music ready made. `join_copy_s` and `join_encode_s`: joining the film's
+photos, moves, dissolves and the music ready made; `moviepy_ratio` is the one by the other, and
+`moviepy_cpu_ratio` MoviePy's CPU time by ours. `join_copy_s` and `join_encode_s`: joining the film's
 pieces by copying packets, and by encoding them again.
 """
 
@@ -70,6 +71,7 @@ def main() -> int:
         if given.moviepy:
             figures |= by_moviepy(last, folder, given)
             figures["moviepy_ratio"] = round(figures["film_fps"] / figures["moviepy_fps"], 2)
+            figures["moviepy_cpu_ratio"] = round(figures["moviepy_cpu_s"] / figures["film_cpu_s"], 2)
     report = {
         **figures,
         "stages_s": last.stages,
@@ -138,6 +140,7 @@ def ratios(rounds: Sequence[Round]) -> Figures:
         "film_wall_ratio": middle(lambda one: one.film.cost.wall / one.bare.wall, 2),
         "film_cpu_ratio": middle(lambda one: one.film.cost.cpu / one.bare.cpu, 2),
         "film_wall_s": middle(lambda one: one.film.cost.wall, 2),
+        "film_cpu_s": middle(lambda one: one.film.cost.cpu, 2),
         "film_fps": middle(lambda one: one.film.cost.fps, 1),
         "clip_fps": middle(lambda one: one.made.fps, 1),
         "floor_fps": middle(lambda one: one.bare.fps, 1),
@@ -234,7 +237,9 @@ def by_moviepy(film: Film, folder: Path, given: argparse.Namespace) -> Figures:
     order = folder / "order.json"
     order.write_text(json.dumps(order_of(film, folder / "moviepy.mp4", given.processes)), encoding="utf-8")
     script = ROOT / "benchmarks" / "peer" / "on_moviepy.py"
-    found = run([str(installed("moviepy", given.cache)), str(script), str(order)], MOVIEPY_MAY_TAKE)
+    python = installed("moviepy", given.cache)
+    used = children_cpu()
+    found = run([str(python), str(script), str(order)], MOVIEPY_MAY_TAKE)
     made = Part(path=folder / "moviepy.mp4", frames=film.cost.frames)
     with av.open(str(made.path)) as opened:
         frames = sum(1 for packet in opened.demux(video=0) if packet.size)
@@ -242,6 +247,7 @@ def by_moviepy(film: Film, folder: Path, given: argparse.Namespace) -> Figures:
         raise SystemExit(f"MoviePy made {frames} frames where {made.frames} were ordered")
     return {
         "moviepy_s": round(found["seconds"], 1),
+        "moviepy_cpu_s": round(children_cpu() - used, 1),
         "moviepy_fps": round(frames / found["seconds"], 2),
         "moviepy_version": found["version"],
     }

@@ -41,7 +41,7 @@ def find_tone(image: NDArray[Any], picture: Picture) -> Tone:
 def blocks(luma: NDArray[np.uint8]) -> NDArray[np.float32]:
     """A frame averaged down to 40 blocks along its longer side, with fractions of levels."""
     step = max(1, round(max(luma.shape) / BLOCKS / _PIECES))
-    if step % 2 == 0:  # a quarter of the pixels is left after a step that OpenCV takes five times as fast
+    while step % 2 == 0:  # a quarter of the pixels is left after a step that OpenCV takes five times as fast
         luma = _halved(luma)
         step //= 2
     high, wide = (max(1, side // (step * _PIECES)) for side in luma.shape)
