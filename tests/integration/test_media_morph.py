@@ -325,3 +325,21 @@ def test_a_push_begins_with_the_picture_before_and_ends_with_the_next_without_a_
     assert np.abs(frames[-1] - high).max() < 0.1 * (high - low)
     steepest = max(np.abs(np.diff(frame, axis=axis)).max() for frame in frames for axis in (0, 1))
     assert steepest < 0.1 * (high - low)
+
+
+@pytest.mark.parametrize("kind", ["dissolve", "zoom"])
+def test_two_pictures_full_of_detail_are_out_of_focus_while_they_are_mixed(views: Views, kind: str) -> None:
+    one, other = (views.add(photo(name)) for name in ("forest-stream", "mountain-path"))
+    style = Style(name=kind, dissolve=float(kind == "dissolve"), zoom=float(kind == "zoom"))
+
+    def sharpness(detail: float) -> list[float]:
+        pair = tuple(each.model_copy(update={"detail": detail}) for each in (one, other))
+        shot = plan_shots([pair], links=[Link()], size=SIZE, seconds_per_clip=3.0, style=style).shots[0]  # type: ignore[list-item]
+        frames = views.drawn(body(shot))[shot.blend_start : shot.blend_start + shot.blend_frames]
+        return [float(np.abs(cv2.Laplacian(frame, cv2.CV_64F)).mean()) for frame in frames]
+
+    soft, plain = sharpness(0.4), sharpness(0.0)
+    middle = len(soft) // 2
+    assert soft[middle] < 0.7 * plain[middle]
+    assert soft[0] == pytest.approx(plain[0], rel=0.01)
+    assert soft[-1] == pytest.approx(plain[-1], rel=0.01)

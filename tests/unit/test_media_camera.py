@@ -8,9 +8,10 @@ import pytest
 
 from genlock.media.film.camera import MOVES, choose_move, nearer, resting_view
 from genlock.media.film.link import Link
-from genlock.media.film.motion import Picture, Size, View, cover, cut_off, view_at
+from genlock.media.film.motion import Picture, Size, View, cover, cut_off, surge, view_at
 from genlock.media.film.passage import HEADINGS
 from genlock.media.film.plan import FilmPlan, plan_shots, retake
+from genlock.media.film.segment import body
 from genlock.media.film.style import STYLES, Style
 
 WIDE, UPRIGHT, SQUARE = (1920, 1080), (1080, 1920), (1080, 1080)
@@ -199,3 +200,20 @@ def test_what_stands_out_at_the_edge_of_a_picture_does_not_keep_two_views_from_m
     mapping = (1.315, -0.0005, -0.0524, -0.0002, 1.3148, -0.1049, -7e-5, -7e-4, 1.0)
     link = Link(agreement=0.9, mapping=mapping, colours=0.9, layout=0.8)
     assert plan_shots([(far, near)], links=[link], size=size, seconds_per_clip=6.0).shots[0].morph
+
+
+def fastest(name: str) -> float:
+    """By how much things grow from frame to frame at most, while the picture is seen that a zoom leaves."""
+    style = STYLES[name].model_copy(update={"dissolve": 0.0, "push": 0.0, "zoom": 1.0, "cut_every": 0})
+    pieces = [body(shot) for shot in film(style).shots]
+    surges = [layer.surge for piece in pieces for layer in piece.layers if layer.surge]
+    leaving = [each for each in surges if not each.arrives]
+    assert leaving
+    steps = [(each.grow, 1 / (each.frames + 1)) for each in leaving]
+    return max(grow * (surge(0.66) - surge(0.66 - step)) for grow, step in steps)
+
+
+def test_zooms_are_as_strong_as_their_style() -> None:
+    assert fastest("calm") < 0.035
+    assert fastest("cinematic") < 0.035
+    assert 0.07 < fastest("bold") < 0.11
