@@ -15,6 +15,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Connection,
+    ScalarSelect,
     Select,
     and_,
     case,
@@ -233,29 +234,8 @@ def _own_earlier(kept: CTE) -> Select[Any]:
 
 def _of_others(kept: CTE) -> Select[Any]:
     """What another task shared for the same inputs: of the first that paid for it."""
-    taker, maker, paid = schema.task.alias("taker"), schema.task.alias("maker"), schema.call.alias("paid")
-    own = schema.call.alias("own")
-    shared = schema.shared.c
-    first = (
-        select(maker.c.key)
-        .join(paid, and_(paid.c.job == maker.c.job, paid.c.task == maker.c.key))
-        .where(
-            maker.c.job == shared.job,
-            maker.c.input_hash == shared.input_hash,
-            paid.c.state == _SETTLED,
-        )
-        .order_by(paid.c.ended_at, maker.c.id)
-        .limit(1)
-        .correlate(schema.shared)
-        .scalar_subquery()
-    )
-    newest = schema.call.alias("newest")
-    revision = (
-        select(func.max(newest.c.revision))
-        .where(newest.c.job == shared.job, newest.c.task == first, newest.c.state == _SETTLED)
-        .correlate(schema.shared)
-        .scalar_subquery()
-    )
+    taker, own, shared = schema.task.alias("taker"), schema.call.alias("own"), schema.shared.c
+    first = _first_maker()
     has_own = exists().where(
         own.c.job == kept.c.job,
         own.c.task == kept.c.task,
@@ -269,9 +249,26 @@ def _of_others(kept: CTE) -> Select[Any]:
             kept.c.at,
             shared.job.label("of_job"),
             first.label("of_task"),
-            revision.label("of_revision"),
+            _newest_paid(first).label("of_revision"),
         )
         .join(taker, and_(taker.c.job == kept.c.job, taker.c.key == kept.c.task))
         .join(schema.shared, shared.input_hash == taker.c.input_hash)
         .where(~has_own)
     )
+
+
+def _first_maker() -> ScalarSelect[Any]:
+    """Of the tasks of the sharing job with these inputs, the one whose call was settled first."""
+    maker, paid, shared = schema.task.alias("maker"), schema.call.alias("paid"), schema.shared.c
+    found = select(maker.c.key).join(paid, and_(paid.c.job == maker.c.job, paid.c.task == maker.c.key))
+    same = (maker.c.job == shared.job, maker.c.input_hash == shared.input_hash, paid.c.state == _SETTLED)
+    first = found.where(*same).order_by(paid.c.ended_at, maker.c.id).limit(1)
+    return first.correlate(schema.shared).scalar_subquery()
+
+
+def _newest_paid(task: ScalarSelect[Any]) -> ScalarSelect[Any]:
+    newest, shared = schema.call.alias("newest"), schema.shared.c
+    found = select(func.max(newest.c.revision)).where(
+        newest.c.job == shared.job, newest.c.task == task, newest.c.state == _SETTLED
+    )
+    return found.correlate(schema.shared).scalar_subquery()
