@@ -68,8 +68,10 @@ def test_a_film_is_bought_clip_by_clip_and_one_that_is_made_again_is_bought_agai
     assert [charge.key is not None for charge in vendors.charges()] == [True, True]
 
     before, old = bought(buyer), player(buyer.folder / "film.mp4")
+    vendors.tune(fps=25)  # another take: these vendors make the same of the same pictures
     buyer("jobs", "redo", JOB, "video_generation/1")
     buyer("resume")
+    vendors.tune(fps=24)
     after = bought(buyer)
     assert len(vendors.charges()) == 3, "one clip was bought again, and nothing else"
     assert len(vendors.charges_by_key()) == 3
