@@ -167,7 +167,7 @@ def alive(pid: int) -> bool:
     return Path(f"/proc/{pid}").exists()
 
 
-# The judging
+# Which trials there are
 
 
 def test_points_are_chosen_evenly_and_half_of_them_are_requests() -> None:
