@@ -57,6 +57,16 @@ def pipelines() -> Mapping[str, Pipeline[..., Any]]:
     return {each.name: each for each in (campaign, campaign_set)}
 
 
+def renders(pipeline: Pipeline[..., Any]) -> bool:
+    """Whether any of its stages asks for rendering processes."""
+    from genlock.engine.declare import Stage
+
+    return any(
+        Studio in each.tools.values() if isinstance(each, Stage) else renders(each)
+        for each in pipeline.stages.values()
+    )
+
+
 @dataclass
 class Home:
     """A home that is open: the engine over its ledger, its store, and what runs its tasks."""

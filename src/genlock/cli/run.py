@@ -84,6 +84,7 @@ def _command(pipeline: Pipeline[..., Any]) -> Any:
 
 def run_pipeline(name: str, params: dict[str, Any], common: Common) -> int:
     """Start a job and follow it to its end; the exit code."""
+    from genlock.bootstrap import pipelines, renders
     from genlock.cli.log import log_to_stderr
     from genlock.cli.session import run_async
     from genlock.settings import load_settings
@@ -99,7 +100,8 @@ def run_pipeline(name: str, params: dict[str, Any], common: Common) -> int:
             async with connect(settings, command=command, execute=False) as session:
                 return await _detach(session, name, params, common)
         order = _Order(name, params, common, interrupt)
-        return await pursue(settings, command, order.carry, notice=order.screen.notice)
+        warm = renders(pipelines()[name])
+        return await pursue(settings, command, order.carry, notice=order.screen.notice, warm=warm)
 
     return run_async(act)
 

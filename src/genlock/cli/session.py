@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -41,8 +42,8 @@ class Session:
     async def open_socket(self) -> None:
         """Let other processes ask, from now on; nothing if this process is not the owner.
 
-        Returns at once: the web framework is imported and the socket opened in the background, so
-        that the first tasks of a job do not wait for it.
+        Returns at once: the socket is opened in the background, and the web framework is imported when
+        somebody asks for the first time. Most jobs nobody asks about.
         """
         if self._ownership is not None:
             await self._stack.enter_async_context(_answering(self.service, self._ownership))
@@ -53,10 +54,13 @@ class Session:
 
 
 @asynccontextmanager
-async def connect(settings: Settings, *, command: str, execute: bool) -> AsyncIterator[Session]:
+async def connect(
+    settings: Settings, *, command: str, execute: bool, warm: bool = False
+) -> AsyncIterator[Session]:
     """Own the home if nobody does, else be a client of the process that does.
 
-    With `execute` an owner runs what is ready. `HomeTaken` if the owner does not answer.
+    With `execute` an owner runs what is ready; with `warm` it starts its rendering processes at once.
+    `HomeTaken` if the owner does not answer.
     """
     async with AsyncExitStack() as stack:
         ownership = await _reach(settings, command, stack)
@@ -64,7 +68,7 @@ async def connect(settings: Settings, *, command: str, execute: bool) -> AsyncIt
             yield ownership
             return
         stack.enter_context(ownership)
-        session = await _open(settings, ownership, stack, execute=execute)
+        session = await _open(settings, ownership, stack, execute=execute, warm=warm)
         stack.push_async_callback(session.close)
         yield session
 
@@ -80,12 +84,17 @@ def ask(settings: Settings, command: str, act: Callable[[Session], Awaitable[T]]
 
 
 async def pursue(
-    settings: Settings, command: str, act: Callable[[Session], Awaitable[T]], *, notice: Callable[[str], None]
+    settings: Settings,
+    command: str,
+    act: Callable[[Session], Awaitable[T]],
+    *,
+    notice: Callable[[str], None],
+    warm: bool = False,
 ) -> T:
     """Do `act` with an executing session; when the owner it asks dies, connect anew and go on."""
     while True:
         try:
-            async with connect(settings, command=command, execute=True) as session:
+            async with connect(settings, command=command, execute=True, warm=warm) as session:
                 return await act(session)
         except OwnerGone as error:
             notice(f"{error}; going on without it")
@@ -164,12 +173,14 @@ def _refuse_program(settings: Settings) -> None:
         )
 
 
-async def _open(settings: Settings, ownership: Ownership, stack: AsyncExitStack, *, execute: bool) -> Session:
+async def _open(
+    settings: Settings, ownership: Ownership, stack: AsyncExitStack, *, execute: bool, warm: bool
+) -> Session:
     from genlock.bootstrap import open_home
     from genlock.cli.log import log_to_file
 
     stack.enter_context(log_to_file(settings))
-    home = await stack.enter_async_context(open_home(settings, execute=execute, warm=execute))
+    home = await stack.enter_async_context(open_home(settings, execute=execute, warm=warm))
     return Session(settings, home.engine, home, ownership)
 
 
@@ -189,17 +200,32 @@ async def _answer(service: JobService, ownership: Ownership, stopping: asyncio.E
     import structlog
 
     try:
-        server = await asyncio.to_thread(_build, service)
-        if stopping.is_set():
-            return
-        serving = asyncio.create_task(server.serve(ownership.bind()))
-        halt = asyncio.create_task(stopping.wait())
-        await asyncio.wait((serving, halt), return_when=asyncio.FIRST_COMPLETED)
-        halt.cancel()
-        server.stop()
-        await serving
+        with ownership.bind() as bound:
+            halt = asyncio.create_task(stopping.wait())
+            await _knocked(bound, halt)
+            if not stopping.is_set():
+                server = await asyncio.to_thread(_build, service)
+                serving = asyncio.create_task(server.serve(bound))
+                await asyncio.wait((serving, halt), return_when=asyncio.FIRST_COMPLETED)
+                server.stop()
+                await serving
+            halt.cancel()
     except Exception:  # noqa: BLE001 - jobs go on; only other processes cannot ask
         structlog.get_logger(__name__).exception("other commands cannot reach this process")
+
+
+async def _knocked(bound: socket.socket, halt: asyncio.Task[Any]) -> None:
+    """Return when somebody connects, who is let in later, or when nobody is waited for any more."""
+    knock = asyncio.Event()
+    bound.listen()
+    loop = asyncio.get_running_loop()
+    loop.add_reader(bound, knock.set)
+    try:
+        knocking = asyncio.create_task(knock.wait())
+        await asyncio.wait((knocking, halt), return_when=asyncio.FIRST_COMPLETED)
+        knocking.cancel()
+    finally:
+        loop.remove_reader(bound)
 
 
 def _build(service: JobService) -> Any:
