@@ -81,7 +81,8 @@ class Books:
         if task["state"] in ("ready", "running"):
             return "live"
         if task["state"] == "parked":
-            return "parked"
+            bought = (task["signal"] or "").startswith(("call:", "place:"))
+            return "live" if bought and task["due_at"] is not None else "parked"
         if task["state"] == "spread" and task["child_job"]:
             return "parked" if self.jobs[task["child_job"]]["state"] == "waiting" else "live"
         return "failed" if task["state"] == "failed" and task["idx"] < 0 else None

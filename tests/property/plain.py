@@ -39,6 +39,11 @@ class Fact:
     child: str | None = None
     notes: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def attended(self) -> bool:
+        """Whether a provider is at work for it, or will be, and it is looked at in time."""
+        return self.due is not None and (self.signal or "").startswith(("call:", "place:"))
+
     def become(self, word: str, due: datetime | None = None, signal: str | None = None) -> None:
         self.word, self.due, self.signal, self.token, self.holder = word, due, signal, None, None
 
@@ -127,6 +132,7 @@ class Plain:
         waiting = [key for key, state in states.items() if state == "spread" and job.facts[key].child]
         asleep = [self.job_state(self.jobs[job.facts[key].child or ""]) == "waiting" for key in waiting]
         live = asleep.count(False) + sum(state in ("ready", "running") for state in states.values())
+        live += sum(state == "parked" and job.facts[key].attended for key, state in states.items())
         if not live and not any(asleep) and "parked" not in states.values():
             failed = any(state == "failed" and "/" not in key for key, state in states.items())
             return "failed" if failed else "completed"

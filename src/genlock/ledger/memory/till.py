@@ -46,11 +46,13 @@ class Till:
     makers: dict[str, str] = field(default_factory=dict)
 
     def call(self, key: str) -> CallRow:
+        """The call; `NotFound` if there is none."""
         if key not in self.calls:
             raise NotFound(f"there is no call {key!r}")
         return self.calls[key]
 
     def change(self, call: CallRow, **values: Any) -> CallRow:
+        """Keep the call with these values."""
         self.calls[call.key] = changed = replace(call, **values)
         return changed
 
@@ -62,6 +64,7 @@ class Till:
         return call
 
     def live(self, vendor: str) -> int:
+        """How many places of the account are taken."""
         return sum(call.vendor == vendor and call.state.live for call in self.calls.values())
 
     def log(self, call: CallRow, kind: str, /, **data: Any) -> None:
@@ -105,6 +108,7 @@ class Till:
     # Budgets
 
     def budget(self, scope: str) -> BudgetRow:
+        """The scope as it stands, or would if it had a row."""
         return self.budgets.get(scope) or BudgetRow(scope, "USD", None, 0, 0)
 
     def agreed(self, scope: str, currency: str) -> BudgetRow:
@@ -115,6 +119,7 @@ class Till:
         return replace(found, currency=currency)
 
     def shift(self, scopes: Iterable[str], *, reserved: int = 0, spent: int = 0) -> None:
+        """Add to what these budgets have reserved and spent."""
         for scope in scopes:
             found = self.budgets[scope]
             self.budgets[scope] = replace(
@@ -149,12 +154,14 @@ class Till:
             yield from (task for task in job.tasks() if task.state is TaskState.PARKED)
 
     def wake(self, task: Task) -> None:
+        """parked -> ready."""
         job, change = self.book.job(task.ref.job), Change()
         self.book.log(job, "task.woken", task)
         self.book.ready(task, change)
         self.book.settle(job, change)
 
     def wake_for_money(self, scopes: Iterable[str]) -> None:
+        """Wake all who would find enough in these budgets now."""
         for scope in sorted(scopes):
             for task in self.waiting(f"budget:{scope}") if self.budget(scope).frozen is None else ():
                 refusal = self.refusals.get(task.ref)
@@ -162,6 +169,7 @@ class Till:
                     self.wake(task)
 
     def can_pay(self, scope: str, refusal: Refusal) -> bool:
+        """Whether what was refused is there now."""
         budget = self.budget(scope)
         cap = refusal.most if budget.cap is None else budget.cap
         return cap is None or budget.spent + budget.reserved + refusal.wanted <= cap
@@ -183,6 +191,7 @@ class Till:
             self.rung.add(call.key)
 
     def wake_for_call(self, call: CallRow) -> bool:
+        """Wake the task if it is parked for this call; whether it was."""
         task = self.task(call)
         if task is None or task.state is not TaskState.PARKED or task.signal != f"call:{call.key}":
             return False
