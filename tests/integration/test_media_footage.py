@@ -132,6 +132,17 @@ async def test_footage_is_played_up_to_12_percent_faster_or_slower_and_what_is_t
     assert seen[-6:] != [seen[-1]] * 6, "the end does not stand still"
 
 
+async def test_a_clip_that_the_next_one_goes_on_from_is_cut_off_at_its_beginning(
+    pool: RenderPool, tmp_path: Path
+) -> None:
+    path = roll(tmp_path / "in.mp4", Roll(frames=90))
+    ends = photo(1), photo(2)
+    footage = conform(await look(pool, path), FILE, frames=60, fps=30, size=SIZE, ends=ends, keep_end=True)
+    images = await shown(pool, body(shot_of(footage, 60)), path, tmp_path / "out.mp4")
+    assert number_of(images[-1]) == 89
+    assert number_of(images[0]) == 89 - round(59 * 1.12)
+
+
 async def test_footage_that_is_too_short_is_refused_with_the_numbers(
     pool: RenderPool, tmp_path: Path
 ) -> None:

@@ -177,7 +177,10 @@ async def _seen(made: Made, studio: Studio) -> FootageReport:
 
 
 def conformed(shot: Shot, purchase: Purchase, bought: Bought) -> Shot:
-    """The clip with its footage in the place of the photos."""
+    """The clip with its footage in the place of the photos. One that the next clip goes on from has to come
+    to its end, whatever becomes of its beginning.
+    """
+    begins_on_last, ends_on_next = shot.meets
     footage = conform(
         bought.report,
         bought.footage.sha256,
@@ -185,6 +188,7 @@ def conformed(shot: Shot, purchase: Purchase, bought: Bought) -> Shot:
         fps=shot.fps,
         size=shot.size,
         ends=(framed(shot.first, purchase.shape), framed(shot.last, purchase.shape)),
+        keep_end=ends_on_next and not begins_on_last,
     )
     return shot.model_copy(update={"footage": footage})
 

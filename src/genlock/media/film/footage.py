@@ -2,8 +2,9 @@
 
 Whatever its rate, length, size and shape, footage is conformed to the film by rules that can be told:
 
-    length      played faster or slower by up to 12 %; what is still too long is cut off, what is still too
-                short is refused: a clip never freezes at its end
+    length      played faster or slower by up to 12 %; what is still too long is cut off at its end (or at its
+                beginning, if only there nothing is missed), what is still too short is refused: a clip never
+                freezes
     rate        each frame of the film shows the frame of the footage that is nearest in time
     shape       the part around what stands out in the photos is shown, and nothing is stretched
     colour      BT.709, whatever range and matrix it came in; HDR is brought down to it
@@ -67,7 +68,7 @@ class Footage(Value):
 
     `picture` stands for a frame of it: the file's hash, the size as shown, and what stands out. `begin` is
     the moment of the clip's first frame, `speed` is seconds of footage in one second of film, `unused` how
-    many seconds at the end are not shown.
+    many seconds are not shown.
     """
 
     picture: Picture
@@ -78,12 +79,20 @@ class Footage(Value):
 
 
 def conform(
-    report: FootageReport, sha256: str, *, frames: int, fps: int, size: Size, ends: tuple[Picture, Picture]
+    report: FootageReport,
+    sha256: str,
+    *,
+    frames: int,
+    fps: int,
+    size: Size,
+    ends: tuple[Picture, Picture],
+    keep_end: bool = False,
 ) -> Footage:
     """How a clip of so many frames is made of a file: from its first frame to its last, if that can be.
 
-    `ends` are its first and last frame as pictures, for what stands out in them. `Permanent` with the numbers
-    if the file is too short.
+    `ends` are its first and last frame as pictures, for what stands out in them. Of what is too long even so
+    the end is not shown, or with `keep_end` the beginning. `Permanent` with the numbers if the file is too
+    short.
     """
     wanted = (frames - 1) / fps
     slowest = wanted * (1 - MOST_SPEED_CHANGE)
@@ -95,14 +104,15 @@ def conform(
             "footage is longer"
         )
     speed = min(max(report.span / wanted, 1 - MOST_SPEED_CHANGE), 1 + MOST_SPEED_CHANGE)
+    unused = max(0.0, report.span - wanted * speed)
     first, last = ends
     frame = first.model_copy(update={"sha256": sha256, "width": report.width, "height": report.height})
     return Footage(
         picture=frame,
         move=Move(start=_around(first, frame, size), end=_around(last, frame, size)),
-        begin=report.first,
+        begin=report.first + (unused if keep_end else 0.0),
         speed=speed,
-        unused=max(0.0, report.span - wanted * speed),
+        unused=unused,
     )
 
 
