@@ -29,19 +29,16 @@ def calls_table(calls: Sequence[CallView], now: datetime) -> None:
     if not calls:
         print("No paid calls.")
         return
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("KEY", "JOB / TASK", "STATE", "MODEL"):
-        table.add_column(name, no_wrap=True, overflow="fold" if name == "MODEL" else "ellipsis")
-    table.add_column("COST", justify="right", no_wrap=True)
-    table.add_column("SENT", no_wrap=True)
+    from genlock.cli.table import console, table_of
+
+    table = table_of("KEY", "JOB / TASK", "STATE", "MODEL", "COST", "SENT")
     for call in calls:
         state = Text(call.state, style=COLOURS.get(call.state, ""))
         place = f"{call.job}/{call.task}" + (f" #{call.number}" if call.number > 1 else "")
         table.add_row(_short(call.key), place, state, call.adapter, _cost(call), ago(call.sent_at, now))
-    _print(table)
+    console().print(table)
     doubts = [call for call in calls if call.state is CallState.DOUBT]
     for call in doubts:
         print(f"\n{_short(call.key)} is in doubt: {briefly(call.reason or '', 300)}")
@@ -76,19 +73,21 @@ def costs_table(costs: Sequence[CostView], group: str) -> None:
     if not costs:
         print("Nothing was spent.")
         return
-    from rich.table import Table
+    from genlock.cli.table import console, table_of
 
     columns = ("spent", "reserved", "doubt", "saved_by_resume", "saved_by_reuse")
-    table = Table(box=None, pad_edge=False, header_style="bold", footer_style="bold")
-    table.show_footer = len(costs) > 1
-    table.add_column(group.upper(), footer="all", no_wrap=True)
-    table.add_column("CALLS", footer=str(sum(cost.calls for cost in costs)), justify="right")
-    for name in columns:
-        table.add_column(_title(name), footer=_sum(costs, name), justify="right", no_wrap=True)
+    table = table_of(group.upper(), "CALLS", *map(_title, columns))
+    for column in table.columns[1:]:
+        column.justify = "right"
+    if len(costs) > 1:
+        table.show_footer, table.footer_style = True, "bold"
+        sums = ["all", str(sum(cost.calls for cost in costs)), *(_sum(costs, name) for name in columns)]
+        for column, total in zip(table.columns, sums, strict=True):
+            column.footer = total
     for cost in costs:
         amounts = [getattr(cost, name) if cost.micros[name] else NONE for name in columns]
         table.add_row(cost.group or NONE, str(cost.calls), *amounts)
-    _print(table)
+    console().print(table)
 
 
 def budgets_table(budgets: Sequence[BudgetView]) -> None:
@@ -96,17 +95,13 @@ def budgets_table(budgets: Sequence[BudgetView]) -> None:
     if not budgets:
         print("No budgets: nothing was spent, and no cap was set.")
         return
-    from rich.table import Table
+    from genlock.cli.table import console, table_of
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("SCOPE", no_wrap=True)
-    for name in ("CAP", "SPENT", "RESERVED"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("")
+    table = table_of("SCOPE", "CAP", "SPENT", "RESERVED", "")
     for budget in budgets:
         cap = budget.cap or "by settings"
         table.add_row(budget.scope, cap, budget.spent, budget.reserved, budget.frozen or "")
-    _print(table)
+    console().print(table)
 
 
 def _cost(call: CallView) -> str:
@@ -132,9 +127,3 @@ def _title(name: str) -> str:
 def _short(key: str) -> str:
     """Enough of its end to name it."""
     return key[-8:]
-
-
-def _print(table: object) -> None:
-    from rich.console import Console
-
-    Console(highlight=False, soft_wrap=True).print(table)

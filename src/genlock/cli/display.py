@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from genlock.cli.film import film_lines
 from genlock.cli.pace import Pace, Times
-from genlock.cli.word import briefly, folded, length, next_steps
+from genlock.cli.word import briefly, folded, length, money, next_steps
 from genlock.clock import Clock, SystemClock
 from genlock.ledger.records import TaskState
 
@@ -216,6 +216,8 @@ def picture(job: JobView, times: Times, now: datetime, left: timedelta | None, w
         head.append(f"  {length((job.finished_at or now) - job.started_at)}")
     if left is not None and not job.state.finished:
         head.append(f"  about {length(left)} left", style="dim")
+    if job.cost is not None:
+        head.append(f"  {money(job.cost)}", style="magenta" if job.cost.micros["doubt"] else "")
     table = Table.grid(padding=(0, 1), expand=True)
     table.width = max(20, width - ECHO)
     table.add_column(width=1, min_width=1)
@@ -306,6 +308,8 @@ def _say_end(job: JobView, tasks: Sequence[TaskView], place: str | None) -> None
         took = f" in {length(job.finished_at - job.started_at)}"
     print(f"{job.pipeline} {job.id} {job.state}{took}")
     width = terminal_width()
+    if job.cost is not None:
+        print(folded(f"  {'money':<7} {money(job.cost)}", width))
     for name, value in film_lines(job.result, place):
         print(folded(f"  {name:<7} {value}", width))
     for line in next_steps(job, tasks):

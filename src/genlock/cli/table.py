@@ -12,12 +12,14 @@ from rich.table import Table
 from rich.text import Text
 
 from genlock.cli.film import film_lines, left_out_lines
-from genlock.cli.word import ago, briefly, folded, length, told
+from genlock.cli.word import ago, briefly, folded, length, money, told
 from genlock.ledger.records import JobState, TaskState
 
 if TYPE_CHECKING:
     from genlock.engine.views import JobView, StageView, TaskView
 
+ASKS = "`genlock "  # in the reason of a task that waits for a person to give a command
+SHOWN = 3  # such tasks that are named one by one
 SIGNAL = "waits for "  # how `waits_for` begins for a task that waits for a signal, before its name
 LONG = ("", "error", "waits", "without")  # facts that are worth more lines than one
 WIDE = 400  # columns of a table that nobody's terminal has to hold
@@ -41,7 +43,7 @@ def jobs_table(jobs: Sequence[JobView], now: datetime) -> None:
     if not jobs:
         print("No jobs.")
         return
-    table = _table("ID", "PIPELINE", "STATE", "STAGE", "DONE", "STARTED", "TOOK")
+    table = table_of("ID", "PIPELINE", "STATE", "STAGE", "DONE", "STARTED", "TOOK")
     for job in jobs:
         stage = "" if job.state is JobState.COMPLETED else job.stage or ""
         table.add_row(
@@ -53,28 +55,28 @@ def jobs_table(jobs: Sequence[JobView], now: datetime) -> None:
             ago(job.created_at, now),
             _took(job.started_at, job.finished_at, now),
         )
-    _console().print(table)
+    console().print(table)
 
 
 def job_page(job: JobView, tasks: Sequence[TaskView], now: datetime, place: str | None = None) -> None:
     """Everything about one job."""
-    console = _console()
-    console.print(Text.assemble((job.pipeline, "bold"), " ", job.id, "  ", _coloured(job.state)))
-    width = console.width if console.is_terminal else None
+    page = console()
+    page.print(Text.assemble((job.pipeline, "bold"), " ", job.id, "  ", _coloured(job.state)))
+    width = page.width if page.is_terminal else None
     for name, value in _facts(job, tasks, now, place):
-        console.print(
+        page.print(
             Text(folded(f"  {name:<9} {value}", width if name in LONG else None)),
             no_wrap=True,
             overflow="ellipsis",
         )
-    console.print()
-    table = _table("STAGE", "STATE", "DONE", "NOTE")
+    page.print()
+    table = table_of("STAGE", "STATE", "DONE", "NOTE")
     for stage in job.stages:
         table.add_row(Text(stage.name), _coloured(stage.state), _done(stage), Text(stage.note or ""))
-    console.print(table)
+    page.print(table)
     if told := [task for task in tasks if task.attempt or task.state is TaskState.PARKED]:
-        console.print()
-        console.print(_tasks(told, now))
+        page.print()
+        page.print(_tasks(told, now))
 
 
 def _facts(
@@ -86,25 +88,37 @@ def _facts(
     if job.deadline_at and not job.state.finished:
         yield "deadline", f"{job.deadline_at.astimezone():%Y-%m-%d %H:%M:%S}"
     yield "progress", f"{job.progress:.0%}, {job.completed_stages} of {job.total_stages} stages"
+    if job.cost:
+        yield "money", money(job.cost)
     if job.error:
         where = f" in {job.error.task}" if job.error.task else ""
         first, *rest = told(job.error)
         yield "error", f"{job.error.kind}{where}: {first}"
         yield from (("", line) for line in rest)
-    for waits in dict.fromkeys(task.waits_for for task in tasks if _waits_for_code(task)):
-        yield "waits", f"for {waits}"
-    for task in tasks:
-        if task.state is TaskState.PARKED and (task.waits_for or "").startswith(SIGNAL):
-            name = shlex.quote((task.waits_for or "").removeprefix(SIGNAL))
-            yield "waits", f"{task.key}: genlock jobs signal {job.id} {shlex.quote(task.key)} {name} [VALUE]"
+    yield from _waits(job, tasks)
     yield from film_lines(job.result, place)
     if job.result is None:
         for task in tasks:
             yield from left_out_lines(task.output)
 
 
+def _waits(job: JobView, tasks: Sequence[TaskView]) -> Iterator[tuple[str, str]]:
+    """What somebody has to do before it goes on."""
+    for waits in dict.fromkeys(task.waits_for for task in tasks if _waits_for_code(task)):
+        yield "waits", f"for {waits}"
+    for task in tasks:
+        if task.state is TaskState.PARKED and (task.waits_for or "").startswith(SIGNAL):
+            name = shlex.quote((task.waits_for or "").removeprefix(SIGNAL))
+            yield "waits", f"{task.key}: genlock jobs signal {job.id} {shlex.quote(task.key)} {name} [VALUE]"
+    asked = [task for task in tasks if task.state is TaskState.PARKED and ASKS in (task.waits_for or "")]
+    for task in asked[:SHOWN]:
+        yield "waits", f"{task.key}: {task.waits_for}"
+    if len(asked) > SHOWN:
+        yield "waits", f"and {len(asked) - SHOWN} more: genlock calls --state doubt"
+
+
 def _tasks(tasks: Sequence[TaskView], now: datetime) -> Table:
-    table = _table("TASK", "STATE", "ATTEMPT", "TOOK", "WHY")
+    table = table_of("TASK", "STATE", "ATTEMPT", "TOOK", "WHY")
     for task in tasks:
         table.add_row(
             Text(task.key),
@@ -147,13 +161,15 @@ def _coloured(state: JobState | TaskState) -> Text:
     return Text(str(state), style=COLOUR.get(state, "dim" if state != "done" else ""))
 
 
-def _table(*columns: str) -> Table:
+def table_of(*columns: str) -> Table:
+    """A table with these heads, cut to the width of where it goes."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for name in columns:
         table.add_column(name, no_wrap=True, overflow="ellipsis")
     return table
 
 
-def _console() -> Console:
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=WIDE, soft_wrap=False)
+def console() -> Console:
+    """Where tables go: as wide as the terminal, or as wide as they are where there is none."""
+    found = Console(highlight=False)
+    return found if found.is_terminal else Console(highlight=False, width=WIDE, soft_wrap=False)

@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from genlock.ledger.records import JobState, TaskState
+from genlock.money import Money
 
 if TYPE_CHECKING:
-    from genlock.engine.views import ErrorView, JobView, TaskView
+    from genlock.engine.views import CostView, ErrorView, JobView, TaskView
 
 SHOWN = 5  # failed tasks that are named one by one
 
@@ -52,6 +53,25 @@ def briefly(text: str, most: int = 200) -> str:
     """One line of at most so many characters."""
     line = " ".join(text.split())
     return line if len(line) <= most else f"{line[: most - 1]}…"
+
+
+def money(cost: CostView) -> str:
+    """`$3.50 spent, $0.50 reserved, $0.50 in doubt; saved $1.00 by resuming`."""
+    parts = [f"{cost.spent} spent"]
+    busy = cost.micros["reserved"] - cost.micros["doubt"]
+    if busy:
+        parts.append(f"{Money(busy, cost.currency)} reserved")
+    if cost.micros["doubt"]:
+        parts.append(f"{cost.doubt} in doubt")
+    saved = [
+        f"{amount} by {how}"
+        for amount, how, is_some in (
+            (cost.saved_by_resume, "resuming", cost.micros["saved_by_resume"]),
+            (cost.saved_by_reuse, "reuse", cost.micros["saved_by_reuse"]),
+        )
+        if is_some
+    ]
+    return ", ".join(parts) + (f"; saved {', '.join(saved)}" if saved else "")
 
 
 def told(error: ErrorView) -> list[str]:

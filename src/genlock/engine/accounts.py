@@ -71,6 +71,11 @@ class Accounts:
         where = CallFilter(job=found, tree=True)
         return [present_cost(row) for row in await self._reader.costs(by, where, since=since, until=until)]
 
+    async def cost_of(self, job: str) -> CostView | None:
+        """Of one job with all that is nested in it, in the currency that it has spent most of."""
+        rows = await self._reader.costs(By.OWNER, CallFilter(job=job, tree=True))
+        return present_cost(rows[0]) if rows else None
+
     async def budgets(self, scopes: Collection[str] = ()) -> Sequence[BudgetView]:
         wanted = [await self._scope(scope) for scope in scopes]
         return [present_budget(row) for row in await self._reader.budgets(wanted or None)]

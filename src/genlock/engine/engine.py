@@ -190,7 +190,9 @@ class Engine:
         return created
 
     async def show(self, job: str) -> JobView:
-        return await self._present(await find_job(self.reader, job))
+        row = await find_job(self.reader, job)
+        view = await self._present(row)
+        return view.model_copy(update={"cost": await self.accounts.cost_of(row.id)})
 
     async def list(
         self,

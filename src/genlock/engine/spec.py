@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from genlock.engine.codec import canonical, dig
 from genlock.engine.declare import Pipeline
@@ -26,14 +28,16 @@ def job_spec(
     labels: Mapping[str, Any] | None = None,
 ) -> JobSpec:
     """The rows of a new job. `inputs` are JSON values that fit the pipeline already."""
-    graph = pipeline.graph
+    nodes, edges = _drawn(pipeline)
     return JobSpec(
         id=id,
         pipeline=pipeline.name,
         graph=pipeline.text,
         input=canonical(dict(inputs)),
-        nodes=[_node(node, inputs) for node in graph.nodes.values()],
-        edges=[EdgeSpec(e.upstream, e.downstream, e.optional) for e in graph.edges()],
+        nodes=[
+            replace(spec, skipped=True) if _false_already(node.when, inputs) else spec for node, spec in nodes
+        ],
+        edges=edges,
         owner=owner,
         dedup=dedup,
         deadline=deadline,
@@ -58,14 +62,26 @@ def child_spec(pipeline: Pipeline[..., Any], claim: Claim, inputs: Mapping[str, 
     return job_spec(pipeline, {**pipeline.defaults, **inputs}, id=f"{claim.task.job}.{place}{index}{take}")
 
 
-def _node(node: Node, inputs: Mapping[str, Any]) -> NodeSpec:
+_Drawn = tuple[Sequence[tuple[Node, NodeSpec]], Sequence[EdgeSpec]]
+_known: WeakKeyDictionary[Pipeline[..., Any], _Drawn] = WeakKeyDictionary()
+
+
+def _drawn(pipeline: Pipeline[..., Any]) -> _Drawn:
+    """What is the same in all jobs of a pipeline, made for the first of them."""
+    if pipeline not in _known:
+        graph = pipeline.graph
+        edges = tuple(EdgeSpec(e.upstream, e.downstream, e.optional) for e in graph.edges())
+        _known[pipeline] = tuple((node, _node(node)) for node in graph.nodes.values()), edges
+    return _known[pipeline]
+
+
+def _node(node: Node) -> NodeSpec:
     return NodeSpec(
         name=node.name,
         mapped=node.mapped is not None,
         need=node.need,
         queue=node.queue,
         resources=resources_text(node.resources),
-        skipped=_false_already(node.when, inputs),
     )
 
 

@@ -40,6 +40,21 @@ class StageView(View):
     note: str | None = None
 
 
+class CostView(View):
+    """What the calls of one group came to. `micros` holds the same amounts in millionths of `currency`."""
+
+    group: str
+    currency: str
+    calls: int
+    spent: str
+    reserved: str
+    doubt: str
+    risk: str
+    saved_by_resume: str
+    saved_by_reuse: str
+    micros: dict[str, int]
+
+
 class JobView(View):
     """A job as people see it. `completed_stages` counts done and skipped stages."""
 
@@ -62,6 +77,7 @@ class JobView(View):
     error: ErrorView | None
     labels: dict[str, Any]
     result: Any = Field(default=None, description="the pipeline's result as JSON, once completed")
+    cost: CostView | None = Field(default=None, description="of its paid calls; null if it made none")
     last_event: int
 
 
@@ -151,21 +167,6 @@ class CallView(View):
     accepted_at: datetime | None
     ended_at: datetime | None
     decided_by: str | None
-
-
-class CostView(View):
-    """What the calls of one group came to. `micros` holds the same amounts in millionths of `currency`."""
-
-    group: str
-    currency: str
-    calls: int
-    spent: str
-    reserved: str
-    doubt: str
-    risk: str
-    saved_by_resume: str
-    saved_by_reuse: str
-    micros: dict[str, int]
 
 
 class BudgetView(View):
