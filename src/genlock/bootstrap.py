@@ -41,6 +41,7 @@ from genlock.store.artifact import Freed, Store
 from genlock.store.local import LocalStore
 
 if TYPE_CHECKING:
+    from genlock.ledger.sql import SqlLedger
     from genlock.engine.declare import Pipeline
 
 log = structlog.get_logger(__name__)
@@ -110,12 +111,7 @@ async def open_home(
         pool = await stack.enter_async_context(render_pool(settings))
         if warm:
             await pool.warm()  # before these modules are loaded, which takes as long
-        from genlock.ledger.copying import MARK
-        from genlock.ledger.sql import SqlLedger
-
-        for left in settings.home.glob(f"{settings.database.name}{MARK}*"):  # of a backup that was killed
-            left.unlink(missing_ok=True)
-        ledger = await SqlLedger.open(settings.database, clock)
+        ledger = await _ledger(settings, clock)
         stack.push_async_callback(ledger.close)
         collector.settle()
         store = LocalStore(settings.store)
@@ -124,23 +120,44 @@ async def open_home(
         stack.push_async_callback(providers.close)
         calls = paid_calls(settings, ledger, ledger.reader, store, clock, providers)
         stack.push_async_callback(calls.close, settings.grace.total_seconds())
-        engine = Engine(
-            ledger,
-            ledger.reader,
-            [*pipelines().values(), *more],
-            {Studio: studio, **faces(providers, studio), **(tools or {})},
-            clock=clock,
-            work=settings.work,
-            deadline=settings.deadline,
-            limits=_limits(settings),
-            calls=calls,
-        )
+        given = {Studio: studio, **faces(providers, studio), **(tools or {})}
+        engine = _engine(settings, ledger, more, given, clock, calls)
         executor = _executor(engine, settings) if execute else None
         if executor is not None:
             stack.push_async_callback(executor.stop, settings.grace)
             await stack.enter_async_context(_looked_after(engine))
         recovery = await _begin(settings, engine, executor, opening)
         yield Home(settings, engine, store, executor, recovery)
+
+
+async def _ledger(settings: Settings, clock: Clock) -> SqlLedger:
+    from genlock.ledger.copying import MARK
+    from genlock.ledger.sql import SqlLedger
+
+    for left in settings.home.glob(f"{settings.database.name}{MARK}*"):  # of a backup that was killed
+        left.unlink(missing_ok=True)
+    return await SqlLedger.open(settings.database, clock)
+
+
+def _engine(
+    settings: Settings,
+    ledger: SqlLedger,
+    more: Iterable[Pipeline[..., Any]],
+    tools: Mapping[Any, object],
+    clock: Clock,
+    calls: Calls,
+) -> Engine:
+    return Engine(
+        ledger,
+        ledger.reader,
+        [*pipelines().values(), *more],
+        tools,
+        clock=clock,
+        work=settings.work,
+        deadline=settings.deadline,
+        limits=_limits(settings),
+        calls=calls,
+    )
 
 
 def paid_calls(
