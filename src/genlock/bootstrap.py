@@ -32,7 +32,7 @@ from genlock.executors.embedded import Embedded, Recovery
 from genlock.executors.resource import Resources
 from genlock.ledger.payments import Payments
 from genlock.ledger.protocol import LedgerReader
-from genlock.media.pool import RenderPool
+from genlock.media.pool import Launch, RenderPool
 from genlock.pipelines.studio import Studio
 from genlock.providers.catalog import Kind
 from genlock.providers.registry import Providers
@@ -98,17 +98,19 @@ async def open_home(
     warm: bool = False,
     more: Iterable[Pipeline[..., Any]] = (),
     tools: Mapping[Any, object] | None = None,
+    launch: Launch | None = None,
 ) -> AsyncIterator[Home]:
     """Open a home that this process owns (see `genlock.owner`). `more` are pipelines of the user's own.
 
-    `warm`: rendering processes are started at once, and load their libraries while the home is opened.
+    `warm`: rendering processes are started at once, and load their libraries while the home is opened;
+    `launch` starts them in another way.
     """
     clock = clock or SystemClock()
     _arm(settings.failpoint)
     settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     opening = clock.now()
     async with AsyncExitStack() as stack:  # whatever fails or is called off, the rest is closed all the same
-        pool = await stack.enter_async_context(render_pool(settings))
+        pool = await stack.enter_async_context(render_pool(settings, launch))
         if warm:
             await pool.warm()  # before these modules are loaded, which takes as long
         ledger = await _ledger(settings, clock)
@@ -178,6 +180,7 @@ def paid_calls(
     )
     return Calls(
         ledger,
+        reader,
         Keeper(store, clock, settings.work),
         Purse(reader, clock, caps),
         adapters=providers.adapter,
@@ -282,12 +285,13 @@ async def _begin(
     return recovery
 
 
-def render_pool(settings: Settings) -> RenderPool:
+def render_pool(settings: Settings, launch: Launch | None = None) -> RenderPool:
     """Rendering processes with this home's limits; for a command that needs no home as well."""
     return RenderPool(
         workers=settings.cpu,
         memory=settings.child_memory_mb << 20,
         stall=settings.child_stall.total_seconds(),
+        launch=launch,
     )
 
 

@@ -25,6 +25,8 @@ from genlock.media.operation import MODULES, Request
 R = TypeVar("R", bound=BaseModel)
 OnProgress = Callable[[float, str | None], Awaitable[None] | None]
 
+Launch = Callable[[Mapping[str, Any]], Awaitable[asyncio.subprocess.Process]]
+
 _TAIL = 8 * 1024
 _FAREWELL = 0.5
 
@@ -34,8 +36,8 @@ class RenderPool:
 
     `memory` is the most address space a child may take, in bytes (enforced on Linux); `stall` is how
     many seconds a child may say nothing before it counts as hung; `nice` lowers its priority; after
-    `reuse` operations a child is replaced, so that leaks of decoders stay small. Children get no
-    environment of ours: keys have no business in a process that opens foreign files.
+    `reuse` operations a child is replaced, so that leaks of decoders stay small; `launch` starts one.
+    Children get no environment of ours: keys have no business in a process that opens foreign files.
     """
 
     def __init__(
@@ -47,11 +49,13 @@ class RenderPool:
         nice: int = 5,
         reuse: int = 200,
         modules: Mapping[str, str] = MODULES,
+        launch: Launch | None = None,
     ) -> None:
         if workers < 1:
             raise ValueError(f"a render pool needs at least one worker, not {workers}")
         self._stall = stall
         self._reuse = reuse
+        self._launch = launch or _execute
         self._settings = {"memory": memory, "nice": nice, "modules": dict(modules)}
         self._slots = asyncio.Semaphore(workers)
         self._workers = workers
@@ -133,7 +137,7 @@ class RenderPool:
         return child
 
     async def _start(self) -> _Child:
-        return await _Child.start({**self._settings, "parent": os.getpid()})
+        return _Child(await self._launch({**self._settings, "parent": os.getpid()}))
 
     def _give_back(self, child: _Child) -> None:
         if child.used >= self._reuse or child.exhausted or not child.alive:
@@ -151,6 +155,25 @@ class RenderPool:
         task.add_done_callback(self._ending.discard)
 
 
+async def _execute(settings: Mapping[str, Any]) -> asyncio.subprocess.Process:
+    """Start a process; it is of use at once, its libraries load meanwhile."""
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "genlock.media.child",
+        json.dumps(settings),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env={
+            "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+            "PYTHONUTF8": "1",
+            "OMP_NUM_THREADS": "1",
+            "OPENBLAS_NUM_THREADS": "1",
+        },
+    )
+
+
 class _Child:
     """One child process and its pipes."""
 
@@ -165,26 +188,6 @@ class _Child:
         self._killed = False
         self.used = 0
         self.exhausted = False
-
-    @classmethod
-    async def start(cls, settings: Mapping[str, Any]) -> _Child:
-        """Start a process; it is of use at once, its libraries load meanwhile."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "genlock.media.child",
-            json.dumps(settings),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env={
-                "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-                "PYTHONUTF8": "1",
-                "OMP_NUM_THREADS": "1",
-                "OPENBLAS_NUM_THREADS": "1",
-            },
-        )
-        return cls(process)
 
     @property
     def pid(self) -> int:
