@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -27,6 +28,7 @@ from genlock.settings import Settings, load_settings
 from genlock.testing.proof.charge import charges_in
 from genlock.testing.proof.haste import MACHINE, HastyClock, HastyLoop, Pace
 from genlock.testing.proof.order import HELD, JOB, Doubt, Order, Subject, Told
+from genlock.testing.proof.renderer import fork_renderer
 
 if TYPE_CHECKING:
     from genlock.engine.declare import Pipeline
@@ -115,7 +117,8 @@ class _Carrier:
         self._prepare_blow()
         opened = MACHINE.monotonic()
         tools = tools_of(self.order.subject)
-        async with open_home(self.settings, clock=self.clock, more=own, tools=tools) as home:
+        launch = None if self.order.renderer is None else partial(fork_renderer, self.order.renderer)
+        async with open_home(self.settings, clock=self.clock, more=own, tools=tools, launch=launch) as home:
             self._home, self._loop = home, asyncio.get_running_loop()
             await home.engine.start(pipeline.name, self.order.subject.params, id=JOB)
             job = await self._to_end(home)

@@ -22,6 +22,7 @@ from genlock.settings import bare_environment
 from genlock.testing.proof.charge import charges_in
 from genlock.testing.proof.haste import MACHINE
 from genlock.testing.proof.order import Order
+from genlock.testing.proof.renderer import Renderer
 from genlock.testing.proof.stand import Stand
 from genlock.testing.simulator import Charge, SimulatorProcess
 
@@ -59,6 +60,7 @@ class Lane:
             self.folder.mkdir(parents=True)
             stack.enter_context(self._vendors)
             self._warm = self._start(self._modules)
+            stack.enter_context(Renderer(self.renderer))
             stack.callback(self.cut)
             self._stack = stack.pop_all()
         return self
@@ -70,7 +72,8 @@ class Lane:
         if self._warm is not None and self._warm.stdout is not None:
             self._warm.stdout.close()
         shutil.rmtree(self.book, ignore_errors=True)
-        (self.folder / "warm.txt").unlink(missing_ok=True)
+        for name in ("warm.txt", self.renderer.name):
+            (self.folder / name).unlink(missing_ok=True)
         with suppress(OSError):  # what was kept is in it
             self.folder.rmdir()
 
@@ -99,6 +102,11 @@ class Lane:
                 env=bare_environment(),
                 start_new_session=True,
             )
+
+    @property
+    def renderer(self) -> Path:
+        """The socket of the warm renderer."""
+        return self.folder / "renderer.sock"
 
     @property
     def book(self) -> Path:

@@ -33,7 +33,7 @@ class Order(BaseModel):
     `settings` are those of `open_engine`. `start` is what the clock shows at first, `speed` how fast waiting
     passes. `decide` is what a person says of a call in doubt; `book` is where the vendors write what they
     charged, in which that person looks up ids, and `inputs` tells by which input a call is known there.
-    `wait_for_home` lets the process wait for another owner's end.
+    `wait_for_home` lets the process wait for another owner's end; `renderer` is a warm renderer's socket.
     """
 
     home: Path
@@ -48,6 +48,7 @@ class Order(BaseModel):
     book: Path | None = None
     inputs: dict[str, str] = {}
     wait_for_home: bool = False
+    renderer: Path | None = None
 
     @property
     def told(self) -> Path:

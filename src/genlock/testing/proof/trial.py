@@ -196,6 +196,7 @@ class Bench:
             decide=trial.decide if trial else Decision.RESEND,
             book=self.lane.book,
             inputs=self.inputs,
+            renderer=self.lane.renderer,
         )
 
     def _told(self, folder: Path) -> Told | None:

@@ -1,0 +1,196 @@
+"""A warm process that forks rendering children: they have their libraries at once, and share nothing else.
+
+Each is a process of its own, as always, under the same limits; it is only not started from nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import importlib
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, cast
+
+from genlock.errors import BadInput
+from genlock.settings import bare_environment
+
+SINGLE = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONUTF8": "1"}
+LONGEST = 1 << 16  # bytes of what a child is told
+
+
+class Renderer:
+    """The warm process, listening at a socket until the end of the `with`."""
+
+    def __init__(self, place: Path) -> None:
+        self._place = place
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "genlock.testing.proof.renderer", str(self._place)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**bare_environment(), **SINGLE},
+            start_new_session=True,
+        )
+        assert self._process.stdout is not None
+        if self._process.stdout.readline() != b"1\n":
+            self._close()
+            raise BadInput(
+                "the libraries that render start threads when they are imported: none can be forked"
+            )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._close()
+
+    def _close(self) -> None:
+        assert self._process is not None
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.wait()
+        self._process.stdout.close()
+
+
+class Forked:
+    """A rendering child as `asyncio.subprocess.Process` would show it."""
+
+    def __init__(
+        self, pid: int, line: socket.socket, streams: tuple[asyncio.StreamReader, asyncio.StreamWriter],
+        stderr: asyncio.StreamReader,
+    ) -> None:  # fmt: skip
+        self.pid, self.returncode = pid, cast("int | None", None)
+        self.stdout, self.stdin = streams
+        self.stderr = stderr
+        self._ended = asyncio.ensure_future(self._end(line))
+
+    async def _end(self, line: socket.socket) -> int:
+        """The forker says how it ended."""
+        with line:
+            said = await asyncio.get_running_loop().sock_recv(line, LONGEST)
+        self.returncode = int(said or b"-9")
+        return self.returncode
+
+    def kill(self) -> None:
+        """End it now. `ProcessLookupError` if it has ended."""
+        if self.returncode is not None:
+            raise ProcessLookupError
+        os.kill(self.pid, signal.SIGKILL)
+
+    async def wait(self) -> int:
+        """Until it has ended."""
+        return await asyncio.shield(self._ended)
+
+
+async def fork_renderer(place: Path, settings: Mapping[str, Any]) -> asyncio.subprocess.Process:
+    """Let the warm process at this socket fork a rendering child; the same face as a started one."""
+    loop = asyncio.get_running_loop()
+    ours, theirs = socket.socketpair()
+    said, theirs_said = socket.socketpair()
+    line = socket.socket(socket.AF_UNIX)
+    with theirs, theirs_said:
+        line.connect(str(place))
+        socket.send_fds(line, [json.dumps(settings).encode()], [theirs.fileno(), theirs_said.fileno()])
+    line.setblocking(False)
+    pid = int(await loop.sock_recv(line, LONGEST))
+    streams = await asyncio.open_connection(sock=ours)
+    stderr, _ = await asyncio.open_connection(sock=said)
+    return cast("asyncio.subprocess.Process", Forked(pid, line, streams, stderr))
+
+
+# In the warm process
+
+
+def main(place: Path) -> None:
+    """Import all, say how many threads that made, and fork whoever is asked for, until stdin closes."""
+    from genlock.media import child
+    from genlock.media.operation import MODULES
+    from genlock.testing.proof.fork import threads
+
+    child.load_libraries()
+    for name in sorted(set(MODULES.values())):
+        importlib.import_module(name)
+    gc.collect()
+    gc.freeze()
+    wake, awake = os.pipe()
+    os.set_blocking(awake, False)
+    signal.set_wakeup_fd(awake)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    with socket.socket(socket.AF_UNIX) as door:
+        door.bind(str(place))
+        door.listen()
+        print(threads(), flush=True)  # noqa: T201 - the answer to whoever started this
+        _serve(door, wake)
+
+
+def _serve(door: socket.socket, wake: int) -> None:
+    lines: dict[int, socket.socket] = {}
+    while True:
+        ready, _, _ = select.select([0, door.fileno(), wake], [], [])
+        if 0 in ready:
+            return
+        if door.fileno() in ready:
+            line, _ = door.accept()
+            lines[_fork(line, door, lines)] = line
+        if wake in ready:
+            os.read(wake, LONGEST)
+            _reap(lines)
+
+
+def _fork(line: socket.socket, door: socket.socket, others: Mapping[int, socket.socket]) -> int:
+    text, pipes, _, _ = socket.recv_fds(line, LONGEST, 2)
+    settings = {**json.loads(text), "parent": os.getpid()}
+    pid = os.fork()
+    if pid == 0:
+        for each in (line, door, *others.values()):
+            each.close()
+        _render(settings, pipes)
+    for pipe in pipes:
+        os.close(pipe)
+    line.sendall(str(pid).encode())
+    return pid
+
+
+def _render(settings: Mapping[str, Any], pipes: list[int]) -> None:
+    """In the child, for the rest of its life."""
+    from genlock.media import child
+
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    both, said = pipes
+    for pipe, place in ((both, 0), (both, 1), (said, 2)):
+        os.dup2(pipe, place)
+    for pipe in pipes:
+        os.close(pipe)
+    sys.argv = ["renderer", json.dumps(settings)]
+    try:
+        child.main()
+    finally:
+        os._exit(70)
+
+
+def _reap(lines: dict[int, socket.socket]) -> None:
+    """Tell of all that have ended."""
+    while lines:
+        pid, status = os.waitpid(-1, os.WNOHANG)
+        if pid == 0:
+            return
+        with lines.pop(pid) as line, suppress(BrokenPipeError):  # whoever asked for it may be gone
+            line.sendall(str(os.waitstatus_to_exitcode(status)).encode())
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
