@@ -41,8 +41,8 @@ from genlock.store.artifact import Freed, Store
 from genlock.store.local import LocalStore
 
 if TYPE_CHECKING:
-    from genlock.ledger.sql import SqlLedger
     from genlock.engine.declare import Pipeline
+    from genlock.ledger.sql import SqlLedger
 
 log = structlog.get_logger(__name__)
 
