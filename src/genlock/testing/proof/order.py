@@ -14,7 +14,7 @@ JOB = "proof"
 HELD = 75  # exit code of a process that found the home taken, and did not want to wait
 
 Blow = Literal["die", "lose", "back", "ahead"]
-"""What happens at the point: SIGKILL; all claims are lost; the clock is set hours back, or ahead."""
+"""What happens at the point: SIGKILL; all claims are lost; the clock is hours back for a while, or ahead."""
 
 
 class Subject(BaseModel):
