@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -323,3 +327,35 @@ async def test_a_stage_that_buys_without_a_provider_says_which_setting_is_missin
         assert "GENLOCK_VIDEO" in view.error.message
         with pytest.raises(StageError):
             await home.engine.result(shots, job)
+
+
+async def test_what_was_sent_is_gone_on_with_though_it_could_not_be_asked_for_today(
+    opened: Open, order: Any, vendors: Simulator
+) -> None:
+    vendors.misbehave(Fault(Do.LONG_WORK, vendor="replicate", seconds=1.0))
+    async with opened("replicate") as home:
+        job = (await home.engine.start("shots", order())).id
+        await until(lambda: home.engine.accounts.calls(states=[CallState.ACCEPTED]))
+    async with opened("replicate", models=f"{QUICK}".replace("limit = 4", "limit = 4\nprices = []")) as home:
+        assert await made(home, job) == 1
+    assert len(vendors.charges()) == 1
+
+
+def test_the_doctor_says_which_keys_work(vendors: Simulator, tmp_path: Path) -> None:
+    told = {}
+    for key in (vendors.key("replicate"), "r8_wrong"):
+        env = {
+            **os.environ,
+            "GENLOCK_HOME": str(tmp_path / "doctor"),
+            "GENLOCK_VIDEO": MODELS["replicate"],
+            "GENLOCK_REPLICATE_URL": vendors.address("replicate"),
+            "REPLICATE_API_TOKEN": key,
+        }
+        command = [str(Path(sys.executable).with_name("genlock")), "doctor", "--json"]
+        run = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=False)
+        found = {one["what"]: one for one in json.loads(run.stdout)}
+        told[key] = (run.returncode, found["video"]["state"], found["video"]["found"])
+    good, bad = told.values()
+    assert good[:2] == (0, "ok")
+    assert bad[:2] == (1, "missing")
+    assert "r8_wrong" not in bad[2]

@@ -48,9 +48,12 @@ class Finding:
 
 def doctor(json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False) -> None:
     """Say what is installed and what is missing. Exit code 1 if something needed is missing."""
+    from genlock.cli.log import log_to_stderr
     from genlock.settings import load_settings
 
-    findings = list(examine(load_settings()))
+    settings = load_settings()
+    log_to_stderr(settings)
+    findings = list(examine(settings))
     if json:
         _print_json(findings)
     else:
@@ -68,6 +71,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
         ("machine", _machine),
         ("home", _home),
         ("disk", _disk),
+        ("providers", _providers),
     )
     for what, look in looks:
         try:
@@ -173,6 +177,13 @@ def _disk(settings: Settings) -> Iterator[Finding]:
     found = f"{size(usage.free)} of {size(usage.total)} free, of which {size(reserve)} are kept free"
     short = usage.free <= reserve
     yield Finding("disk", MISSING if short else OK, f"{found}: rendering waits" if short else found)
+
+
+def _providers(settings: Settings) -> Iterator[Finding]:
+    from genlock.cli.vendor import ask_providers
+
+    for kind, works, found in ask_providers(settings):
+        yield Finding(kind, OK if works else MISSING, found)
 
 
 def _print(findings: list[Finding]) -> None:

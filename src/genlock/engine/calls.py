@@ -17,6 +17,7 @@ from genlock.clock import Clock
 from genlock.engine.answer import Keeper, failed, recorded, request_hash
 from genlock.engine.purse import Purse, over_budget
 from genlock.errors import (
+    BadInput,
     CallFailed,
     Conflict,
     Doubtful,
@@ -30,9 +31,9 @@ from genlock.errors import (
     Transient,
     Unsupported,
 )
-from genlock.ledger.payments import Payments
+from genlock.ledger.payments import Payments, PaymentsReader
 from genlock.ledger.records import Claim
-from genlock.ledger.spending import CallRow, CallSpec, CallState, Settlement
+from genlock.ledger.spending import CallFilter, CallRow, CallSpec, CallState, Settlement
 from genlock.money import Money
 from genlock.paid import Accepted, Adapter, Answer, Ask, Broke, Made, Policy, Sending, Working
 
@@ -64,6 +65,7 @@ class Calls:
     """
 
     ledger: Payments
+    reader: PaymentsReader
     keeper: Keeper
     purse: Purse
     adapters: Adapters
@@ -76,7 +78,16 @@ class Calls:
     async def call(self, claim: Claim, name: str, ask: Ask, report: Report) -> Answer:
         """The answer of this call of the task: recorded, or made now. Parks while the provider works."""
         began = self.clock.monotonic()
-        spec = await self._spec(claim, name, ask)
+        try:
+            spec = await self._spec(claim, name, ask)
+        except (
+            BadInput,
+            Unsupported,
+        ):  # by today's settings; what was sent before is gone on with all the same
+            row = await self._sent(claim, name)
+            if row is None:
+                raise
+            return await self._go_on(claim, row, ask, report)
         intent = await self.ledger.intend(claim, spec)
         if intent.over is not None:
             raise over_budget(intent.over, spec)
@@ -96,6 +107,14 @@ class Calls:
     def is_sending(self, key: str) -> bool:
         """Whether a request of this call is under way in this process."""
         return key in self._sending.values()
+
+    async def _sent(self, claim: Claim, name: str) -> CallRow | None:
+        """The newest call of this name if it is not over, or was answered."""
+        rows = await self.reader.calls(CallFilter(task=claim.task))
+        mine = [row for row in rows if (row.revision, row.name) == (claim.revision, name)]
+        newest = max(mine, key=lambda row: row.number, default=None)
+        begun = newest is not None and (newest.state.open or newest.state is CallState.SETTLED)
+        return newest if begun else None
 
     async def _spec(self, claim: Claim, name: str, ask: Ask) -> CallSpec:
         adapter, request = ask.adapter, ask.request.model_dump_json()
