@@ -110,17 +110,19 @@ class _Carrier:
     clock: HastyClock
     doubts: list[Doubt] = field(default_factory=list)
     struck: bool = False
+    _home: Home | None = None
     _asides: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def run(self) -> Told:
         pipeline = pipeline_of(self.order.subject)
         own = [] if pipeline.name in pipelines() else [pipeline]
+        self._loop = asyncio.get_running_loop()
         self._prepare_blow()
         opened = MACHINE.monotonic()
         tools = tools_of(self.order.subject)
         launch = None if self.order.renderer is None else partial(fork_renderer, self.order.renderer)
         async with open_home(self.settings, clock=self.clock, more=own, tools=tools, launch=launch) as home:
-            self._home, self._loop = home, asyncio.get_running_loop()
+            self._home = home
             await home.engine.start(pipeline.name, self.order.subject.params, id=JOB)
             job = await self._to_end(home)
             recovery = await self._recovery(home, opened)
@@ -221,9 +223,9 @@ class _Carrier:
 
     async def _lose(self) -> None:
         """All that runs here is taken away, as if this process had been thought dead; its bodies go on."""
-        await self._home.engine.ledger.reclaim(survivor=OTHER)
-        assert self._home.executor is not None
-        self._home.executor.ring()
+        if self._home is not None and self._home.executor is not None:  # else nothing runs here yet
+            await self._home.engine.ledger.reclaim(survivor=OTHER)
+            self._home.executor.ring()
 
     # -- how soon it went on ----------------------------------------------------------------------------
 
