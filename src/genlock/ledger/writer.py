@@ -59,6 +59,11 @@ class Verb:
         self.error: BaseException | None = None
         self.sweeps: Sequence[Sweep] = ()  # to be finished before the caller is told
 
+    @property
+    def is_stage(self) -> bool:
+        """Whether a stage has come to something, and not a child of a map, of which there are many."""
+        return self.success is not None and "/" not in self.success.claim.task.key
+
     def do(self, batch: Batch) -> Any:
         """What it does by itself."""
         if self.success is not None:
@@ -97,15 +102,19 @@ class Writer:
         """Do a verb and answer once it is committed.
 
         What is submitted in one turn of an event loop is queued together: waking the thread for the
-        first of many verbs would write that one alone.
+        first of many verbs would write that one alone. One that hardly has company is queued at once.
         """
         with self._door:
             if self._closed:
                 raise LedgerError("the ledger is closed")
-            gathering = self._gathering.setdefault(verb.loop, [])
-            gathering.append(verb)
-        if len(gathering) == 1:
-            verb.loop.call_soon(self._hand_over, verb.loop)
+            gathering = self._gathering.get(verb.loop)
+            if gathering is not None:
+                gathering.append(verb)
+            elif verb.is_stage:
+                self._queue.put([verb])
+            else:
+                self._gathering[verb.loop] = [verb]
+                verb.loop.call_soon(self._hand_over, verb.loop)
         return await verb.future
 
     def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
