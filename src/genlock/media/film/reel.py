@@ -239,6 +239,7 @@ def _is_nearer(one: VideoFrame, other: VideoFrame, moment: float) -> bool:
 
 
 def is_full(frame: VideoFrame) -> bool:
+    """Whether its values use the whole range, and not that of television."""
     name = frame.format.name
     return int(frame.color_range) == ColorRange.JPEG or name.startswith(("yuvj", "rgb", "bgr", "gbr", "gray"))
 
