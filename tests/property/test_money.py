@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from hypothesis import note, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import initialize, invariant, precondition, rule, run_state_machine_as_test
 from test_ledger import History, Verb, picks, postgres_home, spans, sqlite_home
 
 from genlock.errors import BadInput, ClaimLost, Conflict, GenlockError
-from genlock.ledger.records import Claim, TaskRef
+from genlock.ledger.records import Claim, NodeSpec, TaskRef
 from genlock.ledger.spending import Budget, By, CallSpec, Decision, Delivery, Intent, Settlement
 from genlock.ledger.sql import SqlLedger
 from genlock.money import Money
@@ -73,6 +73,22 @@ class Spending(History):
         return sum(self.model.job_state(self.model.jobs[ref.job]) != "paused" for ref in waiting)
 
     # Rules
+
+    @initialize()
+    def open_shop(self) -> None:
+        """A job that has nothing to do but to buy."""
+        self.start({"nodes": [NodeSpec(f"s{n}") for n in range(5)], "edges": [], "deadline": None})
+
+    @rule(steps=st.lists(st.tuples(picks, st.sampled_from([5, 5, 20, 45]), words), min_size=2, max_size=8))
+    def shop(self, steps: list[tuple[int, int, str]]) -> None:
+        """Steps forward: something is claimed, bought or waited for, and something is said of it."""
+        for pick, price, word in steps:
+            if self.claimable():
+                self.claim_one(pick, "xy"[pick % 2])
+            if self.live():
+                self.intend(0, "ab"[pick % 2], price, waits=pick % 4 != 0)
+            if self.calls():
+                self.say(pick, word)
 
     @rule(pick=picks, name=st.sampled_from("ab"), price=st.sampled_from([0, 20, 45, 60]), waits=st.booleans())
     @precondition(lambda self: self.live())
@@ -146,6 +162,7 @@ class Spending(History):
 
     def word(self, call: dict[str, Any], word: str, pick: int) -> Verb:
         key, sends, handle = call["key"], call["sends"] - (pick % 7 == 0), "hij"[pick % 3]
+        handle = handle if pick % 5 == 0 else f"of {key}"
         cost = None if pick % 3 else Money(pick % 80)
         report = Delivery("acme", f"d{pick % 9}", "{}", *((key, None) if pick % 2 else (None, handle)))
         ledger = self.ledger
