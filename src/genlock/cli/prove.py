@@ -143,6 +143,8 @@ def report(proofs: Sequence[Proof]) -> dict[str, Any]:
         **sum(tallies[1:], tallies[0]).figures(),
         "provider": ", ".join(run["provider"] for run in runs),
         "pipeline": aim.subject.pipeline,
+        "pairs": aim.subject.params.get("num_pairs"),
+        "sample": aim.sample,
         "scenarios": list(aim.scenarios),
         "random": aim.random,
         "seed": aim.seed,

@@ -17,7 +17,7 @@ from genlock.paid import Policy
 from genlock.store.artifact import Artifact
 from genlock.store.local import LocalStore
 from genlock.testing.proof.haste import MACHINE
-from genlock.testing.proof.lane import HUNG, Lane
+from genlock.testing.proof.lane import HUNG, PATIENCE, Lane
 from genlock.testing.proof.order import HELD, Blow, Doubt, Order, Subject, Told
 from genlock.testing.proof.sight import Sight
 from genlock.testing.proof.stand import Stand
@@ -179,8 +179,11 @@ class Bench:
             if trial.rivals and KILLED in codes and 0 in codes:
                 break  # the one was killed, and the other went on
         told = self._told(folder)
-        if HUNG in codes or any(code not in (0, HELD, KILLED) for code in codes):
-            (folder / "told.json").unlink(missing_ok=True)
+        if strange := [code for code in codes if code not in (0, HELD, KILLED)]:
+            why = f"a process ended with {strange[0]}: its log says more"
+            if HUNG in strange:
+                why = f"a process was still at work after {PATIENCE:.0f} s"
+            (folder / "told.json").write_text(Told(state="not over", error=why).model_dump_json())
         return killed, recovered, bool(killed) or (told is not None and told.struck)
 
     def _order(self, folder: Path, point: str | None, trial: Trial | None = None) -> Order:
