@@ -34,7 +34,7 @@ class Bars:
             self._bars = Progress(
                 TextColumn("{task.description}"),
                 BarColumn(bar_width=30),
-                TextColumn("{task.completed}/{task.total}"),
+                TextColumn("{task.fields[count]}"),
                 TextColumn("{task.fields[found]}"),
                 TimeElapsedColumn(),
                 console=Console(stderr=True),
@@ -53,7 +53,7 @@ class Bars:
         self._told = 0
         name = f"{proof.aim.stand.policy.value:<10}"
         if self._bars is not None:
-            self._task = self._bars.add_task(name, total=None, found="runs undisturbed")
+            self._task = self._bars.add_task(name, total=None, count="", found="runs undisturbed")
         elif not self._quiet:
             print(f"{name} {proof.aim.stand.model}: runs undisturbed", file=sys.stderr, flush=True)
 
@@ -66,7 +66,11 @@ class Bars:
         if self._bars is not None:
             colour = "red" if wrong else "green"
             self._bars.update(
-                self._task, completed=done, total=total or None, found=f"[{colour}]{found}[/{colour}]"
+                self._task,
+                completed=done,
+                total=total or None,
+                count=f"{done}/{total}" if total else "",
+                found=f"[{colour}]{found}[/{colour}]",
             )
         elif not self._quiet and total and done * TENTHS // total > self._told:
             self._told = done * TENTHS // total
@@ -117,7 +121,7 @@ def _sentence(tallies: Sequence[Tally], found: int) -> str:
     if found:
         return f"Not proved: {found} of {trials} trials went wrong."
     kills = sum(tally.kills for tally in tallies)
-    return f"Killed {kills} times: nothing lost, nothing done again, nothing paid twice."
+    return f"{trials} trials, {kills} kills: nothing lost, nothing done again, nothing paid twice."
 
 
 def _bad(count: int) -> str:
