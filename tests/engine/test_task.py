@@ -301,10 +301,14 @@ async def test_stopping_gives_back_what_runs_and_costs_nothing(world):
     assert log == ["begun", "ended"]
 
 
+class Gate(asyncio.Event):
+    pass
+
+
 @stage
-async def linger(n: int, *, log: Log = provided()) -> int:
+async def linger(n: int, *, log: Log = provided(), gate: Gate = provided()) -> int:
     log.append(n)
-    await asyncio.sleep(0.1)
+    await gate.wait()
     return n + 1
 
 
@@ -314,11 +318,14 @@ def walk(n: int) -> int:
 
 
 async def test_a_stopping_executor_lets_what_runs_finish_and_begins_nothing_more(world, until):
-    log = Log()
-    engine = await world.start(walk, tools={Log: log})
+    log, gate = Log(), Gate()
+    engine = await world.start(walk, tools={Log: log, Gate: gate})
     view = await engine.start("walk", {"n": 1})
     await until(lambda: log, "the first task")
-    await world.executors[0].stop(timedelta(seconds=5))
+    stopping = asyncio.create_task(world.executors[0].stop(timedelta(seconds=60)))
+    await asyncio.sleep(0)
+    gate.set()
+    await stopping
     states = [(task.state, task.attempt) for task in await engine.tasks(view.id)]
     assert states == [(TaskState.DONE, 1), (TaskState.READY, 0)]
     assert log == [1]
