@@ -22,6 +22,7 @@ from genlock.testing.proof.proof import Proof
 from genlock.testing.proof.stand import Stand
 from genlock.testing.proof.tally import Tally
 from genlock.testing.proof.trial import Crooked, Trial
+from genlock.testing.proof.verdict import Whole
 
 HERE = Path(__file__).resolve().parent.parent
 POLICIES = ("idempotent", "findable", "blind")
@@ -200,3 +201,13 @@ def test_a_trial_is_asked_for_by_the_name_it_was_given(text: str) -> None:
 def test_what_is_no_trial_is_refused() -> None:
     with pytest.raises(BadInput, match="is no trial"):
         Trial.parse("commit:five")
+
+
+def test_what_may_come_in_doubt_is_decided_in_each_way_in_turn() -> None:
+    points = [
+        f"{kind}:{n}:{m}" for n in range(1, 4) for kind in ("commit", "send") for m in ("before", "after")
+    ]
+    whole = Whole(points, {}, {}, frozenset(), 0, 1.0)
+    trials = Aim(REEL, Stand.of("blind")).trials(whole)
+    sent = [str(trial) for trial in trials if str(trial).startswith("send") and ":after" in str(trial)]
+    assert sent == ["send:1:after,adopt", "send:2:after,resend", "send:3:after,give-up"]

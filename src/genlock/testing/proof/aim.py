@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from random import Random
@@ -35,13 +36,13 @@ class Aim:
     words: Sequence[str] = ()
 
     def trials(self, whole: Whole) -> list[Trial]:
-        """All of them, in the order in which they are tried. Decisions are taken in turn."""
+        """All of them, in the order in which they are tried."""
         if self.only:
             return list(self.only)
         dice = Random(self.seed)
         found = [trial for name in self.scenarios for trial in self._scenario(name, whole, dice)]
         found += [Trial(kill_after=round(dice.uniform(0, whole.seconds), 4)) for _ in range(self.random)]
-        return [replace(trial, decide=DECISIONS[n % len(DECISIONS)]) for n, trial in enumerate(found)]
+        return list(_decided(found))
 
     def _scenario(self, name: str, whole: Whole, dice: Random) -> Iterator[Trial]:
         wanted = self.sample if name == "kill" else self.sample or SOME
@@ -58,6 +59,16 @@ class Aim:
                     yield Trial(point, blow="lose")
                 case _:
                     yield Trial(point, blow="back" if number % 2 else "ahead")
+
+
+def _decided(trials: Sequence[Trial]) -> Iterator[Trial]:
+    """The decisions in turn, for each kind of moment by itself: what may come in doubt is not every third."""
+    turns: Counter[str] = Counter()
+    for trial in trials:
+        kind, _, rest = (trial.point or "").partition(":")
+        moment = f"{kind} {rest.partition(':')[2]}"
+        yield replace(trial, decide=DECISIONS[turns[moment] % len(DECISIONS)])
+        turns[moment] += 1
 
 
 def spread(points: Sequence[str], count: int | None) -> list[str]:
