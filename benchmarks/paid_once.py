@@ -192,7 +192,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--calls", type=int, default=50)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--peers", action="store_true", help="beside Luigi, Celery and DBOS")
-    parser.add_argument("--limit", type=float, default=120.0, help="seconds for each half of a trial")
+    parser.add_argument("--limit", type=float, default=300.0, help="seconds for each half of a trial")
     parser.add_argument("--json", action="store_true", help="the figures as one JSON object")
     parser.add_argument("--out", type=Path, help="write the figures to this file")
     return parser.parse_args()

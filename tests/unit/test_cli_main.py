@@ -129,6 +129,7 @@ def test_the_doctor_finds_this_machine_fit(tmp_path: Path) -> None:
     assert set(found) == {
         *("python", "packages", "sqlite", "media", "encoders", "filters"),
         *("machine", "home", "owner", "disk"),
+        *("video", "music", "speech", "language"),
     }
 
 

@@ -78,13 +78,18 @@ def test_without_an_order_nothing_is_counted() -> None:
     assert around("commit") is around("send")
 
 
-@pytest.mark.parametrize("text", ["commit", "commit:0:after", "commit:1:during", "list:", "", "a:b:after"])
+@pytest.mark.parametrize("text", ["commit", "commit:0:after", "commit:1:during", "list:", "a:b:after"])
 def test_an_order_that_cannot_be_carried_out_is_refused_with_the_setting(monkeypatch, text: str) -> None:
     with pytest.raises(BadInput, match="is no failpoint"):
         Order.parse(text)
     monkeypatch.setenv("GENLOCK_FAILPOINT", text)
     with pytest.raises(BadInput, match="GENLOCK_FAILPOINT"):
         load_settings()
+
+
+def test_an_empty_setting_is_none(monkeypatch) -> None:
+    monkeypatch.setenv("GENLOCK_FAILPOINT", "")
+    assert load_settings().failpoint is None
 
 
 def test_an_order_is_a_setting(monkeypatch) -> None:
