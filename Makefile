@@ -43,6 +43,7 @@ bench: .venv/installed ## measure with full counts and write docs/figures/
 	@$(BIN)/python benchmarks/crash.py --out docs/figures/crash.json
 	@$(BIN)/python benchmarks/film.py --out docs/figures/film.json
 	@$(BIN)/python benchmarks/engine.py --peers --out docs/figures/engine.json
+	@$(BIN)/python benchmarks/paid_once.py --peers --out docs/figures/paid_once.json
 
 schema: .venv/installed ## write down the ledger's new schema, with jobs in it, for all later versions to read
 	@$(BIN)/python tests/history.py
