@@ -332,7 +332,7 @@ def test_the_same_job_id_is_started_once(shell: Shell) -> None:
 
 def test_progress_as_json_is_one_object_a_line(shell: Shell) -> None:
     lines = [json.loads(line) for line in shell("run", "slow", "--json", *shell.order()).splitlines()]
-    assert lines[0]["job"]["state"] == "pending"
+    assert lines[0]["job"]["state"] in ("pending", "running")  # its first task may have begun with it
     assert lines[-1]["job"]["result"] == 3
     assert [line["event"]["seq"] for line in lines[1:-1]] == list(range(1, len(lines) - 1))
 
