@@ -30,17 +30,20 @@ class Script(BaseModel):
 
 
 class Camera:
-    """Takes as long as it likes and fails when told to."""
+    """Takes as long as it likes, waits until `least` are at it, and fails when told to."""
 
     def __init__(self) -> None:
         self.taken: list[str] = []
         self.trouble: dict[str, list[Exception]] = {}
         self.live = self.peak = 0
+        self.least = 1
 
     async def take(self, prompt: str) -> str:
         self.taken.append(prompt)
         self.live += 1
         self.peak = max(self.peak, self.live)
+        while self.peak < self.least:  # noqa: ASYNC110 - the others are started by the engine
+            await asyncio.sleep(0.001)
         await asyncio.sleep(0.01 if prompt.endswith("0") else 0.001)  # the first is the last to finish
         self.live -= 1
         if self.trouble.get(prompt):
@@ -80,6 +83,7 @@ WANT = "clip of sea 0 + clip of sea 1 + clip of sea 2 / voice: sea"
 
 async def test_a_fan_out_comes_back_in_its_own_order_and_within_its_limits(world):
     camera = Camera()
+    camera.least = 2
     engine = await world.start(film, tools={Camera: camera}, resources={"gpu": 2})
     assert await engine.run(film, Brief(topic="sea")) == WANT
     assert camera.peak == 2
