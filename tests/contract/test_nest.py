@@ -232,3 +232,14 @@ async def test_retry_of_a_map_of_nested_jobs_runs_the_failed_one(bench):
     assert await bench.states() == {"short": "spread", "short/0": "done", "short/1": "spread"}
     await bench.do("kid-1:a")
     assert await bench.job_state() == "completed"
+
+
+async def test_a_nested_job_that_waits_is_paused_and_waits_again_when_it_goes_on(bench):
+    await bench.start("short")
+    await bench.nest("short", "kid", "gate")
+    await bench.ledger.park(await bench.claim("kid:gate"), "review", signal="approved")
+    assert await bench.job_state() == "waiting"
+    await bench.ledger.pause("job-1")
+    assert (await bench.job_state(), await bench.job_state("kid")) == ("paused", "paused")
+    await bench.ledger.resume("job-1")
+    assert (await bench.job_state(), await bench.job_state("kid")) == ("waiting", "waiting")

@@ -104,12 +104,13 @@ def pause(batch: Batch, job_id: str, reason: str) -> None:
     """Hold everything in the tree that could be claimed."""
     job = batch.job(job_id)
     _refuse_finished(job, "paused")
-    for one in tree(batch, job):
-        if not one.finished and one.state != PAUSED_JOB:
-            one.state = PAUSED_JOB
-            batch.log(one, "job.paused", reason=reason)
-            hold(batch, one)
-    settle_up(batch, job, Change())
+    going = [one for one in tree(batch, job) if not one.finished and one.state != PAUSED_JOB]
+    for one in going:
+        one.state = PAUSED_JOB
+        batch.log(one, "job.paused", reason=reason)
+        hold(batch, one)
+    for one in reversed(going):
+        settle_up(batch, one, Change())
 
 
 def resume(batch: Batch, job_id: str) -> list[str]:
