@@ -86,11 +86,10 @@ async def test_the_simulators_signed_report_is_believed(providers, pictures, sen
     """As the vendor sends it, over a socket."""
     import asyncio
 
-    from wire import Wire, says
-
     from genlock.clock import SystemClock
     from genlock.providers.asks import VideoAsk
     from genlock.testing.simulator.vendors.replicate import WEBHOOK_SECRET
+    from wire import Wire, says
 
     async with Wire([says(200)]) as wire:
         adapter = providers(replicate_webhook_secret=WEBHOOK_SECRET).adapter("replicate:google/veo-3.1")
