@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from genlock import collector, failpoint
-from genlock.clock import Clock, SystemClock
+from genlock.clock import Clock, SteadyClock, SystemClock
 from genlock.engine.answer import Keeper
 from genlock.engine.attempt import Limits
 from genlock.engine.calls import Calls, Terms
@@ -105,7 +105,7 @@ async def open_home(
     `warm`: rendering processes are started at once, and load their libraries while the home is opened;
     `launch` starts them in another way.
     """
-    clock = clock or SystemClock()
+    clock = SteadyClock(clock or SystemClock())
     _arm(settings.failpoint)
     settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     opening = clock.now()
@@ -132,13 +132,18 @@ async def open_home(
         yield Home(settings, engine, store, executor, recovery)
 
 
-async def _ledger(settings: Settings, clock: Clock) -> SqlLedger:
+async def _ledger(settings: Settings, clock: SteadyClock) -> SqlLedger:
+    """The home's ledger. What it has written already is not in its future, whatever clocks say by now."""
     from genlock.ledger.copying import MARK
     from genlock.ledger.sql import SqlLedger
 
     for left in settings.home.glob(f"{settings.database.name}{MARK}*"):  # of a backup that was killed
         left.unlink(missing_ok=True)
-    return await SqlLedger.open(settings.database, clock)
+    ledger = await SqlLedger.open(settings.database, clock)
+    latest = await ledger.reader.latest()
+    if latest is not None:
+        clock.catch_up(latest)
+    return ledger
 
 
 def _engine(

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
+
+SLACK = timedelta(milliseconds=1)  # by which two clocks of one machine may differ without one being set
 
 
 class Clock(Protocol):
@@ -44,3 +47,42 @@ class SystemClock:
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
+
+
+class SteadyClock:
+    """Another clock that goes on as time passes when it is set back, and follows when it is set forward.
+
+    Whatever is due in ten seconds would otherwise come due when people's clocks have caught up with it.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()  # the ledger's thread looks at it too
+        self._shown = self._base = clock.now()
+        self._since = clock.monotonic()
+
+    def now(self) -> datetime:
+        with self._lock:
+            wall, seconds = self._clock.now(), self._clock.monotonic()
+            steady = self._base + timedelta(seconds=seconds - self._since)
+            if steady - wall <= SLACK:
+                self._base, self._since, steady = wall, seconds, wall
+            self._shown = max(self._shown, steady)
+            return self._shown
+
+    def catch_up(self, at: datetime) -> None:
+        """Go on from no earlier than this, which was seen when this clock or the one before it was ahead."""
+        if self.now() >= at:
+            return
+        with self._lock:
+            self._shown = self._base = at
+            self._since = self._clock.monotonic()
+
+    def adjust(self, at: datetime) -> datetime:
+        return self._clock.adjust(at)
+
+    def monotonic(self) -> float:
+        return self._clock.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        await self._clock.sleep(seconds)

@@ -13,6 +13,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
+    func,
     literal,
     or_,
     select,
@@ -24,7 +25,7 @@ from genlock.ledger import schema
 from genlock.ledger.call import COLUMNS, LIVE_COUNT, call_row
 from genlock.ledger.costing import costs, fitting
 from genlock.ledger.draft import FINISHED
-from genlock.ledger.moment import to_micros_or_none
+from genlock.ledger.moment import from_micros, to_micros_or_none
 from genlock.ledger.records import TaskRef
 from genlock.ledger.spending import BudgetRow, By, CallFilter, CallRow, CallState, Cost, Delivery
 
@@ -41,6 +42,11 @@ class SqlAccounts:
 
     async def _read(self, look: Callable[[Connection], _T]) -> _T:
         raise NotImplementedError
+
+    async def latest(self) -> datetime | None:
+        """When a job was last changed: the ledger's own time is no earlier than that."""
+        [[at]] = await self._rows(select(func.max(_job.updated_at)))
+        return None if at is None else from_micros(at)
 
     async def call(self, key: str) -> CallRow:
         rows = await self._rows(select(*COLUMNS).where(_call.key == key))

@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 PERSON = "proof"
 HOURS = timedelta(hours=5)
-PUT_RIGHT = 600.0  # seconds after which somebody notices that the clock is hours behind
 TRIES = 20  # of a job that failed because a person gave a call up
 OTHER = "another process"
 
@@ -214,7 +213,6 @@ class _Carrier:
             self.clock.jump(HOURS)
         else:
             self.clock.jump(-HOURS)
-            self._loop.call_soon_threadsafe(self._loop.call_later, PUT_RIGHT, self.clock.jump, HOURS)
 
     def _begin_losing(self) -> None:
         task = asyncio.ensure_future(self._lose())
