@@ -24,7 +24,7 @@ run: .venv/installed ## make a campaign film of the photographs in examples/ and
 	@echo "The film: $$PWD/$(FILM)"
 
 test: check ## all checks and all tests, as they must pass before anything lands
-	@$(PYTEST) tests --durations=15
+	@scripts/test
 
 check: .venv/installed ## formatting, lint, types, and who imports whom
 	@$(BIN)/ruff format --check .
