@@ -122,7 +122,7 @@ async def open_home(
         stack.push_async_callback(providers.close)
         calls = paid_calls(settings, ledger, ledger.reader, store, clock, providers)
         stack.push_async_callback(calls.close, settings.grace.total_seconds())
-        given = {Studio: studio, **faces(providers, studio), **(tools or {})}
+        given = {Studio: studio, **faces(providers, studio, used=execute), **(tools or {})}
         engine = _engine(settings, ledger, more, given, clock, calls)
         executor = _executor(engine, settings) if execute else None
         if executor is not None:
@@ -200,11 +200,12 @@ def _webhook(public_url: str | None, vendor: str, key: str) -> str | None:
     return None if public_url is None else f"{public_url}{HOOKS}/{vendor}?key={key}"
 
 
-def faces(providers: Providers, studio: Studio) -> dict[Any, object]:
+def faces(providers: Providers, studio: Studio, *, used: bool = True) -> dict[Any, object]:
     """What stages are handed that costs money, each looking into what it has bought."""
     from genlock.providers.tool import tools
 
-    return dict(tools(providers, dict.fromkeys((Kind.VIDEO, Kind.MUSIC, Kind.SPEECH), studio.verify)))
+    checks = dict.fromkeys((Kind.VIDEO, Kind.MUSIC, Kind.SPEECH), studio.verify)
+    return dict(tools(providers, checks, used=used))
 
 
 @asynccontextmanager

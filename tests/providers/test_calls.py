@@ -17,7 +17,7 @@ import pytest
 from genlock import pipeline, provided, stage
 from genlock.bootstrap import Home, open_home
 from genlock.engine.views import JobView
-from genlock.errors import Conflict, StageError
+from genlock.errors import BadInput, Conflict, StageError
 from genlock.ledger.records import JobState, TaskRef, TaskState
 from genlock.ledger.spending import By, CallState, Decision
 from genlock.providers.faces import VideoModel
@@ -359,3 +359,14 @@ def test_the_doctor_says_which_keys_work(vendors: Simulator, tmp_path: Path) -> 
     assert good[:2] == (0, "ok")
     assert bad[:2] == (1, "missing")
     assert "r8_wrong" not in bad[2]
+
+
+async def test_a_provider_that_cannot_be_used_stops_work_but_no_look_at_it(
+    settings: Callable[..., Any],
+) -> None:
+    wrong = settings(video="acme:one")
+    with pytest.raises(BadInput, match="GENLOCK_VIDEO: 'acme' makes no video"):
+        async with open_home(wrong):
+            pass
+    async with open_home(wrong, execute=False) as home:
+        assert await home.engine.list() == []

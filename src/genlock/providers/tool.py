@@ -39,12 +39,16 @@ FACES: Mapping[Kind, type[Face]] = {
 }
 
 
-def tools(providers: Providers, verify: Mapping[Kind, Verify] | None = None) -> dict[type[Face], Tool[Any]]:
+def tools(
+    providers: Providers, verify: Mapping[Kind, Verify] | None = None, *, used: bool = True
+) -> dict[type[Face], Tool[Any]]:
     """All makers of faces by the annotation that asks for them, as the settings have it. Those of a kind that
-    is not bought make faces that say so.
+    is not bought make faces that say so. Where none is `used`, settings that do not fit are nobody's trouble.
     """
     checks = verify or {}
     return {
-        face: Tool(face, providers.chain(kind), checks.get(kind), partial(providers.chain, kind))
+        face: Tool(
+            face, providers.chain(kind) if used else [], checks.get(kind), partial(providers.chain, kind)
+        )
         for kind, face in FACES.items()
     }
