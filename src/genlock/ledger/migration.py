@@ -7,7 +7,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from genlock.errors import LedgerError, SchemaTooNew
 from genlock.ledger import schema
+from genlock.ledger.access import schema as _access  # noqa: F401 - their tables are in the same metadata
 from genlock.ledger.database import alone, open_writer, shown
+from genlock.ledger.library import schema as _library  # noqa: F401
+from genlock.ledger.schedules import schema as _schedules  # noqa: F401
 
 _VERSIONS = "genlock.ledger:migrations"
 

@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TypeVar, cast
 
+from sqlalchemy import Connection
+
 from genlock.clock import Clock
 from genlock.ledger import attempt, birth, claiming, keeping, reopening, steering
 from genlock.ledger.batch import Batch
@@ -57,6 +59,13 @@ class SqlLedger(SqlPayments):
     def reader(self) -> SqlReader:
         """The looking half, on connections of its own; woken at once by this ledger's commits."""
         return self._reader
+
+    async def change(self, act: Callable[[Connection, int], _T]) -> _T:
+        """One verb about what is no job: `act` writes on this connection, at this time in microseconds.
+
+        It may be called several times, each time anew; what it raises undoes it, and reaches the caller.
+        """
+        return await self._do(lambda batch: act(batch.connection, batch.now))
 
     async def close(self) -> None:
         await asyncio.to_thread(self._writer.close)

@@ -1,0 +1,1 @@
+"""Who may use the service: users, their tokens, answers given already, and who did what."""

@@ -1,0 +1,1 @@
+"""What is started by the clock: schedules, and each of their firings."""
