@@ -23,7 +23,9 @@ def _partial(name: str, table: str, columns: list[str], condition: str) -> None:
 
 
 def upgrade() -> None:
-    """Create their tables."""
+    """Create their tables, and indexes by which jobs are listed."""
+    op.create_index("job_owner", "job", ["owner", "id"], unique=False)
+    op.create_index("job_state", "job", ["state", "id"], unique=False)
     _create_user()
     _create_token()
     _create_answer()
