@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from genlock.errors import LedgerError, SchemaTooNew
@@ -17,6 +17,14 @@ _VERSIONS = "genlock.ledger:migrations"
 
 def bring_up(url: str) -> None:
     """Create the tables, or migrate those of an older genlock. Looks at one row if nothing is to be done."""
+    open_current(url).dispose()
+
+
+def open_current(url: str) -> Engine:
+    """The writer's engine of a ledger whose tables are up to date by now.
+
+    It keeps the connection: closing the last one to a file writes a whole journal into it.
+    """
     engine = open_writer(url)
     try:
         with engine.begin() as connection:
@@ -27,10 +35,13 @@ def bring_up(url: str) -> None:
             elif stored != schema.REVISION:
                 migrate(connection, stored)
     except SQLAlchemyError as error:
+        engine.dispose()
         reason = getattr(error, "orig", None) or error
         raise LedgerError(f"the ledger at {shown(url)} could not be opened: {reason}") from error
-    finally:
+    except BaseException:
         engine.dispose()
+        raise
+    return engine
 
 
 def _stored(connection: Connection) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
@@ -108,10 +109,15 @@ class Providers:
     def __init__(
         self, settings: Settings, store: Store, clock: Clock, *, catalog: Catalog | None = None
     ) -> None:
-        self.settings, self.catalog = settings, catalog or Catalog.load(settings.models)
+        self.settings, self._given = settings, catalog
         self._pictures, self._clock = Pictures(store, settings.public_url), clock
         self._doors: dict[tuple[str, str], Door] = {}
         self._adapters: dict[str, VendorAdapter[Any]] = {}
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        """All models; read when the first one is asked for, as a home that buys nothing needs none."""
+        return self._given or Catalog.load(self.settings.models)
 
     def chain(self, kind: Kind, said: str | None = None) -> list[VendorAdapter[Any]]:
         """The adapters of a kind in the order in which the settings, or what is `said` instead, want them
