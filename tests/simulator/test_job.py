@@ -39,6 +39,17 @@ def test_a_place_is_given_on_at_the_moment_it_is_free() -> None:
     ]
 
 
+def test_a_yard_that_forgets_all_forgets_when_a_place_became_free() -> None:
+    """Time may be set back then: the next job must not wait for the last one's future."""
+    yard = Yard(slots=1)
+    yard.add(job(1, at=1000, work=10))
+    yard.settle(2000)
+    yard.clear()
+    yard.add(job(1, at=5, work=10))
+    yard.settle(100)
+    assert [(each.started_at, each.ended_at) for each in yard] == [(5, 15)]
+
+
 def test_a_job_that_is_cancelled_gives_its_place_back() -> None:
     yard = Yard(slots=1)
     first, second, third = (job(number, work=10) for number in range(3))

@@ -171,7 +171,7 @@ class Yard:
         """Forget all."""
         for kept in (self._jobs, self._starts, self._ends):
             kept.clear()
-        self._working = 0
+        self._working, self._freed = 0, 0.0
 
     def _expect_end(self, job: Job) -> None:
         if job.polls == 0 and job.started_at is not None:
