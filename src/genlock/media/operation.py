@@ -33,6 +33,7 @@ MODULES: Mapping[str, str] = MappingProxyType(
     {
         "look_at_picture": "genlock.media.photo.picture",
         "import_picture": "genlock.media.photo.picture",
+        "portray_picture": "genlock.media.photo.picture",
         "cut_picture": "genlock.media.photo.cutting",
         "render_segment": "genlock.media.film.frames",
         "look_at_footage": "genlock.media.film.viewing",

@@ -65,6 +65,30 @@ class ImportPicture(Request[ImportedPicture]):
     long: int = 12_288
 
 
+class Portrayal(Value):
+    """A picture at a glance: a small upright JPEG of it, and its colours as `#rrggbb`, the commonest first."""
+
+    report: PictureReport
+    path: Path
+    width: int
+    height: int
+    colours: tuple[str, ...]
+
+
+class PortrayPicture(Request[Portrayal]):
+    """`portray_picture`: decode a picture completely and write a small one to `to`. Raises `BadPicture`.
+
+    The small one's sides are within `short` and `long` pixels.
+    """
+
+    path: Path
+    to: Path
+    name: str | None = None
+    pixels: int = 100_000_000
+    short: int = 320
+    long: int = 640
+
+
 class CutOut(Value):
     """A part of a picture, as JPEG."""
 

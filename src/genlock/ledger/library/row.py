@@ -78,5 +78,5 @@ def asset_of(row: Any) -> Asset:
 
 
 def _values(row: Any) -> dict[str, Any]:
-    values = row._asdict()
+    values: dict[str, Any] = row._asdict()
     return values | {name: from_micros(values[name]) for name in ("created_at", "updated_at")}

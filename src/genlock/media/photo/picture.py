@@ -23,13 +23,21 @@ from genlock.media.operation import Progress, operation
 from genlock.media.photo.damage import damage
 from genlock.media.photo.focus import find_focus
 from genlock.media.photo.header import DECODING, Opened, open_picture
+from genlock.media.photo.palette import palette
 from genlock.media.photo.srgb import as_srgb, describe, has_transparency, plain
 from genlock.media.photo.tone import find_tone
-from genlock.media.request import ImportedPicture, ImportPicture, LookAtPicture, PictureReport
+from genlock.media.request import (
+    ImportedPicture,
+    ImportPicture,
+    LookAtPicture,
+    PictureReport,
+    Portrayal,
+    PortrayPicture,
+)
 
 _SOFT = 480
 _PLAIN = 1.5
-_QUALITY = 95
+_QUALITY, _SMALL_QUALITY = 95, 85
 _AGAIN = "copy it again from where it came"
 
 
@@ -59,6 +67,28 @@ def look(request: LookAtPicture, progress: Progress) -> PictureReport:
         _load(opened, request.path)
     progress(1.0, f"looked at {opened.name}")
     return report
+
+
+@operation("portray_picture")
+def portray(request: PortrayPicture, progress: Progress) -> Portrayal:
+    """Decode the whole picture, and keep of it what people see of it in a list."""
+    opened = open_picture(request.path, request.name, request.pixels)
+    with opened.image, _enough_memory(opened.name):
+        report = _report(opened, request.path)
+        size = working_size(opened.size, request.short, request.long)
+        opened.image.draft("", size)
+        _load(opened, request.path)
+        progress(0.5, f"looked at {opened.name}")
+        image = _working_copy(opened, size)
+    with draft(request.to) as path:
+        image.save(path, "JPEG", quality=_SMALL_QUALITY, optimize=True)
+    return Portrayal(
+        report=report.model_copy(update={"notes": tuple(opened.notes)}),
+        path=request.to,
+        width=image.width,
+        height=image.height,
+        colours=palette(np.asarray(image)),
+    )
 
 
 @operation("import_picture")
