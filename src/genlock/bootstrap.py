@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from genlock import collector, failpoint
+from genlock.access.access import Access
 from genlock.clock import Clock, SteadyClock, SystemClock
 from genlock.engine.answer import Keeper
 from genlock.engine.attempt import Limits
@@ -77,6 +78,7 @@ class Home:
     store: Store
     executor: Embedded | None
     recovery: Recovery
+    access: Access
 
     async def clean(self, *, older_than: timedelta | None = None, dry_run: bool = False) -> Freed:
         """Remove what no kept job reaches. Jobs finished longer than `older_than` ago are kept no more."""
@@ -129,7 +131,18 @@ async def open_home(
             stack.push_async_callback(executor.stop, settings.grace)
             await stack.enter_async_context(_looked_after(engine))
         recovery = await _begin(settings, engine, executor, opening)
-        yield Home(settings, engine, store, executor, recovery)
+        access = await _access(settings, ledger, clock)
+        yield Home(settings, engine, store, executor, recovery, access)
+
+
+async def _access(settings: Settings, ledger: SqlLedger, clock: Clock) -> Access:
+    """Users and tokens. What a process was answering that owned the ledger alone is asked anew."""
+    from genlock.ledger.access.sql import SqlAccess
+
+    people = SqlAccess(ledger)
+    if settings.database_url is None:
+        await people.let_all_go()
+    return Access(people, clock, admin_token=settings.admin_token)
 
 
 async def _ledger(settings: Settings, clock: SteadyClock) -> SqlLedger:

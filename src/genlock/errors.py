@@ -3,7 +3,11 @@
     GenlockError
     ├── GraphError              the pipeline cannot be drawn as declared
     ├── BadInput                what was handed in cannot be used; nothing has been spent
-    │   └── BadPicture          one picture cannot be used
+    │   ├── BadPicture          one picture cannot be used
+    │   └── TooLarge            more was sent than is taken at once
+    ├── Unauthorized            nobody knows who is asking
+    ├── Forbidden               who is asking may not do this
+    ├── TooMany                 asked more often than is allowed; later it works
     ├── NotFound                no such job, task or artifact
     ├── Conflict                the thing is in a state that does not allow this
     │   ├── ClaimLost           another holder has this task now, or it was cancelled
@@ -60,6 +64,26 @@ class BadPicture(BadInput):
 
 class NotFound(GenlockError):
     """There is no such job, task or artifact."""
+class TooLarge(BadInput):
+    """More was sent than is taken at once; nothing was done with it."""
+
+
+class Unauthorized(GenlockError):
+    """Nobody knows who is asking: no token, or one that is not valid."""
+
+
+class Forbidden(GenlockError):
+    """Who is asking may not do this."""
+
+
+class TooMany(GenlockError):
+    """Asked more often than is allowed; `retry_after` is when it may be asked again."""
+
+    def __init__(self, message: str, *, retry_after: timedelta | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
 
 
 class Conflict(GenlockError):

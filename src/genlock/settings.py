@@ -54,6 +54,13 @@ def _plain(key: SecretStr) -> SecretStr:
     return SecretStr(bare)
 
 
+def _unguessable(token: SecretStr) -> SecretStr:
+    if len(token.get_secret_value()) < 32:
+        msg = "must have 32 characters or more, such as those of `openssl rand -hex 32`"
+        raise ValueError(msg)
+    return token
+
+
 def _address(url: str) -> str:
     """Scheme, host and perhaps a path; a `/v1` at the end is what most vendors' own libraries are given."""
     if not re.fullmatch(r"https?://[A-Za-z0-9.:\[\]_-]+(/[A-Za-z0-9._~/-]*)?", url):
@@ -197,6 +204,9 @@ class Settings(Accounts):
 
     @property
     def lock(self) -> Path:
+    admin_token: Annotated[Key, AfterValidator(_unguessable)] | None = Field(
+        default=None, repr=False, description="a token of the user `admin`, instead of one made at the start"
+    )
         return self.home / "lock"
 
     @property

@@ -8,18 +8,23 @@ from typing import Any
 
 import httpx2
 import pytest
+from starlette.routing import Match
 
 from genlock import errors
 from genlock.api.app import create_app
+from genlock.api.dependency import Services
 from genlock.api.events import event_stream
 from genlock.api.wire import STATUS, error_of, problem_of
+from genlock.bootstrap import webhook
 from genlock.errors import GenlockError
 from genlock.ledger.records import JobState
 
 
 @pytest.fixture
 async def http(service: Any):
-    transport = httpx2.ASGITransport(create_app(service), raise_app_exceptions=False)
+    transport = httpx2.ASGITransport(
+        create_app(Services(jobs=service, trusted=True)), raise_app_exceptions=False
+    )
     async with httpx2.AsyncClient(transport=transport, base_url="http://genlock") as client:
         yield client
 
@@ -173,7 +178,7 @@ def test_every_error_survives_the_wire(name: str) -> None:
 
 
 def test_openapi_describes_every_answer(service: Any) -> None:
-    told = create_app(service).openapi()
+    told = create_app(Services(jobs=service, trusted=True)).openapi()
     operations = [(path, verb, op) for path, verbs in told["paths"].items() for verb, op in verbs.items()]
     assert len(operations) == 23
     for path, verb, operation in operations:
@@ -181,3 +186,16 @@ def test_openapi_describes_every_answer(service: Any) -> None:
         assert operation["responses"][good]["content"]["application/json"]["schema"], (path, verb)
         assert operation["summary"]
         assert "HTTPValidationError" not in json.dumps(operation)
+
+
+def test_the_address_that_providers_report_to_is_one_that_is_answered(service: Any) -> None:
+    address = httpx2.URL(webhook("https://films.example", "acme", "gl_1") or "")
+    scope = {"type": "http", "method": "POST", "path": address.path}
+    found = [
+        route
+        for route in create_app(Services(jobs=service, trusted=True)).routes
+        if route.matches(scope)[0] is Match.FULL
+    ]
+    assert [route.name for route in found] == ["take_report"]
+    assert address.params["key"] == "gl_1"
+    assert webhook(None, "acme", "gl_1") is None

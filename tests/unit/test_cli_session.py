@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from genlock import open_engine
+from genlock.api.dependency import Services
 from genlock.api.server import Server
 from genlock.cli import session
 from genlock.cli.session import Interrupt, Session, connect, pursue
@@ -62,7 +63,7 @@ async def test_a_second_process_is_a_client_however_long_the_path_is(
 ) -> None:
     settings = Settings(home=tmp_path.joinpath(*["x" * 40] * deep))
     with Ownership.take(settings) or pytest.fail("was free") as ownership:
-        server = Server(service)
+        server = Server(Services(jobs=service, trusted=True))
         serving = asyncio.create_task(server.serve(ownership.bind()))
         async with connect(settings, command="genlock jobs", execute=False) as found:
             service.add("abc")

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from genlock.api.dependency import Services
 from genlock.api.server import Server
 from genlock.client.socket import SocketClient
 from genlock.errors import BadInput, Conflict, LedgerError, NotFound, OwnerError, OwnerGone
@@ -31,7 +32,7 @@ async def serving(settings: Settings, service: Any) -> AsyncIterator[None]:
     ownership = Ownership.take(settings, command="genlock serve")
     assert ownership is not None
     with ownership:
-        server = Server(service)
+        server = Server(Services(jobs=service, trusted=True))
         task = asyncio.create_task(server.serve(ownership.bind()))
         try:
             async with SocketClient(settings) as client:

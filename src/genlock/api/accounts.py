@@ -8,6 +8,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import Field
 
+from genlock.api.caller import Caller, allow
+from genlock.api.caller import Scope as Right
 from genlock.api.dependency import Service
 from genlock.api.problem import RESPONSES
 from genlock.api.wire import Body, Envelope, wrapped
@@ -22,6 +24,8 @@ Scope = Annotated[
     str, Path(min_length=1, max_length=300, description="`job:ID`, `user:NAME`, `schedule:ID` or `day:DATE`")
 ]
 Answer = Envelope[Any]
+Reader = Annotated[Caller, allow(Right.JOBS_READ)]
+Payer = Annotated[Caller, allow(Right.MONEY_WRITE)]
 LARGEST = 1 << 20  # bytes of a provider's report
 
 
@@ -42,6 +46,7 @@ class Cap(Body):
 @router.get("/calls", response_model=Envelope[list[CallView]])
 async def list_calls(
     service: Service,
+    caller: Reader,
     job: str | None = None,
     state: Annotated[list[CallState] | None, Query(description="any of these states")] = None,
     vendor: str | None = None,
@@ -57,13 +62,13 @@ async def list_calls(
 
 
 @router.get("/calls/{key}", response_model=Envelope[CallView])
-async def show_call(key: Key, service: Service) -> Answer:
+async def show_call(key: Key, service: Service, caller: Reader) -> Answer:
     """One paid call as it stands."""
     return wrapped(await service.accounts.call(key))
 
 
 @router.post("/calls/{key}/resolve", response_model=Envelope[CallView])
-async def resolve_call(key: Key, verdict: Verdict, service: Service) -> Answer:
+async def resolve_call(key: Key, verdict: Verdict, service: Service, caller: Payer) -> Answer:
     """Decide about a call in doubt."""
     accounts = service.accounts
     return wrapped(await accounts.resolve(key, verdict.decision, by=verdict.by, handle=verdict.provider_id))
@@ -72,6 +77,7 @@ async def resolve_call(key: Key, verdict: Verdict, service: Service) -> Answer:
 @router.get("/costs", response_model=Envelope[list[CostView]])
 async def list_costs(
     service: Service,
+    caller: Reader,
     by: By = By.JOB,
     job: str | None = None,
     since: Annotated[datetime | None, Query(description="calls intended from then on")] = None,
@@ -82,27 +88,29 @@ async def list_costs(
 
 
 @router.get("/jobs/{job}/costs", response_model=Envelope[list[CostView]])
-async def show_job_costs(job: str, service: Service, by: By = By.STAGE) -> Answer:
+async def show_job_costs(job: str, service: Service, caller: Reader, by: By = By.STAGE) -> Answer:
     """What one job has cost, with all that is nested in it."""
     return wrapped(await service.accounts.costs(by, job=job))
 
 
 @router.get("/budgets", response_model=Envelope[list[BudgetView]])
 async def list_budgets(
-    service: Service, scope: Annotated[list[str] | None, Query(description="only these")] = None
+    service: Service,
+    caller: Reader,
+    scope: Annotated[list[str] | None, Query(description="only these")] = None,
 ) -> Answer:
     """What may be spent and was, by scope."""
     return wrapped(await service.accounts.budgets(scope or ()))
 
 
 @router.put("/budgets/{scope}", response_model=Envelope[BudgetView])
-async def set_cap(scope: Scope, cap: Cap, service: Service) -> Answer:
+async def set_cap(scope: Scope, cap: Cap, service: Service, caller: Payer) -> Answer:
     """Set what may be spent in a scope; tasks that waited for it go on."""
     return wrapped(await service.accounts.set_cap(scope, cap.cap))
 
 
 @router.post("/budgets/{scope}/thaw", response_model=Envelope[BudgetView])
-async def thaw_budget(scope: Scope, service: Service) -> Answer:
+async def thaw_budget(scope: Scope, service: Service, caller: Payer) -> Answer:
     """Let a scope be spent from again that was frozen because nobody looked after its job for long."""
     return wrapped(await service.accounts.thaw(scope))
 

@@ -10,8 +10,8 @@ from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 
 from genlock.api import accounts, jobs, ledger, problem
+from genlock.api.dependency import Services
 from genlock.api.wire import PREFIX, Envelope, Wire, wrapped
-from genlock.engine.service import JobService
 
 
 class Health(Wire):
@@ -31,8 +31,8 @@ async def show_health() -> Envelope[Health]:
     return wrapped(Health(version=version("genlock"), pid=os.getpid()))
 
 
-def create_app(service: JobService) -> FastAPI:
-    """The API over `service`. Set `app.state.stopping` to end its event streams before a shutdown."""
+def create_app(services: Services) -> FastAPI:
+    """The API over these services. Set `app.state.stopping` to end its event streams before a shutdown."""
     app = FastAPI(
         title="genlock",
         version=version("genlock"),
@@ -42,7 +42,7 @@ def create_app(service: JobService) -> FastAPI:
         redoc_url=None,
         generate_unique_id_function=_operation,
     )
-    app.state.service = service
+    app.state.services = services
     app.state.stopping = asyncio.Event()
     app.include_router(jobs.router, prefix=PREFIX)
     app.include_router(accounts.router, prefix=PREFIX)

@@ -1,19 +1,46 @@
-"""What routes are handed: the service they speak to, and the word that the server is stopping."""
+"""What routes are handed: the services they speak to, and the word that the server is stopping."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Request
 
 from genlock.engine.service import JobService
 
+if TYPE_CHECKING:
+    from genlock.access.access import Access
+    from genlock.bootstrap import Home
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """What an application is made around. `trusted`: whoever reaches it is the admin `local`, as on the
+    socket of a home, which nobody else can open; otherwise they sign in, and `access` knows them.
+    """
+
+    jobs: JobService
+    access: Access | None = None
+    trusted: bool = False
+
+    @classmethod
+    def of(cls, home: Home, *, trusted: bool = False) -> Services:
+        """All that an open home offers."""
+        return cls(jobs=home.engine, access=home.access, trusted=trusted)
+
+
+async def services_of(request: Request) -> Services:
+    """All services of this application."""
+    services: Services = request.app.state.services
+    return services
+
 
 async def service_of(request: Request) -> JobService:
-    """The service that this application was made around."""
-    service: JobService = request.app.state.service
-    return service
+    """The service of jobs."""
+    services: Services = request.app.state.services
+    return services.jobs
 
 
 async def stopping_of(request: Request) -> asyncio.Event:
@@ -22,5 +49,6 @@ async def stopping_of(request: Request) -> asyncio.Event:
     return stopping
 
 
+Given = Annotated[Services, Depends(services_of)]
 Service = Annotated[JobService, Depends(service_of)]
 Stopping = Annotated[asyncio.Event, Depends(stopping_of)]

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Header, Path, Query, Request
 from fastapi.responses import StreamingResponse
 from pydantic import Field, model_validator
 
+from genlock.api.caller import Caller, Scope, allow
 from genlock.api.dependency import Service, Stopping
 from genlock.api.events import event_stream, last_seen
 from genlock.api.problem import RESPONSES
@@ -22,6 +23,8 @@ JobId = Annotated[
     str, Path(min_length=1, max_length=200, description="a job's id or a unique beginning of it")
 ]
 Answer = Envelope[Any]
+Reader = Annotated[Caller, allow(Scope.JOBS_READ)]
+Writer = Annotated[Caller, allow(Scope.JOBS_WRITE)]
 
 
 class Order(Body):
@@ -65,7 +68,7 @@ class Signal(Body):
 
 
 @router.post("", status_code=202, response_model=Envelope[JobView])
-async def start_job(order: Order, service: Service) -> Answer:
+async def start_job(order: Order, service: Service, caller: Writer) -> Answer:
     """Start a job. It is committed when this answers, and runs by itself from then on."""
     job = await service.start(
         order.pipeline,
@@ -82,6 +85,7 @@ async def start_job(order: Order, service: Service) -> Answer:
 @router.get("", response_model=Envelope[list[JobView]])
 async def list_jobs(
     service: Service,
+    caller: Reader,
     status: Annotated[list[JobState] | None, Query(description="any of these states")] = None,
     pipeline: str | None = None,
     owner: str | None = None,
@@ -97,19 +101,19 @@ async def list_jobs(
 
 
 @router.get("/{job}", response_model=Envelope[JobView])
-async def show_job(job: JobId, service: Service) -> Answer:
+async def show_job(job: JobId, service: Service, caller: Reader) -> Answer:
     """One job as it stands."""
     return wrapped(await service.show(job))
 
 
 @router.get("/{job}/tasks", response_model=Envelope[list[TaskView]])
-async def list_tasks(job: JobId, service: Service) -> Answer:
+async def list_tasks(job: JobId, service: Service, caller: Reader) -> Answer:
     """The job's tasks in the order of its graph, with attempts and errors."""
     return wrapped(await service.tasks(job))
 
 
 @router.get("/{job}/graph", response_model=Envelope[GraphView])
-async def show_graph(job: JobId, service: Service) -> Answer:
+async def show_graph(job: JobId, service: Service, caller: Reader) -> Answer:
     """The job's graph as data, as Mermaid and as SVG."""
     return wrapped(await service.graph(job))
 
@@ -123,6 +127,7 @@ async def list_events(
     request: Request,
     job: JobId,
     service: Service,
+    caller: Reader,
     stopping: Stopping,
     accept: Annotated[str, Header()] = "",
     last_event_id: Annotated[str | None, Header(description="stream on behind this event")] = None,
@@ -141,36 +146,36 @@ async def list_events(
 
 
 @router.post("/{job}/cancel", response_model=Envelope[JobView])
-async def cancel_job(job: JobId, service: Service, because: Because | None = None) -> Answer:
+async def cancel_job(job: JobId, service: Service, caller: Writer, because: Because | None = None) -> Answer:
     """Stop a job for good."""
     return wrapped(await service.cancel(job, because.reason if because else ""))
 
 
 @router.post("/{job}/pause", response_model=Envelope[JobView])
-async def pause_job(job: JobId, service: Service, because: Because | None = None) -> Answer:
+async def pause_job(job: JobId, service: Service, caller: Writer, because: Because | None = None) -> Answer:
     """Start nothing new; what runs is finished."""
     return wrapped(await service.pause(job, because.reason if because else ""))
 
 
 @router.post("/{job}/resume", response_model=Envelope[JobView])
-async def resume_job(job: JobId, service: Service) -> Answer:
+async def resume_job(job: JobId, service: Service, caller: Writer) -> Answer:
     """Undo a pause."""
     return wrapped(await service.resume(job))
 
 
 @router.post("/{job}/retry", response_model=Envelope[JobView])
-async def retry_job(job: JobId, service: Service) -> Answer:
+async def retry_job(job: JobId, service: Service, caller: Writer) -> Answer:
     """Run what failed again; what is done stays done."""
     return wrapped(await service.retry(job))
 
 
 @router.post("/{job}/rerun", response_model=Envelope[RedoView])
-async def rerun_job(job: JobId, what: Rerun, service: Service) -> Answer:
+async def rerun_job(job: JobId, what: Rerun, service: Service, caller: Writer) -> Answer:
     """Run a stage or one task again although it is done, and what follows from it."""
     return wrapped(await service.redo(job, what.stage or what.task or "", dry_run=what.dry_run))
 
 
 @router.post("/{job}/tasks/{task:path}/signal", response_model=Envelope[JobView])
-async def signal_task(job: JobId, task: str, signal: Signal, service: Service) -> Answer:
+async def signal_task(job: JobId, task: str, signal: Signal, service: Service, caller: Writer) -> Answer:
     """Tell a task what it waits for; the first value of a name stays."""
     return wrapped(await service.signal(job, task, signal.name, signal.value))

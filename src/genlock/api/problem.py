@@ -18,9 +18,13 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
     status: {"model": ErrorEnvelope, "description": description}
     for status, description in {
         400: "The request is not valid HTTP or JSON.",
+        401: "No token was sent, or one that is not valid.",
+        403: "The token may not do this.",
         404: "There is no such thing.",
         409: "The thing is in a state that does not allow this.",
+        413: "More was sent than is taken at once.",
         422: "What was sent cannot be used; nothing was done.",
+        429: "Asked more often than is allowed; `Retry-After` says when it works again.",
         500: "Something is wrong on this side.",
         503: "The ledger or its owner is gone for now.",
     }.items()
@@ -35,20 +39,30 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unexpected)
 
 
+CHALLENGE = 'Bearer realm="genlock"'
+
+
+def answer_of(error: Exception, instance: str) -> JSONResponse:
+    """An error as it is answered to a request for `instance`, a path."""
+    return _answer(problem_of(error, instance))
+
+
 def _answer(problem: Problem, headers: Mapping[str, str] | None = None) -> JSONResponse:
     body = ErrorEnvelope(error=problem).model_dump(mode="json", by_alias=True)
     more = dict(headers or {})
     if problem.retry_after is not None:
         more["Retry-After"] = str(max(1, round(problem.retry_after)))
+    if problem.status == 401:
+        more["WWW-Authenticate"] = CHALLENGE
     return JSONResponse(body, status_code=problem.status, headers=more)
 
 
 async def _genlock(request: Request, error: Exception) -> JSONResponse:
-    return _answer(problem_of(error, request.url.path))
+    return answer_of(error, request.url.path)
 
 
 async def _unexpected(request: Request, error: Exception) -> JSONResponse:
-    return _answer(problem_of(error, request.url.path))
+    return answer_of(error, request.url.path)
 
 
 async def _http(request: Request, error: Exception) -> JSONResponse:

@@ -9,16 +9,16 @@ from contextlib import contextmanager
 import uvicorn
 
 from genlock.api.app import create_app
-from genlock.engine.service import JobService
+from genlock.api.dependency import Services
 
 DRAIN = 1  # seconds that answers under way may take once the server stops
 
 
 class Server:
-    """Serves a job service. Takes no signal handlers: the process that runs it has its own."""
+    """Serves these services. Takes no signal handlers: the process that runs it has its own."""
 
-    def __init__(self, service: JobService) -> None:
-        self._app = create_app(service)
+    def __init__(self, services: Services) -> None:
+        self._app = create_app(services)
         config = uvicorn.Config(
             self._app,
             http="h11",

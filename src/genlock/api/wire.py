@@ -23,8 +23,12 @@ QUIET = 15.0  # seconds without an event after which a comment shows that the li
 
 # The first class of an error's ancestry that is listed gives the status.
 STATUS: Mapping[type[BaseException], int] = {
+    errors.TooLarge: 413,
     errors.BadInput: 422,
     errors.GraphError: 422,
+    errors.Unauthorized: 401,
+    errors.Forbidden: 403,
+    errors.TooMany: 429,
     errors.NotFound: 404,
     errors.Conflict: 409,
     errors.OwnerError: 503,
@@ -110,7 +114,7 @@ def error_of(problem: Problem) -> GenlockError:
     kind = getattr(errors, problem.code, None)
     if not (isinstance(kind, type) and issubclass(kind, GenlockError)):
         return GenlockError(problem.detail)
-    if issubclass(kind, errors.Transient) and problem.retry_after is not None:
+    if issubclass(kind, (errors.Transient, errors.TooMany)) and problem.retry_after is not None:
         return kind(problem.detail, retry_after=timedelta(seconds=problem.retry_after))
     return kind(problem.detail)
 

@@ -46,7 +46,7 @@ class Session:
         somebody asks for the first time. Most jobs nobody asks about.
         """
         if self._ownership is not None:
-            await self._stack.enter_async_context(_answering(self.service, self._ownership))
+            await self._stack.enter_async_context(_answering(self, self._ownership))
             self._ownership = None
 
     async def close(self) -> None:
@@ -185,10 +185,10 @@ async def _open(
 
 
 @asynccontextmanager
-async def _answering(service: JobService, ownership: Ownership) -> AsyncIterator[None]:
+async def _answering(session: Session, ownership: Ownership) -> AsyncIterator[None]:
     """The API on the home's socket, inside the `async with`."""
     stopping = asyncio.Event()
-    task = asyncio.create_task(_answer(service, ownership, stopping), name="genlock-socket")
+    task = asyncio.create_task(_answer(session, ownership, stopping), name="genlock-socket")
     try:
         yield
     finally:
@@ -196,7 +196,7 @@ async def _answering(service: JobService, ownership: Ownership) -> AsyncIterator
         await task
 
 
-async def _answer(service: JobService, ownership: Ownership, stopping: asyncio.Event) -> None:
+async def _answer(session: Session, ownership: Ownership, stopping: asyncio.Event) -> None:
     import structlog
 
     try:
@@ -204,7 +204,7 @@ async def _answer(service: JobService, ownership: Ownership, stopping: asyncio.E
             halt = asyncio.create_task(stopping.wait())
             await _knocked(bound, halt)
             if not stopping.is_set():
-                server = await asyncio.to_thread(_build, service)
+                server = await asyncio.to_thread(_build, session)
                 serving = asyncio.create_task(server.serve(bound))
                 await asyncio.wait((serving, halt), return_when=asyncio.FIRST_COMPLETED)
                 server.stop()
@@ -228,7 +228,10 @@ async def _knocked(bound: socket.socket, halt: asyncio.Task[Any]) -> None:
         loop.remove_reader(bound)
 
 
-def _build(service: JobService) -> Any:
+def _build(session: Session) -> Any:
+    """The server of the socket, which only whoever owns its file can open: nobody has to sign in there."""
+    from genlock.api.dependency import Services
     from genlock.api.server import Server
 
-    return Server(service)
+    assert session.home is not None, "only the owner answers"
+    return Server(Services.of(session.home, trusted=True))

@@ -68,6 +68,16 @@ class SqlLedger(SqlPayments):
         return await self._do(lambda batch: act(batch.connection, batch.now))
 
     async def close(self) -> None:
+    async def look(self, act: Callable[[Connection], _T]) -> _T:
+        """What `act` finds about what is no job, on a connection that does not wait for the writer."""
+        return await self._reader.look(act)
+
+    async def census(self) -> Census:
+        return await self._reader.census()
+
+    def listen(self, ear: Ear) -> None:
+        self._writer.listen(ear)
+
         await asyncio.to_thread(self._writer.close)
         await self._reader.close()
 

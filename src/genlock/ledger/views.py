@@ -103,9 +103,9 @@ class SqlReader(SqlAccounts):
         """Wake who waits for these jobs; may be called from any thread."""
         self._bell.ring(jobs)
 
-    async def _read(self, look: Callable[[Connection], _T]) -> _T:
-        """Several statements that see the same moment."""
-        return await self._on_a_thread(self._engine, look)
+    async def look(self, act: Callable[[Connection], _T]) -> _T:
+        """What `act` finds about what is no job; its statements see the same moment."""
+        return await self._reading.read(act)
 
     async def _rows(self, statement: Select[Any], **values: Any) -> Sequence[Any]:
         often = self._often.get(statement)

@@ -30,7 +30,8 @@ token = Table(
     Index("token_user", "user"),
 )
 
-# What was answered to a request with an Idempotency-Key; without a status it is at work still.
+# What was answered to a request with an Idempotency-Key. Without a status it is at work still: `holder` is
+# who answers it, until its lease is over.
 answer = Table(
     "answer",
     metadata,
@@ -41,6 +42,8 @@ answer = Table(
     Column("status", Integer),
     Column("headers", words),
     Column("body", words),
+    Column("holder", words, nullable=False),
+    Column("until", BigInteger, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     PrimaryKeyConstraint("user", "route", "key"),
     Index("answer_created", "created_at"),

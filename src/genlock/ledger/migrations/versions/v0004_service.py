@@ -78,6 +78,8 @@ def _create_answer() -> None:
         sa.Column("status", sa.Integer(), nullable=True),
         sa.Column("headers", _text(), nullable=True),
         sa.Column("body", _text(), nullable=True),
+        sa.Column("holder", _text(), nullable=False),
+        sa.Column("until", sa.BigInteger(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("user", "route", "key"),
     )
