@@ -3,6 +3,7 @@
     GenlockError
     ├── GraphError              the pipeline cannot be drawn as declared
     ├── BadInput                what was handed in cannot be used; nothing has been spent
+    │   ├── BadAddress          nothing is fetched from an address, or nothing came of it
     │   ├── BadPicture          one picture cannot be used
     │   └── TooLarge            more was sent than is taken at once
     ├── Unauthorized            nobody knows who is asking
@@ -60,6 +61,10 @@ class BadInput(GenlockError):
 
 class BadPicture(BadInput):
     """One picture cannot be used."""
+class BadAddress(BadInput):
+    """Nothing is fetched from an address, or what was fetched is of no use."""
+
+
 
 
 class NotFound(GenlockError):
