@@ -187,6 +187,23 @@ class Settings(Accounts):
     )
     orphaned_after: Span = Field(
         default=timedelta(hours=24),
+    upload_mb: int = Field(default=100, ge=1, description="size of the largest picture that is taken in")
+    upload_total_mb: int = Field(default=1000, ge=1, description="... of all that one request brings")
+    upload_files: int = Field(default=100, ge=1, description="pictures that one request may bring")
+    upload_pixels: int = Field(
+        default=100_000_000, ge=4096, description="... of one picture: width by height"
+    )
+    upload_time: Span = Field(
+        default=timedelta(minutes=15), description="how long the pictures of one request may take to arrive"
+    )
+    fetch_time: Span = Field(
+        default=timedelta(seconds=30),
+        description="how long a picture may take that is fetched from an address",
+    )
+    fetch_allow: str = Field(
+        default="",
+        description="hosts fetched from although they are not public: host or host:port, with commas between",
+    )
         description="a job found at the start that stood still this long asks before it spends again",
     )
     failpoint: Annotated[str | None, AfterValidator(_checked)] = Field(
@@ -247,6 +264,10 @@ def bare_environment() -> dict[str, str]:
 
 def _variables_of(field: str) -> list[str]:
     alias = Settings.model_fields[field].validation_alias
+    @property
+    def shelf(self) -> Path:
+        return self.home / "shelf"
+
     return [str(name) for name in alias.choices] if isinstance(alias, AliasChoices) else []
 
 

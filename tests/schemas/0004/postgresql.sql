@@ -6,6 +6,8 @@ CREATE TABLE answer (
 	status INTEGER,
 	headers TEXT COLLATE "C",
 	body TEXT COLLATE "C",
+	holder TEXT COLLATE "C" NOT NULL,
+	until BIGINT NOT NULL,
 	created_at BIGINT NOT NULL,
 	PRIMARY KEY ("user", route, key)
 );
@@ -40,7 +42,7 @@ CREATE TABLE client (
 	updated_at BIGINT NOT NULL,
 	PRIMARY KEY (id)
 );
-CREATE INDEX client_owner ON client (owner, created_at, id);
+CREATE INDEX client_owner ON client (owner, id);
 CREATE TABLE delivery (
 	seq BIGSERIAL NOT NULL,
 	vendor TEXT COLLATE "C" NOT NULL,
@@ -183,7 +185,7 @@ CREATE TABLE campaign (
 	FOREIGN KEY(client) REFERENCES client (id) ON DELETE RESTRICT
 );
 CREATE INDEX campaign_client ON campaign (client);
-CREATE INDEX campaign_owner ON campaign (owner, created_at, id);
+CREATE INDEX campaign_owner ON campaign (owner, id);
 CREATE TABLE edge (
 	job TEXT COLLATE "C" NOT NULL,
 	upstream TEXT COLLATE "C" NOT NULL,
@@ -216,7 +218,7 @@ CREATE TABLE firing (
 	FOREIGN KEY(schedule) REFERENCES schedule (id) ON DELETE CASCADE
 );
 CREATE INDEX firing_job ON firing (job) WHERE job IS NOT NULL;
-CREATE INDEX firing_queued ON firing (schedule, due_at) WHERE state = 'queued';
+CREATE INDEX firing_open ON firing (schedule, due_at) WHERE state IN ('queued', 'started');
 CREATE TABLE review (
 	job TEXT COLLATE "C" NOT NULL,
 	revision INTEGER NOT NULL,
@@ -315,6 +317,7 @@ CREATE TABLE asset (
 	width INTEGER NOT NULL,
 	height INTEGER NOT NULL,
 	thumbnail TEXT COLLATE "C" NOT NULL,
+	thumbnail_size BIGINT NOT NULL,
 	colours TEXT COLLATE "C" NOT NULL,
 	tags TEXT COLLATE "C" NOT NULL,
 	source TEXT COLLATE "C",
@@ -323,9 +326,10 @@ CREATE TABLE asset (
 	PRIMARY KEY (id),
 	FOREIGN KEY(campaign) REFERENCES campaign (id) ON DELETE RESTRICT
 );
-CREATE INDEX asset_campaign ON asset (campaign, created_at, id);
-CREATE INDEX asset_owner ON asset (owner, created_at, id);
-CREATE INDEX asset_sha256 ON asset (sha256);
+CREATE INDEX asset_campaign ON asset (campaign, id);
+CREATE INDEX asset_owner ON asset (owner, id);
+CREATE UNIQUE INDEX asset_same ON asset (owner, sha256, campaign);
+CREATE UNIQUE INDEX asset_same_in_none ON asset (owner, sha256) WHERE campaign IS NULL;
 CREATE TABLE note (
 	task BIGINT NOT NULL,
 	revision INTEGER NOT NULL,

@@ -52,6 +52,7 @@ class Asset:
     width: int
     height: int
     thumbnail: str
+    thumbnail_size: int
     colours: tuple[str, ...]
     tags: tuple[str, ...]
     source: str | None
@@ -93,6 +94,7 @@ class NewAsset:
     width: int
     height: int
     thumbnail: str
+    thumbnail_size: int
     colours: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     campaign: str | None = None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, PrimaryKeyConstraint, Table
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, PrimaryKeyConstraint, Table, text
 
-from genlock.ledger.schema import metadata, words
+from genlock.ledger.schema import metadata, partial, words
+
+IN_NONE = text("campaign IS NULL")
 
 client = Table(
     "client",
@@ -15,7 +17,7 @@ client = Table(
     Column("details", words, nullable=False),  # JSON
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
-    Index("client_owner", "owner", "created_at", "id"),
+    Index("client_owner", "owner", "id"),
 )
 
 campaign = Table(
@@ -28,7 +30,7 @@ campaign = Table(
     Column("details", words, nullable=False),  # JSON
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
-    Index("campaign_owner", "owner", "created_at", "id"),
+    Index("campaign_owner", "owner", "id"),
     Index("campaign_client", "client"),
 )
 
@@ -45,14 +47,17 @@ asset = Table(
     Column("width", Integer, nullable=False),  # pixels, as it is to be looked at
     Column("height", Integer, nullable=False),
     Column("thumbnail", words, nullable=False),  # SHA-256
+    Column("thumbnail_size", BigInteger, nullable=False),  # bytes
     Column("colours", words, nullable=False),  # JSON
     Column("tags", words, nullable=False),  # JSON
     Column("source", words),  # the address that it was fetched from
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
-    Index("asset_owner", "owner", "created_at", "id"),
-    Index("asset_campaign", "campaign", "created_at", "id"),
-    Index("asset_sha256", "sha256"),
+    Index("asset_owner", "owner", "id"),
+    Index("asset_campaign", "campaign", "id"),
+    # The same picture of one owner in one campaign, or in none, is one asset.
+    Index("asset_same", "owner", "sha256", "campaign", unique=True),
+    partial("asset_same_in_none", "owner", "sha256", where=IN_NONE, unique=True),
 )
 
 # What a person said of a film. A film is the work of a job; each time it is made anew is a revision.

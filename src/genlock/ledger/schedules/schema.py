@@ -7,7 +7,8 @@ from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, PrimaryKe
 from genlock.ledger.schema import metadata, partial, words
 
 IS_ACTIVE = text("state = 'active' AND next_at IS NOT NULL")
-IS_QUEUED = text("state = 'queued'")
+IS_OPEN = text("firing.state IN ('queued', 'started')")  # the row of a job has a state too
+_OPEN = text("state IN ('queued', 'started')")
 
 schedule = Table(
     "schedule",
@@ -43,12 +44,12 @@ firing = Table(
     Column("schedule", words, ForeignKey("schedule.id", ondelete="CASCADE"), nullable=False),
     Column("due_at", BigInteger, nullable=False),
     Column("kind", words, nullable=False),  # due, missed or manual
-    Column("state", words, nullable=False),  # queued, started, skipped, succeeded or failed
+    Column("state", words, nullable=False),  # queued, started, skipped, succeeded, failed or cancelled
     Column("job", words),
     Column("reason", words),
     Column("fired_at", BigInteger, nullable=False),
     Column("ended_at", BigInteger),
     PrimaryKeyConstraint("schedule", "due_at"),
-    partial("firing_queued", "schedule", "due_at", where=IS_QUEUED),
+    partial("firing_open", "schedule", "due_at", where=_OPEN),
     partial("firing_job", "job", where=text("job IS NOT NULL")),
 )

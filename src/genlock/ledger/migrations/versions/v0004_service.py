@@ -17,9 +17,9 @@ def _text() -> sa.types.TypeEngine[str]:
     return sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 
-def _partial(name: str, table: str, columns: list[str], condition: str) -> None:
+def _partial(name: str, table: str, columns: list[str], condition: str, *, unique: bool = False) -> None:
     where = sa.text(condition)
-    op.create_index(name, table, columns, unique=False, sqlite_where=where, postgresql_where=where)
+    op.create_index(name, table, columns, unique=unique, sqlite_where=where, postgresql_where=where)
 
 
 def upgrade() -> None:
@@ -113,7 +113,7 @@ def _create_client() -> None:
         sa.Column("updated_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index("client_owner", "client", ["owner", "created_at", "id"], unique=False)
+    op.create_index("client_owner", "client", ["owner", "id"], unique=False)
 
 
 def _create_campaign() -> None:
@@ -130,7 +130,7 @@ def _create_campaign() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("campaign_client", "campaign", ["client"], unique=False)
-    op.create_index("campaign_owner", "campaign", ["owner", "created_at", "id"], unique=False)
+    op.create_index("campaign_owner", "campaign", ["owner", "id"], unique=False)
 
 
 def _create_asset() -> None:
@@ -146,6 +146,7 @@ def _create_asset() -> None:
         sa.Column("width", sa.Integer(), nullable=False),
         sa.Column("height", sa.Integer(), nullable=False),
         sa.Column("thumbnail", _text(), nullable=False),
+        sa.Column("thumbnail_size", sa.BigInteger(), nullable=False),
         sa.Column("colours", _text(), nullable=False),
         sa.Column("tags", _text(), nullable=False),
         sa.Column("source", _text(), nullable=True),
@@ -154,9 +155,10 @@ def _create_asset() -> None:
         sa.ForeignKeyConstraint(["campaign"], ["campaign.id"], ondelete="RESTRICT"),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index("asset_campaign", "asset", ["campaign", "created_at", "id"], unique=False)
-    op.create_index("asset_owner", "asset", ["owner", "created_at", "id"], unique=False)
-    op.create_index("asset_sha256", "asset", ["sha256"], unique=False)
+    op.create_index("asset_campaign", "asset", ["campaign", "id"], unique=False)
+    op.create_index("asset_owner", "asset", ["owner", "id"], unique=False)
+    op.create_index("asset_same", "asset", ["owner", "sha256", "campaign"], unique=True)
+    _partial("asset_same_in_none", "asset", ["owner", "sha256"], "campaign IS NULL", unique=True)
 
 
 def _create_review() -> None:
@@ -218,4 +220,4 @@ def _create_firing() -> None:
         sa.PrimaryKeyConstraint("schedule", "due_at"),
     )
     _partial("firing_job", "firing", ["job"], "job IS NOT NULL")
-    _partial("firing_queued", "firing", ["schedule", "due_at"], "state = 'queued'")
+    _partial("firing_open", "firing", ["schedule", "due_at"], "state IN ('queued', 'started')")
