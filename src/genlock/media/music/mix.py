@@ -11,7 +11,8 @@ from genlock.media.music.score import Note, Score
 from genlock.media.music.synth import RATE, Samples, Synth
 from genlock.media.music.timbre import SEND, SENDS
 
-_BLOCK = 1 << 19
+_BLOCK = 1 << 19  # samples that are mixed at a time, roughly: all blocks of a piece are equally long
+_GRAIN = 1 << 13  # and a multiple of this, for which Fourier transforms are fast
 _TAIL = 16 * RATE
 _ROOM = 1 << 17
 _PUMPED = frozenset({"warm", "bright", "strings", "round", "drive", "deep"})
@@ -21,18 +22,26 @@ _MASTER = 0.42
 
 def blocks(score: Score, mood: Mood, samples: int, seed: int) -> Iterator[Samples]:
     """The piece as stereo blocks of shape (2, n), `samples` in all, faded out at the very end."""
-    mixer = _Mixer(score, mood, seed)
-    for first in range(0, samples, _BLOCK):
-        count = min(_BLOCK, samples - first)
+    size = _block(samples)
+    mixer = _Mixer(score, mood, seed, size)
+    for first in range(0, samples, size):
+        count = min(size, samples - first)
         block = mixer.block(first)[:, :count]
         yield _faded(block, first, samples)
+
+
+def _block(samples: int) -> int:
+    """How long each block is, so that little is mixed behind the end."""
+    count = max(1, round(samples / _BLOCK))
+    return -(-samples // count // _GRAIN) * _GRAIN
 
 
 class _Bus:
     """A stereo sum that reaches past its block; what lies beyond is kept for the next one."""
 
-    def __init__(self) -> None:
-        self._sum = np.zeros((2, _BLOCK + _TAIL), dtype=np.float32)
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._sum = np.zeros((2, size + _TAIL), dtype=np.float32)
 
     def add(self, sound: Samples, at: int) -> None:
         """Mix a sound in, `at` samples from the start of the block."""
@@ -41,8 +50,8 @@ class _Bus:
 
     def take(self) -> Samples:
         """The finished block; the bus moves on."""
-        block = self._sum[:, :_BLOCK].copy()
-        self._sum[:, :_TAIL] = self._sum[:, _BLOCK:]
+        block = self._sum[:, : self._size].copy()
+        self._sum[:, :_TAIL] = self._sum[:, self._size :]
         self._sum[:, _TAIL:] = 0
         return block
 
@@ -50,19 +59,19 @@ class _Bus:
 class _Mixer:
     """Dry sound, sound that ducks under the kick, and the room."""
 
-    def __init__(self, score: Score, mood: Mood, seed: int) -> None:
-        self._synth = Synth(seed)
+    def __init__(self, score: Score, mood: Mood, seed: int, size: int) -> None:
+        self._synth, self._size = Synth(seed), size
         self._mood = mood
         self._notes = iter(score.notes)
         self._next: Note | None = next(self._notes, None)
         self._kicks = np.array([round(start * RATE) for start in score.kicks], dtype=np.int64)
         self._dip = _dip(mood.pump, score.beat)
-        self._dry, self._pumped, self._send = _Bus(), _Bus(), _Bus()
-        self._room = _Room(mood.room, mood.wet)
+        self._dry, self._pumped, self._send = _Bus(size), _Bus(size), _Bus(size)
+        self._room = _Room(mood.room, mood.wet, size)
 
     def block(self, first: int) -> Samples:
         """The block that begins `first` samples into the piece; call in order."""
-        while self._next is not None and round(self._next.start * RATE) < first + _BLOCK:
+        while self._next is not None and round(self._next.start * RATE) < first + self._size:
             self._place(self._next, first)
             self._next = next(self._notes, None)
         pumped = self._pumped.take() * self._pump(first)
@@ -77,10 +86,10 @@ class _Mixer:
 
     def _pump(self, first: int) -> Samples:
         """The gain of what ducks: it falls with each kick and comes back within a beat."""
-        gain = np.ones(_BLOCK, dtype=np.float32)
+        gain = np.ones(self._size, dtype=np.float32)
         reach = len(self._dip)
-        for kick in self._kicks[(self._kicks > first - reach) & (self._kicks < first + _BLOCK)] - first:
-            low, high = max(kick, 0), min(kick + reach, _BLOCK)
+        for kick in self._kicks[(self._kicks > first - reach) & (self._kicks < first + self._size)] - first:
+            low, high = max(kick, 0), min(kick + reach, self._size)
             gain[low:high] = np.minimum(gain[low:high], self._dip[low - kick : high - kick])
         return gain
 
@@ -88,7 +97,7 @@ class _Mixer:
 class _Room:
     """A stereo hall: convolution with decaying noise, the high frequencies dying first."""
 
-    def __init__(self, seconds: float, wet: float) -> None:
+    def __init__(self, seconds: float, wet: float, size: int) -> None:
         random = np.random.default_rng(1973)
         time = np.arange(_ROOM) / RATE
         response = sum(
@@ -100,7 +109,7 @@ class _Room:
         )  # the first reflections come a moment after the sound
         response[:, -4800:] *= np.linspace(1, 0, 4800)
         response *= wet * 3 / np.sqrt((response**2).sum(axis=1, keepdims=True))
-        self._size = _BLOCK + _ROOM
+        self._block, self._size = size, size + _ROOM
         self._response = np.fft.rfft(response.astype(np.float32), self._size)
         self._rest = np.zeros((2, _ROOM), dtype=np.float32)
 
@@ -108,15 +117,16 @@ class _Room:
         """What the room answers to a block, with what still rings from the last one."""
         heard = np.fft.irfft(np.fft.rfft(sent, self._size) * self._response, self._size)
         heard[:, :_ROOM] += self._rest
-        self._rest = heard[:, _BLOCK:].astype(np.float32)
-        return heard[:, :_BLOCK].astype(np.float32)
+        self._rest = heard[:, self._block :].astype(np.float32)
+        return heard[:, : self._block].astype(np.float32)
 
 
 def _band(random: np.random.Generator, low: float, high: float) -> Samples:
     """Stereo noise between two frequencies, its density falling gently upwards."""
     hertz = np.maximum(np.fft.rfftfreq(_ROOM, 1 / RATE), 1)
     shape = 1 / (1 + (low / hertz) ** 6) / (1 + (hertz / high) ** 6) / np.sqrt(hertz / 1000)
-    noise = np.fft.irfft(np.fft.rfft(random.standard_normal((2, _ROOM))) * shape, _ROOM)
+    white = random.standard_normal((2, _ROOM)).astype(np.float32)
+    noise = np.fft.irfft(np.fft.rfft(white) * shape.astype(np.float32), _ROOM)
     return np.asarray(noise, dtype=np.float32)
 
 

@@ -6,6 +6,7 @@ All sounds are band-limited by construction (no partial above `_TOP` Hz), float3
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,10 +40,10 @@ class Synth:
         """The note as it sounds in front of the listener, without the room."""
         gain = np.float32(note.velocity * note.level)
         if note.instrument in STRUCK:
-            return _panned(self._strike(note) * gain, note.pan)
+            return _panned(self._strike(note), note.pan, gain)
         if note.instrument in BOWED:
-            return _balanced(self._bow(note) * gain, note.pan)
-        return _panned(self._drum(note) * gain, note.pan)
+            return _balanced(self._bow(note), note.pan, gain)
+        return _panned(self._drum(note), note.pan, gain)
 
     def _strike(self, note: Note) -> Samples:
         timbre, layer = STRUCK[note.instrument], _layer(note.velocity)
@@ -65,9 +66,7 @@ class Synth:
             self._bowed[key] = bowed(timbre, frequency(note.pitch), (layer + 1) / _LAYERS, random)
         table = self._bowed[key]
         held, fade = int(note.length * RATE), int(timbre.release * RATE)
-        first = int(note.start * 7919) * 31 % _TABLE
-        places = (first + np.arange(held + fade)) % _TABLE
-        sound = table[:, places]
+        sound = _looped(table, int(note.start * 7919) * 31 % _TABLE, held + fade)
         rise = min(int(timbre.attack * RATE), max(held, 1))
         sound[:, :rise] *= _fall(rise)[::-1]
         sound[:, held:] *= _fall(fade)
@@ -127,7 +126,10 @@ def bowed(timbre: Bowed, hertz: float, force: float, random: np.random.Generator
         bins = np.arange(max(low, 8), min(high, len(spectrum)))
         spectrum[bins] += level * np.exp(-(((bins * step - centre) / width) ** 2)) / np.sqrt(width)
     phases = random.uniform(0, 2 * np.pi, (2, len(spectrum))).astype(np.float32)
-    middle, side = np.fft.irfft(spectrum.astype(np.float32) * np.exp(1j * phases), axis=1)
+    heard = np.flatnonzero(spectrum)
+    turned = np.zeros(phases.shape, np.complex64)
+    turned[:, heard] = spectrum[heard].astype(np.float32) * np.exp(1j * phases[:, heard])
+    middle, side = np.fft.irfft(turned, axis=1)
     loop = np.stack([middle + _WIDTH * side, middle - _WIDTH * side])
     return np.asarray(loop * (0.25 / np.sqrt(np.mean(loop**2))), dtype=np.float32)
 
@@ -197,7 +199,8 @@ def _noise(random: np.random.Generator, seconds: float, low: float, high: float)
     hertz = np.fft.rfftfreq(count, 1 / RATE)
     shape = 1 / (1 + (low / np.maximum(hertz, 1)) ** 6) / (1 + (hertz / high) ** 8)
     shape[hertz > _TOP] = 0
-    noise = np.fft.irfft(np.fft.rfft(random.standard_normal(count)) * shape, count)
+    white = random.standard_normal(count).astype(np.float32)
+    noise = np.fft.irfft(np.fft.rfft(white) * shape.astype(np.float32), count)
     return np.asarray(noise / noise.std(), dtype=np.float32)
 
 
@@ -226,22 +229,37 @@ def _finished(sound: Samples) -> Samples:
     return np.asarray(sound / np.abs(sound).max(), dtype=np.float32)
 
 
+@lru_cache(maxsize=32)
 def _fall(count: int) -> Samples:
-    """A raised cosine from 1 to 0."""
-    return (0.5 + 0.5 * np.cos(np.linspace(0, np.pi, count))).astype(np.float32)
+    """A raised cosine from 1 to 0, to be multiplied with."""
+    fall = (0.5 + 0.5 * np.cos(np.linspace(0, np.pi, count))).astype(np.float32)
+    fall.flags.writeable = False
+    return fall
+
+
+def _looped(table: Samples, first: int, count: int) -> Samples:
+    """So many samples of a loop, from one of them on; a copy."""
+    sound = np.empty((len(table), count), dtype=np.float32)
+    done = 0
+    while done < count:
+        piece = table[:, first : first + count - done]
+        sound[:, done : done + piece.shape[1]] = piece
+        done, first = done + piece.shape[1], 0
+    return sound
 
 
 def _layer(velocity: float) -> int:
     return min(_LAYERS - 1, int(velocity * _LAYERS))
 
 
-def _panned(mono: Samples, pan: float) -> Samples:
+def _panned(mono: Samples, pan: float, gain: np.float32) -> Samples:
     """A mono sound placed at -1 (left) … 1 (right) with equal power."""
     angle = (pan + 1) * np.pi / 4
-    return np.stack([mono * np.float32(np.cos(angle)), mono * np.float32(np.sin(angle))])
+    return np.stack([mono * (gain * np.float32(np.cos(angle))), mono * (gain * np.float32(np.sin(angle)))])
 
 
-def _balanced(stereo: Samples, pan: float) -> Samples:
-    """A stereo sound leaned to one side."""
+def _balanced(stereo: Samples, pan: float, gain: np.float32) -> Samples:
+    """A stereo sound leaned to one side, in place."""
     left, right = min(1.0, 1 - pan), min(1.0, 1 + pan)
-    return stereo * np.array([[left], [right]], dtype=np.float32)
+    stereo *= gain * np.array([[left], [right]], dtype=np.float32)
+    return stereo

@@ -30,9 +30,9 @@ def finish(request: FinishAudio, progress: Progress) -> Soundtrack:
             f"{request.frames} frames are too short for sound: loudness needs {loudness.SHORTEST} s"
         )
     before = _measured(request, progress)
-    if before.integrated <= loudness.SILENCE:
+    if before <= loudness.SILENCE:
         raise BadInput(f"{request.source.name} is silent: there is nothing to set the loudness of")
-    return _settled(request, _Setting(request.target - before.integrated, _HEADROOM), progress)
+    return _settled(request, _Setting(request.target - before, _HEADROOM), progress)
 
 
 def length(request: FinishAudio) -> int:
@@ -92,8 +92,8 @@ def _encoded(request: FinishAudio, setting: _Setting, progress: Progress) -> Sou
     )
 
 
-def _measured(request: FinishAudio, progress: Progress) -> Loudness:
-    """The source's loudness; `BadInput` unless it lasts as long as the film to within one frame."""
+def _measured(request: FinishAudio, progress: Progress) -> float:
+    """The source's loudness in LUFS; `BadInput` unless it lasts as long as the film to within one frame."""
     found, due = 0, length(request)
 
     def counted() -> Iterator[Samples]:
@@ -103,7 +103,7 @@ def _measured(request: FinishAudio, progress: Progress) -> Loudness:
             progress(0.2 * min(1.0, found / due), "measuring loudness")
             yield block
 
-    heard = loudness.measure(counted())
+    heard = loudness.integrated(counted())
     if abs(found - due) > RATE / request.fps:
         raise BadInput(
             f"{request.source.name} lasts {found / RATE:.3f} s where the film lasts {due / RATE:.3f} s; "

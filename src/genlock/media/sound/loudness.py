@@ -27,10 +27,7 @@ def measure_file(request: MeasureLoudness, progress: Progress) -> Loudness:
 
 def measure(blocks: Iterable[Samples]) -> Loudness:
     """Integrated loudness, loudness range and true peak of sound; less than 0.4 s count as silence."""
-    found: dict[str, str] = {}
-    meter = ("ebur128", "peak=true:metadata=1:framelog=quiet")
-    for frame in sound.through(_whole_steps(blocks), meter):
-        found = frame.metadata
+    found = _metered(blocks, "peak=true")
     if not found:
         return Loudness(integrated=SILENCE, range=0.0, true_peak=NO_PEAK)
     peak = float(found["lavfi.r128.true_peak"])
@@ -39,6 +36,20 @@ def measure(blocks: Iterable[Samples]) -> Loudness:
         range=float(found["lavfi.r128.LRA"]),
         true_peak=max(NO_PEAK, 20 * math.log10(max(peak, 1e-9))),
     )
+
+
+def integrated(blocks: Iterable[Samples]) -> float:
+    """Integrated loudness alone: peaks take longer to find than all the rest."""
+    found = _metered(blocks, "peak=none")
+    return max(SILENCE, float(found["lavfi.r128.I"])) if found else SILENCE
+
+
+def _metered(blocks: Iterable[Samples], peaks: str) -> dict[str, str]:
+    """What the meter says when all was heard; nothing if that was too little."""
+    found: dict[str, str] = {}
+    for frame in sound.through(_whole_steps(blocks), ("ebur128", f"{peaks}:metadata=1:framelog=quiet")):
+        found = frame.metadata
+    return found
 
 
 def levelled(blocks: Iterable[Samples], gain: float, ceiling: float) -> Iterator[Samples]:
