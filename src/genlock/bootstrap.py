@@ -31,6 +31,7 @@ from genlock.engine.retry import RetryDefault
 from genlock.errors import HomeTaken
 from genlock.executors.embedded import Embedded, Recovery
 from genlock.executors.resource import Resources
+from genlock.ledger.census import Watched
 from genlock.ledger.payments import Payments
 from genlock.ledger.protocol import LedgerReader
 from genlock.media.pool import Launch, RenderPool
@@ -79,6 +80,8 @@ class Home:
     executor: Embedded | None
     recovery: Recovery
     access: Access
+    pool: RenderPool
+    watched: Watched
 
     async def clean(self, *, older_than: timedelta | None = None, dry_run: bool = False) -> Freed:
         """Remove what no kept job reaches. Jobs finished longer than `older_than` ago are kept no more."""
@@ -132,7 +135,7 @@ async def open_home(
             await stack.enter_async_context(_looked_after(engine))
         recovery = await _begin(settings, engine, executor, opening)
         access = await _access(settings, ledger, clock)
-        yield Home(settings, engine, store, executor, recovery, access)
+        yield Home(settings, engine, store, executor, recovery, access, pool, ledger)
 
 
 async def _access(settings: Settings, ledger: SqlLedger, clock: Clock) -> Access:

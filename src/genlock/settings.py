@@ -6,7 +6,7 @@ import os
 import re
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from platformdirs import user_data_path
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, SecretStr, ValidationError
@@ -175,6 +175,23 @@ class Settings(Accounts):
     disk_reserve: float = Field(
         default=0.05, ge=0, lt=1, description="share of the disk that rendering leaves free"
     )
+    upload_mb: int = Field(default=100, ge=1, description="size of the largest picture that is taken in")
+    upload_total_mb: int = Field(default=1000, ge=1, description="... of all that one request brings")
+    upload_files: int = Field(default=100, ge=1, description="pictures that one request may bring")
+    upload_pixels: int = Field(
+        default=100_000_000, ge=4096, description="... of one picture: width by height"
+    )
+    upload_time: Span = Field(
+        default=timedelta(minutes=15), description="how long the pictures of one request may take to arrive"
+    )
+    fetch_time: Span = Field(
+        default=timedelta(seconds=30),
+        description="how long a picture may take that is fetched from an address",
+    )
+    fetch_allow: str = Field(
+        default="",
+        description="hosts fetched from although they are not public: host or host:port, with commas between",
+    )
     cap_call: Cap | None = Field(default=None, description="the most that one paid call may cost: `2.50`")
     cap_job: Cap | None = Field(default=None, description="... all calls of a job, and of those nested in it")
     cap_user: Cap | None = Field(default=None, description="... all calls of one owner's jobs")
@@ -210,6 +227,20 @@ class Settings(Accounts):
         default=None, description="for proofs: where this process is to kill itself, as `commit:17:after`"
     )
     log_level: str = Field(default="warning", description="debug, info, warning or error")
+    log_format: Literal["text", "json"] | None = Field(
+        default=None,
+        description="how log lines look; default: text on a terminal, otherwise json for `serve`",
+    )
+    host: str = Field(default="127.0.0.1", description="the address that `genlock serve` listens on")
+    port: int = Field(default=8080, ge=0, le=65535, description="the port there; 0: any that is free")
+    metrics_token: Key | None = Field(
+        default=None,
+        repr=False,
+        description="what Prometheus shows to read `/metrics`; else an admin's token",
+    )
+    otlp_endpoint: Address | None = Field(
+        default=None, description="an OpenTelemetry collector that traces are sent to, over HTTP"
+    )
 
     @property
     def database(self) -> Path:
@@ -237,6 +268,10 @@ class Settings(Accounts):
     @property
     def work(self) -> Path:
         return self.home / "work"
+
+    @property
+    def shelf(self) -> Path:
+        return self.home / "shelf"
 
     @property
     def logs(self) -> Path:

@@ -30,7 +30,7 @@ def backup(
     Each backup is a snapshot of its own; files that the folder has already are not copied again.
     """
     from genlock.backup import back_up
-    from genlock.cli.log import log_to_stderr
+    from genlock.log import log_to_stderr
     from genlock.cli.word import size
     from genlock.clock import SystemClock
     from genlock.settings import load_settings
@@ -71,7 +71,7 @@ def restore(
     Jobs that were not finished go on with `genlock resume` or `genlock serve`.
     """
     from genlock import backup
-    from genlock.cli.log import log_to_stderr
+    from genlock.log import log_to_stderr
     from genlock.owner import Ownership, owner_of
     from genlock.settings import load_settings
 

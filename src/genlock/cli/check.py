@@ -41,7 +41,7 @@ def check(
     json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
 ) -> None:
     """Look at all that a film must pass. Exit code 1 if something does not."""
-    from genlock.cli.log import log_to_stderr
+    from genlock.log import log_to_stderr
     from genlock.settings import load_settings
 
     settings = load_settings()

@@ -23,7 +23,7 @@ def clean(
     ] = None,
 ) -> None:
     """Remove files that no kept job reaches. Needs the home to itself."""
-    from genlock.cli.log import log_to_stderr
+    from genlock.log import log_to_stderr
     from genlock.cli.word import size
     from genlock.settings import load_settings
 

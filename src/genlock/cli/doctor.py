@@ -48,7 +48,7 @@ class Finding:
 
 def doctor(json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False) -> None:
     """Say what is installed and what is missing. Exit code 1 if something needed is missing."""
-    from genlock.cli.log import log_to_stderr
+    from genlock.log import log_to_stderr
     from genlock.settings import load_settings
 
     settings = load_settings()

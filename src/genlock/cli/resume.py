@@ -29,7 +29,7 @@ def resume(
     is named.
     """
     from genlock.cli.display import screen_for
-    from genlock.cli.log import log_to_stderr
+    from genlock.log import log_to_stderr
     from genlock.cli.session import run_async
     from genlock.settings import load_settings
 

@@ -85,7 +85,7 @@ def _command(pipeline: Pipeline[..., Any]) -> Any:
 def run_pipeline(name: str, params: dict[str, Any], common: Common) -> int:
     """Start a job and follow it to its end; the exit code."""
     from genlock.bootstrap import pipelines, renders
-    from genlock.cli.log import log_to_stderr
+    from genlock.log import log_to_stderr
     from genlock.cli.session import run_async
     from genlock.settings import load_settings
 

@@ -22,7 +22,7 @@ def serve() -> None:
 
     SIGTERM and Ctrl-C stop it; jobs go on at the next start.
     """
-    from genlock.cli.log import log_to_stderr
+    from genlock.log import log_to_stderr
     from genlock.cli.session import run_async
     from genlock.settings import load_settings
 

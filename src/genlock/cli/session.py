@@ -177,7 +177,7 @@ async def _open(
     settings: Settings, ownership: Ownership, stack: AsyncExitStack, *, execute: bool, warm: bool
 ) -> Session:
     from genlock.bootstrap import open_home
-    from genlock.cli.log import log_to_file
+    from genlock.log import log_to_file
 
     stack.enter_context(log_to_file(settings))
     home = await stack.enter_async_context(open_home(settings, execute=execute, warm=warm))

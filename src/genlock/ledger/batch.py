@@ -74,6 +74,8 @@ class Batch:
         self._flushed, self._flushes = False, 0
         self.left: list[tuple[str, int]] = []  # sweeps that go on after the commit: job and number
         self._holds_money = False
+        self.said: list[tuple[Any, ...]] = []  # events, if anybody listens
+        self.heard = False
 
     # Reading
 
@@ -291,6 +293,8 @@ class Batch:
             flush_job(self.connection, self.statements, job)
         if self._events:
             self.statements.add_event.run_rows(self.connection, self._events, _EVENT_FIELDS)
+            if self.heard:
+                self.said += self._events
             self._events = []
 
     def leave(self) -> None:

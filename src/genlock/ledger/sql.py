@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from genlock.clock import Clock
 from genlock.ledger import attempt, birth, claiming, keeping, reopening, steering
 from genlock.ledger.batch import Batch
+from genlock.ledger.census import Census, Ear
 from genlock.ledger.claiming import Wish
 from genlock.ledger.database import open_reader, open_writer, url_of
 from genlock.ledger.migration import bring_up
@@ -68,9 +69,19 @@ class SqlLedger(SqlPayments):
         return await self._do(lambda batch: act(batch.connection, batch.now))
 
     async def close(self) -> None:
+    async def steer(self, act: Callable[[Batch], _T], *refs: TaskRef) -> _T:
+        """As `change`, of a verb that touches tasks of jobs as well: those it is about are `refs`."""
+        return await self._do(act, *refs)
+
     async def look(self, act: Callable[[Connection], _T]) -> _T:
         """What `act` finds about what is no job, on a connection that does not wait for the writer."""
         return await self._reader.look(act)
+
+    async def census(self) -> Census:
+        return await self._reader.census()
+
+    def listen(self, ear: Ear) -> None:
+        self._writer.listen(ear)
 
     async def census(self) -> Census:
         return await self._reader.census()

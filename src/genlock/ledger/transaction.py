@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import structlog
 from sqlalchemy import Connection, Engine, text
 
 from genlock.clock import Clock
 from genlock.errors import GenlockError, LedgerError
 from genlock.failpoint import around
 from genlock.ledger.batch import Batch, JobsBusy
+from genlock.ledger.census import Ear
 from genlock.ledger.database import is_gone, tell_time, worth_retrying
 from genlock.ledger.recall import Recall
 from genlock.ledger.records import TaskRef
 from genlock.ledger.statement import Statements
+
+log = structlog.get_logger(__name__)
 
 _ATTEMPTS = 5  # of a transaction that the database asks to see again
 _WAITS = 64  # for jobs of others, each time for at least one more
@@ -36,6 +40,7 @@ class Transactions:
         self._connection: Connection | None = None  # kept: taking one from the pool costs as much as a commit
         self._statements = Statements(engine, tell_time(engine, clock))
         self._recall = None if self._statements.shared else Recall()
+        self.ear: Ear | None = None
 
     def close(self) -> None:
         """Let go of the database."""
@@ -87,6 +92,7 @@ class Transactions:
             if self._recall is not None:
                 self._recall.begin(connection)
             batch = Batch(connection, self._statements, self._recall)
+            batch.heard = self.ear is not None
             batch.look_ahead(refs, jobs)
             work(batch)
             batch.flush()
@@ -99,7 +105,16 @@ class Transactions:
                 raise _Unsure(number, batch.stirred) from error
             raise
         batch.leave()
+        self._tell(batch)
         return batch.stirred
+
+    def _tell(self, batch: Batch) -> None:
+        """What is committed stays so, whatever becomes of those who listen."""
+        if self.ear is not None and batch.said:
+            try:
+                self.ear(batch.said)
+            except Exception:
+                log.exception("what was committed could not be counted", action="count")
 
     def _let_go(self, connection: Connection, error: BaseException) -> None:
         """Undo what was begun, on a connection that is of use no more if that is the trouble."""

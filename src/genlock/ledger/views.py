@@ -17,7 +17,9 @@ from genlock.errors import LedgerError, NotFound
 from genlock.ledger import schema
 from genlock.ledger.accounts import SqlAccounts
 from genlock.ledger.bell import Bell, Newest
+from genlock.ledger.census import Census
 from genlock.ledger.copying import copy_beside
+from genlock.ledger.counting import take
 from genlock.ledger.database import for_one_statement, is_gone, tell_time
 from genlock.ledger.keeping import doomed, sources
 from genlock.ledger.moment import from_micros, to_micros
@@ -117,6 +119,10 @@ class SqlReader(SqlAccounts):
 
     async def _on_a_thread(self, engine: Engine, look: Callable[[Connection], _T]) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, _look, engine, look)
+
+    async def census(self) -> Census:
+        """See `genlock.ledger.census.Watched`."""
+        return await self._reading.read(lambda connection: take(connection, self._tell_time(connection)))
 
     async def job(self, job: str) -> JobRow:
         rows = await self._rows(_JOB, job_id=job)

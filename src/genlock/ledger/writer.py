@@ -22,6 +22,7 @@ from genlock.clock import Clock
 from genlock.errors import GenlockError, LedgerError
 from genlock.ledger import attempt, claiming, page
 from genlock.ledger.batch import Batch
+from genlock.ledger.census import Ear
 from genlock.ledger.claiming import Wish
 from genlock.ledger.database import is_gone
 from genlock.ledger.page import Success
@@ -134,6 +135,10 @@ class Writer:
                 self._queue.put(None)
         self._thread.join()
         self._transactions.close()
+
+    def listen(self, ear: Ear) -> None:
+        """Tell `ear`, in the thread, the events of each commit from now on."""
+        self._transactions.ear = ear
 
     def hold(self, holder: str, lease: timedelta) -> None:
         """Renew this holder's lease from now on; called in the thread."""
