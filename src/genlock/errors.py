@@ -32,6 +32,7 @@
     │       ├── OutOfCredit     the provider's account is empty; parks
     │       ├── Unsupported     the provider or the library cannot do this
     │       ├── EventTimeout    nobody answered a gate in time
+    │       ├── Rejected        a person said no to what was made
     │       ├── RenderRefused   the media library says the material cannot be used
     │       └── CheckFailed     a finished film is not what was planned
     ├── StoreError              a file is missing from the store or is not what its name says
@@ -181,6 +182,10 @@ class Unsupported(Permanent):
 
 class EventTimeout(Permanent):
     """Nobody answered a gate in time."""
+
+
+class Rejected(Permanent):
+    """A person said no to what was made; a redo makes something new to be looked at."""
 
 
 class RenderRefused(Permanent):

@@ -121,6 +121,7 @@ class Attempts:
             inputs = {name: argument.value for name, argument in arguments.items()}
             if job.fit(node).change is not None:  # else they fit as they did when the job was started
                 job.read(node, {name: argument.text for name, argument in arguments.items()})
+                inputs = stage.accept_inputs(inputs)  # fields that are new since have their defaults
             return await self._ledger.nest(claim, await self._child(stage, claim, inputs))
         share = (
             stage.reuse and claim.revision == 1

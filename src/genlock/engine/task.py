@@ -79,8 +79,13 @@ class Task(Protocol):
         """Show how far the task is, 0..1. Cheap: call it as often as you like."""
         ...
 
-    async def event(self, name: str, *, timeout: timedelta | None = None) -> Any:
-        """Wait for a signal of this name, holding no worker. `EventTimeout` when nobody answers in time."""
+    async def event(
+        self, name: str, *, timeout: timedelta | None = None, lifts_deadline: bool = False
+    ) -> Any:
+        """Wait for a signal of this name, holding no worker. `EventTimeout` when nobody answers in time.
+
+        With `lifts_deadline` the job has no deadline any more from here on: people take longer than machines.
+        """
         ...
 
     async def snooze(self, until: datetime) -> None:
@@ -153,10 +158,14 @@ class LedgerTask:
             words = None if note is None else kept(note, NOTE)
             await self._ledger.extend(self._claim, progress=min(max(progress, 0.0), 1.0), note=words)
 
-    async def event(self, name: str, *, timeout: timedelta | None = None) -> Any:
+    async def event(
+        self, name: str, *, timeout: timedelta | None = None, lifts_deadline: bool = False
+    ) -> Any:
         signal = await self._kept(f"signal:{name}")
         if signal is not None:
             return json.loads(signal)
+        if lifts_deadline:
+            await self._lift_deadline()
         until = await self._event_deadline(name, timeout)
         if until is not None and self._clock.now() >= until:
             raise EventTimeout(
@@ -167,6 +176,14 @@ class LedgerTask:
     async def snooze(self, until: datetime) -> None:
         if self._clock.now() < until:
             raise Parked("", until=until)
+
+    async def _lift_deadline(self) -> None:
+        """Of the job that people started: those nested in it have none of their own."""
+        job = await self._reader.job(self._claim.task.job)
+        while job.parent is not None:
+            job = await self._reader.job(job.parent.job)
+        if job.deadline is not None:
+            await self._ledger.set_deadline(job.id, None)
 
     async def _event_deadline(self, name: str, timeout: timedelta | None) -> datetime | None:
         """The first attempt's deadline holds: waking up for another reason does not start it anew."""

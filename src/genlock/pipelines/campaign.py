@@ -46,6 +46,7 @@ from genlock.pipelines.models import (
     Tally,
 )
 from genlock.pipelines.purchase import buy, conformed, with_purchases
+from genlock.pipelines.review import await_review
 from genlock.pipelines.studio import Studio
 from genlock.pipelines.words import try_captions, words_of
 from genlock.providers.faces import VideoModel
@@ -343,4 +344,6 @@ def campaign(order: CampaignOrder) -> Film:
     cut = combine_clips(board, clips)
     film = merge_audio(cut, music)
     checked = check_film(film, cut, board.plan, clips, order.with_audio)
-    return store_film(checked, board, intake.left_out, order.output, clips)
+    stored = store_film(checked, board, intake.left_out, order.output, clips)
+    await_review.when(order.review)(stored)
+    return stored

@@ -19,6 +19,7 @@ from genlock.pipelines.campaign import (
 )
 from genlock.pipelines.models import CampaignOrder, Film, FilmSet, Intake, Music, Pair, SetOrder, Shapes
 from genlock.pipelines.purchase import footage_shapes
+from genlock.pipelines.review import await_review
 from genlock.providers.faces import VideoModel
 
 
@@ -75,7 +76,9 @@ def rendition(order: CampaignOrder, pairs: list[Pair], intake: Intake, music: Mu
     cut = combine_clips(board, clips)
     film = merge_audio(cut, music)
     checked = check_film(film, cut, board.plan, clips, order.with_audio)
-    return store_film(checked, board, intake.left_out, order.output, clips)
+    stored = store_film(checked, board, intake.left_out, order.output, clips)
+    await_review.when(order.review)(stored)
+    return stored
 
 
 @pipeline

@@ -85,6 +85,10 @@ class FilmOrder(Order):
     with_audio: bool = Field(default=True, description="compose music for the film")
     seed: int = Field(default=1, ge=0, lt=2**31, description="the same seed makes the same film")
     output: AbsolutePath | None = Field(default=None, description="where a copy of the film is written")
+    review: bool = Field(
+        default=False,
+        description="complete only after a person has approved the film, however long that takes",
+    )
     title: Text | None = Field(default=None, description="title over the first clip")
     subtitle: Text | None = Field(default=None, description="line below the title, such as a place")
     ending: Text | None = Field(default=None, description="name on the end card")

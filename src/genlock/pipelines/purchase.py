@@ -86,29 +86,33 @@ def terms_of(model: Model, shot: Shot, aspect: str) -> Terms:
 
     `Unsupported` if it cannot end on a picture or is too short.
     """
+    return terms_for(model, shot.frames / shot.fps, min(shot.size), aspect, f"clip {shot.index}")
+
+
+def terms_for(model: Model, seconds: float, lines: int, aspect: str, what: str) -> Terms:
+    """As `terms_of`, of a clip that is not drawn yet: so long, and so many lines on its short side."""
     if not model.last_frame:
         raise Unsupported(f"{model.name} cannot end on a picture, and every clip does: choose another model")
     return Terms(
         model=model.name,
-        seconds=_seconds(model, shot),
+        seconds=_seconds(model, seconds, what),
         aspect=vendor_aspect(model.aspects, aspect) if model.aspects else None,
-        resolution=_resolution(model.resolutions, min(shot.size)),
+        resolution=_resolution(model.resolutions, lines),
         has_seed=model.seed,
         has_negative=model.negative_prompt,
     )
 
 
-def _seconds(model: Model, shot: Shot) -> float:
-    least = shot.frames / shot.fps * (1 - MOST_SPEED_CHANGE + _SPARE)
+def _seconds(model: Model, wanted: float, what: str) -> float:
+    least = wanted * (1 - MOST_SPEED_CHANGE + _SPARE)
     whole = range(max(1, round(model.shortest or 1)), int(model.longest or _LONGEST) + 1)
     lengths = sorted(model.seconds) if model.seconds else list(map(float, whole))
     found = next((seconds for seconds in lengths if seconds >= least), None)
     if found is None:
         longest = lengths[-1] / (1 - MOST_SPEED_CHANGE + _SPARE)
         raise Unsupported(
-            f"{model.name} makes {model.lengths()}, and clip {shot.index} lasts "
-            f"{shot.frames / shot.fps:.1f} s: make the clips no longer than {int(longest * 10) / 10:g} s "
-            "(clip_duration), or choose another model"
+            f"{model.name} makes {model.lengths()}, and {what} lasts {wanted:.1f} s: make the clips no "
+            f"longer than {int(longest * 10) / 10:g} s (clip_duration), or choose another model"
         )
     return found
 

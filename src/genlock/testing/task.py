@@ -61,8 +61,10 @@ class FakeTask:
     async def report(self, progress: float, note: str | None = None) -> None:
         self.reports.append((progress, note))
 
-    async def event(self, name: str, *, timeout: timedelta | None = None) -> Any:
-        del timeout
+    async def event(
+        self, name: str, *, timeout: timedelta | None = None, lifts_deadline: bool = False
+    ) -> Any:
+        del timeout, lifts_deadline
         self._use(name)
         if name not in self.signals:
             raise Parked(f"waits for {name}", signal=name)

@@ -1,0 +1,58 @@
+"""The gate behind a film: nothing is complete before a person has said yes to these very bytes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from genlock.engine.declare import provided, stage
+from genlock.engine.task import Task
+from genlock.errors import Permanent, Rejected
+from genlock.pipelines.models import Film
+
+FILM_STAGE = "video_storage"  # whose revision is the film's
+REVIEW_STAGE = "review"
+
+
+class Verdict(StrEnum):
+    """What a person says of a film."""
+
+    APPROVED = "approved"
+    REJECTED = "rejected"
+
+
+class Approval(BaseModel):
+    """What a person said of a film, and of which bytes."""
+
+    model_config = ConfigDict(frozen=True)
+
+    verdict: Verdict
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    revision: int = Field(ge=1, description="of the film, counted from 1")
+    by: str
+    at: datetime
+    reason: str = ""
+
+
+def gate_of(sha256: str) -> str:
+    """The signal that a film with these bytes waits for: what is said of another one never opens it."""
+    return f"review of {sha256[:16]}"
+
+
+@stage(name=REVIEW_STAGE)
+async def await_review(film: Film, *, task: Task = provided()) -> Approval:
+    """Wait, holding no worker, until a person has approved the film. `Rejected` with the reason if not.
+
+    The job's deadline is lifted: nobody says how long a person takes.
+    """
+    said = Approval.model_validate(await task.event(gate_of(film.film.sha256), lifts_deadline=True))
+    if said.sha256 != film.film.sha256:
+        raise Permanent(
+            f"what was said is of another film, {said.sha256[:16]}: make this one anew with "
+            f"`genlock jobs redo`, and say it of that"
+        )
+    if said.verdict is Verdict.REJECTED:
+        raise Rejected(f"rejected by {said.by}: {said.reason}")
+    return said
