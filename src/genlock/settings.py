@@ -69,6 +69,13 @@ def _address(url: str) -> str:
     return url.rstrip("/").removesuffix("/v1").rstrip("/")
 
 
+def _database(url: str) -> str:
+    if not url.startswith(("postgresql://", "postgres://")):
+        msg = "must be an address as in postgresql://user@host/name"
+        raise ValueError(msg)
+    return url
+
+
 def _amount(value: Any) -> Any:
     """Money as people write it."""
     try:
@@ -153,6 +160,11 @@ class Settings(Accounts):
         default_factory=lambda: user_data_path("genlock", appauthor=False),
         description="folder of the ledger, the store, the lock and the socket",
     )
+    database_url: Annotated[str, AfterValidator(_database)] | None = Field(
+        default=None,
+        repr=False,  # it may have a password in it
+        description="a PostgreSQL database of this home's own for its ledger, instead of a file in it",
+    )
     deadline: Span = Field(
         default=timedelta(hours=2), description="how long a job may take before it stops; `retry` goes on"
     )
@@ -204,27 +216,13 @@ class Settings(Accounts):
     )
     orphaned_after: Span = Field(
         default=timedelta(hours=24),
-    upload_mb: int = Field(default=100, ge=1, description="size of the largest picture that is taken in")
-    upload_total_mb: int = Field(default=1000, ge=1, description="... of all that one request brings")
-    upload_files: int = Field(default=100, ge=1, description="pictures that one request may bring")
-    upload_pixels: int = Field(
-        default=100_000_000, ge=4096, description="... of one picture: width by height"
-    )
-    upload_time: Span = Field(
-        default=timedelta(minutes=15), description="how long the pictures of one request may take to arrive"
-    )
-    fetch_time: Span = Field(
-        default=timedelta(seconds=30),
-        description="how long a picture may take that is fetched from an address",
-    )
-    fetch_allow: str = Field(
-        default="",
-        description="hosts fetched from although they are not public: host or host:port, with commas between",
-    )
         description="a job found at the start that stood still this long asks before it spends again",
     )
     failpoint: Annotated[str | None, AfterValidator(_checked)] = Field(
         default=None, description="for proofs: where this process is to kill itself, as `commit:17:after`"
+    )
+    admin_token: Annotated[Key, AfterValidator(_unguessable)] | None = Field(
+        default=None, repr=False, description="a token of the user `admin`, instead of one made at the start"
     )
     log_level: str = Field(default="warning", description="debug, info, warning or error")
     log_format: Literal["text", "json"] | None = Field(
@@ -252,9 +250,6 @@ class Settings(Accounts):
 
     @property
     def lock(self) -> Path:
-    admin_token: Annotated[Key, AfterValidator(_unguessable)] | None = Field(
-        default=None, repr=False, description="a token of the user `admin`, instead of one made at the start"
-    )
         return self.home / "lock"
 
     @property
@@ -299,10 +294,6 @@ def bare_environment() -> dict[str, str]:
 
 def _variables_of(field: str) -> list[str]:
     alias = Settings.model_fields[field].validation_alias
-    @property
-    def shelf(self) -> Path:
-        return self.home / "shelf"
-
     return [str(name) for name in alias.choices] if isinstance(alias, AliasChoices) else []
 
 
