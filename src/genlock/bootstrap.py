@@ -155,7 +155,7 @@ async def _ledger(settings: Settings, clock: SteadyClock) -> SqlLedger:
 
     for left in settings.home.glob(f"{settings.database.name}{MARK}*"):  # of a backup that was killed
         left.unlink(missing_ok=True)
-    ledger = await SqlLedger.open(settings.database, clock)
+    ledger = await SqlLedger.open(settings.database_url or settings.database, clock)
     latest = await ledger.reader.latest()
     if latest is not None:
         clock.catch_up(latest)
