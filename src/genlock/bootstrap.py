@@ -10,7 +10,7 @@ import secrets
 import shutil
 import sys
 from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -45,6 +45,7 @@ from genlock.store.local import LocalStore
 if TYPE_CHECKING:
     from genlock.engine.declare import Pipeline
     from genlock.ledger.sql import SqlLedger
+    from genlock.library.library import Library
 
 log = structlog.get_logger(__name__)
 
@@ -82,6 +83,7 @@ class Home:
     access: Access
     pool: RenderPool
     watched: Watched
+    library: Library
 
     async def clean(self, *, older_than: timedelta | None = None, dry_run: bool = False) -> Freed:
         """Remove what no kept job reaches. Jobs finished longer than `older_than` ago are kept no more."""
@@ -91,6 +93,8 @@ class Home:
         keep: set[str] = set()
         async for text in self.engine.reader.texts(unless_finished_before=before):
             keep.update(HASH.findall(text))
+        if not dry_run:
+            await self.library.tidy(keep)
         return await self.store.clean(keep, dry_run=dry_run)
 
 
@@ -135,7 +139,8 @@ async def open_home(
             await stack.enter_async_context(_looked_after(engine))
         recovery = await _begin(settings, engine, executor, opening)
         access = await _access(settings, ledger, clock)
-        yield Home(settings, engine, store, executor, recovery, access, pool, ledger)
+        library = await stack.enter_async_context(_library(settings, ledger, store, clock))
+        yield Home(settings, engine, store, executor, recovery, access, pool, ledger, library)
 
 
 async def _access(settings: Settings, ledger: SqlLedger, clock: Clock) -> Access:
@@ -146,6 +151,15 @@ async def _access(settings: Settings, ledger: SqlLedger, clock: Clock) -> Access
     if settings.database_url is None:
         await people.let_all_go()
     return Access(people, clock, admin_token=settings.admin_token)
+
+
+def _library(
+    settings: Settings, ledger: SqlLedger, store: Store, clock: Clock
+) -> AbstractAsyncContextManager[Library]:
+    from genlock.ledger.library.sql import SqlLibrary
+    from genlock.library.opening import open_library
+
+    return open_library(settings, SqlLibrary(ledger), store, clock)
 
 
 async def _ledger(settings: Settings, clock: SteadyClock) -> SqlLedger:

@@ -10,11 +10,13 @@ from fastapi import Depends, Request
 
 from genlock.engine.service import JobService
 
+from genlock.errors import NotFound
 if TYPE_CHECKING:
     from genlock.access.access import Access
     from genlock.bootstrap import Home
 
 
+    from genlock.library.library import Library
 @dataclass(frozen=True, kw_only=True)
 class Services:
     """What an application is made around. `trusted`: whoever reaches it is the admin `local`, as on the
@@ -25,10 +27,11 @@ class Services:
     access: Access | None = None
     trusted: bool = False
 
+    library: Library | None = None
     @classmethod
     def of(cls, home: Home, *, trusted: bool = False) -> Services:
         """All that an open home offers."""
-        return cls(jobs=home.engine, access=home.access, trusted=trusted)
+        return cls(jobs=home.engine, access=home.access, library=home.library, trusted=trusted)
 
 
 async def services_of(request: Request) -> Services:
@@ -52,3 +55,11 @@ async def stopping_of(request: Request) -> asyncio.Event:
 Given = Annotated[Services, Depends(services_of)]
 Service = Annotated[JobService, Depends(service_of)]
 Stopping = Annotated[asyncio.Event, Depends(stopping_of)]
+
+
+async def library_of(request: Request) -> Library:
+    """The library of clients, campaigns and assets."""
+    services: Services = request.app.state.services
+    if services.library is None:
+        raise NotFound("there is no library here")
+    return services.library

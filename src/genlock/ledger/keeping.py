@@ -1,4 +1,4 @@
-"""What jobs keep: the texts they hold, the results they share, and forgetting them."""
+"""What jobs and the library keep: the texts they hold, the results they share, and forgetting them."""
 
 from __future__ import annotations
 
@@ -11,21 +11,23 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from genlock.ledger import schema
 from genlock.ledger.batch import Batch
+from genlock.ledger.library.schema import asset
 
-_job, _task, _call = schema.job.c, schema.task.c, schema.call.c
+_job, _task, _call, _asset = schema.job.c, schema.task.c, schema.call.c, asset.c
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A statement that gives texts of jobs, and the columns to page by, which it gives last."""
+    """A statement that gives texts, of jobs mostly, and the columns to page by, which it gives last."""
 
     statement: Select[Any]
     key: tuple[ColumnElement[Any], ...]
+    of_jobs: bool = True
 
     def page(self, last: tuple[Any, ...] | None, left_out: CTE | None, limit: int) -> Select[Any]:
         """The next rows behind `last`, without jobs that are left out."""
         found = self.statement
-        if left_out is not None:
+        if left_out is not None and self.of_jobs:
             found = found.where(_job.id.not_in(select(left_out.c.id)))
         if last is not None:
             found = found.where(tuple_(*self.key) > tuple_(*last))
@@ -41,7 +43,7 @@ class Source:
 
 
 def sources() -> list[Source]:
-    """Everywhere that JSON is kept which may name artifacts."""
+    """Everywhere that artifacts may be named."""
     note, old = schema.note.c, schema.revision.c
     in_task = or_(_task.item.is_not(None), _task.output.is_not(None), _task.kept_output.is_not(None))
     of_task = _task.job == _job.id
@@ -69,6 +71,7 @@ def sources() -> list[Source]:
             select(_call.request, _call.result, _call.key).join(schema.job, _call.job == _job.id),
             (_call.key,),
         ),
+        Source(select(_asset.sha256, _asset.thumbnail, _asset.id), (_asset.id,), of_jobs=False),
     ]
 
 

@@ -66,7 +66,7 @@ class ImportPicture(Request[ImportedPicture]):
 
 
 class Portrayal(Value):
-    """A picture at a glance: a small upright JPEG of it, and its colours as `#rrggbb`, the commonest first."""
+    """A picture at a glance: a small upright JPEG, and its colours as `#rrggbb`, the commonest first."""
 
     report: PictureReport
     path: Path

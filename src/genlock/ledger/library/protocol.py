@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from genlock.ledger.library.records import (
@@ -77,7 +77,3 @@ class LibraryReader(Protocol):
     async def assets(
         self, sought: Sought = Sought(), *, after: str | None = None, limit: int = 50
     ) -> Sequence[Asset]: ...
-
-    def hashes(self) -> AsyncIterator[str]:
-        """The SHA-256 of every file that an asset reaches."""
-        ...

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Sequence
-from functools import partial
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, Table, delete, insert, select, update
+from sqlalchemy import Connection, Table, delete, insert, select, update
 
 from genlock.errors import Conflict
 from genlock.ledger import schema
@@ -28,7 +27,6 @@ from genlock.ledger.library.row import asset_of, campaign_of, client_of, find, l
 from genlock.ledger.records import JobState
 from genlock.ledger.sql import SqlLedger
 
-PAGE = 2000
 SHOWN = 3  # of the things that are in the way
 _asset, _campaign = table.asset.c, table.campaign.c
 
@@ -143,19 +141,6 @@ class SqlLibrary:
     ) -> Sequence[Asset]:
         rows = await self._look(lambda link: listed(link, table.asset, sought, after, limit))
         return [asset_of(row) for row in rows]
-
-    async def hashes(self) -> AsyncIterator[str]:
-        last = ""
-        page = select(_asset.id, _asset.sha256, _asset.thumbnail).order_by(_asset.id).limit(PAGE)
-        while rows := await self._look(partial(_rows, page.where(_asset.id > last))):
-            for _, picture, thumbnail in rows:
-                yield picture
-                yield thumbnail
-            last = rows[-1].id
-
-
-def _rows(statement: Select[Any], link: Connection) -> Sequence[Any]:
-    return link.execute(statement).fetchall()
 
 
 def _add(link: Connection, to: Table, values: dict[str, Any], now: int) -> Any:

@@ -19,8 +19,8 @@ def palette(image: NDArray[np.uint8]) -> tuple[str, ...]:
     scale = _SIDE / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    pixels = cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_RGB2LAB).reshape(-1, 3)
-    counts, centres = _clusters(pixels)
+    pixels = cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    counts, centres = _clusters(np.asarray(pixels, np.float32).reshape(-1, 3))
     return tuple(_hex(centre) for _, centre in _merged(counts, centres)[:MOST])
 
 

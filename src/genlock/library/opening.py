@@ -1,0 +1,57 @@
+"""A library put together from the settings of a home."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Protocol
+
+from genlock.clock import Clock
+from genlock.ledger.library.protocol import Library as LibraryLedger
+from genlock.ledger.library.protocol import LibraryReader
+from genlock.library.address import Allowed
+from genlock.library.fetch import Fetcher
+from genlock.library.library import Library
+from genlock.library.reception import Reception
+from genlock.library.shelf import Shelf
+from genlock.media.operation import MODULES
+from genlock.media.pool import RenderPool
+from genlock.settings import Settings
+from genlock.store.artifact import Store
+
+LOOK = "portray_picture"
+ARRIVALS = "arrivals"  # in the folder for work under way, which is emptied when a home is opened
+
+
+class Rows(LibraryLedger, LibraryReader, Protocol):
+    """Both halves of the library's ledger."""
+
+
+@asynccontextmanager
+async def open_library(settings: Settings, rows: Rows, store: Store, clock: Clock) -> AsyncIterator[Library]:
+    """The library of a home. Pictures are looked at in processes of its own, which start with the first one:
+    a person who waits for an upload does not queue behind a film's frames.
+    """
+    pool = RenderPool(
+        workers=max(1, settings.cpu // 2),
+        memory=settings.child_memory_mb << 20,
+        stall=settings.child_stall.total_seconds(),
+        nice=0,
+        modules={LOOK: MODULES[LOOK]},
+    )
+    async with pool:
+        reception = Reception(
+            pool,
+            store,
+            settings.work / ARRIVALS,
+            pixels=settings.upload_pixels,
+            reserve=settings.disk_reserve,
+        )
+        fetcher = Fetcher(
+            largest=settings.upload_mb << 20,
+            seconds=settings.fetch_time.total_seconds(),
+            allowed=Allowed(settings.fetch_allow.split(",")),
+        )
+        shelf = Shelf(settings.shelf)
+        yield Library(rows, rows, store, reception, fetcher, shelf, clock, random.SystemRandom())
