@@ -13,30 +13,27 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from genlock import collector, failpoint
 from genlock.access.access import Access
+from genlock.buyer import faces, paid_calls, price_list
 from genlock.clock import Clock, SteadyClock, SystemClock
-from genlock.engine.answer import Keeper
 from genlock.engine.attempt import Limits
-from genlock.engine.calls import Calls, Terms
+from genlock.engine.calls import Calls
 from genlock.engine.engine import Engine
 from genlock.engine.orphan import freeze_orphans
-from genlock.engine.purse import Caps, Purse
 from genlock.engine.retry import RetryDefault
 from genlock.errors import HomeTaken
 from genlock.executors.embedded import Embedded, Recovery
 from genlock.executors.resource import Resources
 from genlock.ledger.census import Watched
-from genlock.ledger.payments import Payments
-from genlock.ledger.protocol import LedgerReader
 from genlock.media.pool import Launch, RenderPool
+from genlock.pipelines.quote import Quotes
 from genlock.pipelines.studio import Studio
-from genlock.providers.catalog import Kind
+from genlock.pipelines.video import Videos
 from genlock.providers.registry import Providers
 from genlock.settings import Settings, load_settings
 from genlock.store.artifact import Freed, Store
@@ -49,7 +46,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-HOOKS = "/api/v3/hooks"  # where providers report to, below the public URL
 HASH = re.compile(r"\b[0-9a-f]{64}\b")
 
 
@@ -84,6 +80,8 @@ class Home:
     pool: RenderPool
     watched: Watched
     library: Library
+    videos: Videos
+    quotes: Quotes
 
     async def clean(self, *, older_than: timedelta | None = None, dry_run: bool = False) -> Freed:
         """Remove what no kept job reaches. Jobs finished longer than `older_than` ago are kept no more."""
@@ -140,7 +138,14 @@ async def open_home(
         recovery = await _begin(settings, engine, executor, opening)
         access = await _access(settings, ledger, clock)
         library = await stack.enter_async_context(_library(settings, ledger, store, clock))
-        yield Home(settings, engine, store, executor, recovery, access, pool, ledger, library)
+        videos, quotes = _videos(ledger, engine), price_list(providers, ledger.reader, clock)
+        yield Home(settings, engine, store, executor, recovery, access, pool, ledger, library, videos, quotes)
+
+
+def _videos(ledger: SqlLedger, engine: Engine) -> Videos:
+    from genlock.ledger.library.review import SqlReviews
+
+    return Videos(SqlReviews(ledger), engine)
 
 
 async def _access(settings: Settings, ledger: SqlLedger, clock: Clock) -> Access:
@@ -195,47 +200,6 @@ def _engine(
         limits=_limits(settings),
         calls=calls,
     )
-
-
-def paid_calls(
-    settings: Settings,
-    ledger: Payments,
-    reader: LedgerReader,
-    store: Store,
-    clock: Clock,
-    providers: Providers,
-) -> Calls:
-    """What makes paid calls on this ledger, as the settings have it."""
-    caps = Caps(
-        call=settings.cap_call,
-        job=settings.cap_job,
-        user=settings.cap_user,
-        schedule=settings.cap_schedule,
-        day=settings.cap_day,
-    )
-    return Calls(
-        ledger,
-        reader,
-        Keeper(store, clock, settings.work),
-        Purse(reader, clock, caps),
-        adapters=providers.adapter,
-        vendors=providers.of_vendor,
-        clock=clock,
-        terms=Terms(settings.settle_window, partial(_webhook, settings.public_url)),
-    )
-
-
-def _webhook(public_url: str | None, vendor: str, key: str) -> str | None:
-    """Where a vendor may report what became of a call; nowhere if nobody can reach this server."""
-    return None if public_url is None else f"{public_url}{HOOKS}/{vendor}?key={key}"
-
-
-def faces(providers: Providers, studio: Studio, *, used: bool = True) -> dict[Any, object]:
-    """What stages are handed that costs money, each looking into what it has bought."""
-    from genlock.providers.tool import tools
-
-    checks = dict.fromkeys((Kind.VIDEO, Kind.MUSIC, Kind.SPEECH), studio.verify)
-    return dict(tools(providers, checks, used=used))
 
 
 @asynccontextmanager

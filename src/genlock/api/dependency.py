@@ -14,6 +14,9 @@ from genlock.errors import NotFound
 if TYPE_CHECKING:
     from genlock.access.access import Access
     from genlock.bootstrap import Home
+    from genlock.pipelines.quote import Quotes
+    from genlock.pipelines.video import Videos
+    from genlock.store.artifact import Store
 
 
     from genlock.library.library import Library
@@ -25,13 +28,24 @@ class Services:
 
     jobs: JobService
     access: Access | None = None
+    videos: Videos | None = None
+    quotes: Quotes | None = None
+    store: Store | None = None
     trusted: bool = False
 
     library: Library | None = None
     @classmethod
     def of(cls, home: Home, *, trusted: bool = False) -> Services:
         """All that an open home offers."""
-        return cls(jobs=home.engine, access=home.access, library=home.library, trusted=trusted)
+        return cls(
+            jobs=home.engine,
+            access=home.access,
+            library=home.library,
+            videos=home.videos,
+            quotes=home.quotes,
+            store=home.store,
+            trusted=trusted,
+        )
 
 
 async def services_of(request: Request) -> Services:

@@ -75,7 +75,7 @@ class Engine:
         self._executor: Executor = NoExecutor()
         self.aftercare = None if calls is None else Aftercare(calls, reader)
         vendors = None if calls is None else calls.vendors
-        self.accounts = Accounts(ledger, reader, clock, find=self._id, ring=self._ring, vendors=vendors)
+        self.accounts = Accounts(ledger, reader, clock, find=self._id, ring=self.ring, vendors=vendors)
 
     def _check_tools(self, tools: Mapping[Any, object]) -> None:
         for pipeline in self.pipelines.values():
@@ -310,7 +310,8 @@ class Engine:
     async def _id(self, job: str) -> str:
         return (await find_job(self.reader, job)).id
 
-    def _ring(self) -> None:
+    def ring(self) -> None:
+        """Tasks may have become ready by what others wrote."""
         self._executor.ring()
         if self.aftercare is not None:
             self.aftercare.ring()
@@ -318,13 +319,13 @@ class Engine:
     async def _call_off(self, job: str, reason: str) -> None:
         """Shielded by its callers: what the ledger took away is stopped here, whoever gave up waiting."""
         await self._executor.stop_tasks(await self.ledger.cancel(job, reason))
-        self._ring()
+        self.ring()
 
     async def _shift(self, verb: Awaitable[T]) -> T:
         """Do a verb that may take claims away, here and in other jobs around this one. Shielded as well."""
         answer = await verb
         await self._executor.stop_lost()
-        self._ring()
+        self.ring()
         return answer
 
     async def _present(self, row: JobRow) -> JobView:

@@ -9,11 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from genlock.engine.declare import provided, stage
 from genlock.engine.task import Task
-from genlock.errors import Permanent, Rejected
+from genlock.errors import Conflict, Permanent, Rejected
+from genlock.ledger.library.verdict import GATE
 from genlock.pipelines.models import Film
 
-FILM_STAGE = "video_storage"  # whose revision is the film's
-REVIEW_STAGE = "review"
+_REVIEW_OF = "review of "
 
 
 class Verdict(StrEnum):
@@ -38,10 +38,19 @@ class Approval(BaseModel):
 
 def gate_of(sha256: str) -> str:
     """The signal that a film with these bytes waits for: what is said of another one never opens it."""
-    return f"review of {sha256[:16]}"
+    return f"{_REVIEW_OF}{sha256[:16]}"
 
 
-@stage(name=REVIEW_STAGE)
+def refuse_gate(signal: str) -> None:
+    """`Conflict` for a review's signal: that has a door of its own, where it is written down who spoke."""
+    if signal.startswith(_REVIEW_OF):
+        raise Conflict(
+            "a film is approved or rejected by its revision: `genlock videos approve`, or "
+            "POST /api/v3/videos/ID/approve"
+        )
+
+
+@stage(name=GATE)
 async def await_review(film: Film, *, task: Task = provided()) -> Approval:
     """Wait, holding no worker, until a person has approved the film. `Rejected` with the reason if not.
 

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel, Field
 
-from genlock.clock import Clock
+from genlock.engine.engine import Engine
 from genlock.engine.lookup import find_job
-from genlock.engine.service import JobService
 from genlock.engine.views import RedoView, View
 from genlock.errors import BadInput, Conflict, NotFound
 from genlock.ledger.library.records import CAMPAIGN, CLIENT
@@ -24,12 +23,10 @@ from genlock.ledger.library.verdict import (
     FilmRow,
     Review,
     Reviews,
-    ReviewsReader,
     Ruling,
     SoughtFilms,
     Standing,
 )
-from genlock.ledger.protocol import LedgerReader
 from genlock.ledger.records import JobState
 from genlock.pipelines.models import Film
 from genlock.pipelines.quote import CLIPS
@@ -122,20 +119,10 @@ class VideoService(Protocol):
 
 
 class Videos:
-    """`VideoService` of the process that owns the ledger. `ring` wakes what runs tasks."""
+    """`VideoService` of the process that owns the ledger."""
 
-    def __init__(
-        self,
-        reviews: Reviews,
-        films: ReviewsReader,
-        jobs: JobService,
-        reader: LedgerReader,
-        clock: Clock,
-        *,
-        ring: Callable[[], None],
-    ) -> None:
-        self._reviews, self._films, self._jobs = reviews, films, jobs
-        self._reader, self._clock, self._ring = reader, clock, ring
+    def __init__(self, films: Reviews, engine: Engine) -> None:
+        self._films, self._engine = films, engine
 
     async def list(
         self, sought: SoughtFilms = SoughtFilms(), *, after: str | None = None, limit: int = 50
@@ -183,10 +170,10 @@ class Videos:
             sha256=sha256,
             revision=word.revision,
             by=word.by,
-            at=self._clock.now(),
+            at=self._engine.clock.now(),
             reason=word.reason,
         )
-        await self._reviews.rule(
+        await self._films.rule(
             Ruling(
                 job=job,
                 revision=word.revision,
@@ -199,7 +186,7 @@ class Videos:
                 token=word.token,
             )
         )
-        self._ring()
+        self._engine.ring()
 
     async def redo_clip(self, video: str, revision: int, clip: int, *, dry_run: bool = False) -> RedoView:
         row = await self._row(video)
@@ -213,13 +200,13 @@ class Videos:
         clips = _film(row.output).clips
         if not 1 <= clip <= clips:
             raise BadInput(f"film {row.job} has clips 1 to {clips}, and no clip {clip}")
-        return await self._jobs.redo(row.job, f"{CLIPS}/{clip - 1}", dry_run=dry_run)
+        return await self._engine.redo(row.job, f"{CLIPS}/{clip - 1}", dry_run=dry_run)
 
     async def _row(self, video: str) -> FilmRow:
         try:
             return await self._films.film(video)
         except NotFound:
-            return await self._films.film((await find_job(self._reader, video)).id)
+            return await self._films.film((await find_job(self._engine.reader, video)).id)
 
 
 def present_video(row: FilmRow) -> VideoView:

@@ -14,7 +14,7 @@ from genlock.ledger.access.schema import audit
 from genlock.ledger.batch import Batch
 from genlock.ledger.draft import DONE, SKIPPED
 from genlock.ledger.library.schema import review
-from genlock.ledger.library.verdict import FilmRow, Review, Ruling, SoughtFilms, Standing
+from genlock.ledger.library.verdict import FILM, GATE, FilmRow, Review, Ruling, SoughtFilms, Standing
 from genlock.ledger.moment import from_micros, from_micros_or_none
 from genlock.ledger.records import JobState, TaskRef
 from genlock.ledger.sql import SqlLedger
@@ -36,13 +36,13 @@ _STANDING = case(
 
 
 class SqlReviews:
-    """`Reviews` and `ReviewsReader`. `film` and `gate` are names of stages, which only pipelines know."""
+    """`Reviews` on a ledger's connections."""
 
-    def __init__(self, ledger: SqlLedger, *, film: str, gate: str) -> None:
-        self._ledger, self._stage, self._gate = ledger, film, gate
+    def __init__(self, ledger: SqlLedger) -> None:
+        self._ledger = ledger
 
     async def rule(self, ruling: Ruling) -> Review:
-        refs = [TaskRef(ruling.job, name) for name in (self._stage, self._gate)]
+        refs = [TaskRef(ruling.job, name) for name in (FILM, GATE)]
         return await self._ledger.steer(lambda batch: _rule(batch, ruling, *refs), *refs)
 
     async def film(self, job: str) -> FilmRow:
@@ -67,7 +67,7 @@ class SqlReviews:
         found = (
             select(_old.revision, _old.output)
             .join(_film_row, _KEPT)
-            .where(_film.job == job, _film.key == self._stage)
+            .where(_film.job == job, _film.key == FILM)
             .order_by(_old.revision)
         )
         return await self._ledger.look(lambda link: [(row[0], row[1]) for row in link.execute(found)])
@@ -91,8 +91,8 @@ class SqlReviews:
                 _STANDING.label("standing"),
             )
             .select_from(schema.job)
-            .join(_film_row, and_(_film.job == _job.id, _film.key == self._stage))
-            .outerjoin(_gate_row, and_(_gate.job == _job.id, _gate.key == self._gate))
+            .join(_film_row, and_(_film.job == _job.id, _film.key == FILM))
+            .outerjoin(_gate_row, and_(_gate.job == _job.id, _gate.key == GATE))
             .where(or_(is_made, newest.is_not(None)))
         )
 
@@ -104,7 +104,7 @@ def _sought(sought: SoughtFilms) -> list[ColumnElement[bool]]:
     if sought.pipeline is not None:
         found.append(_job.pipeline == sought.pipeline)
     if sought.standing is not None:
-        found.append(sought.standing.value == _STANDING)
+        found.append(_STANDING.in_((sought.standing.value,)))
     return found
 
 

@@ -14,6 +14,8 @@ from typing import Protocol
 
 from genlock.ledger.records import JobState, TaskRef
 
+FILM, GATE = "video_storage", "review"  # what those stages are called in every pipeline that makes films
+
 
 class Standing(StrEnum):
     """Where a film stands with the people who look at it."""
@@ -83,7 +85,7 @@ class SoughtFilms:
     standing: Standing | None = None
 
 
-class Reviews(Protocol):
+class ReviewsWriter(Protocol):
     """The writing half."""
 
     async def rule(self, ruling: Ruling) -> Review:
@@ -111,3 +113,7 @@ class ReviewsReader(Protocol):
     async def earlier(self, job: str) -> Sequence[tuple[int, str]]:
         """Revisions of the film before the newest: number and output, in their order."""
         ...
+
+
+class Reviews(ReviewsWriter, ReviewsReader, Protocol):
+    """Both halves."""
