@@ -275,6 +275,7 @@ async def _begin(
         log.warning("a job that was left long ago asks before it spends again", action="freeze", job=job)
     recovery = await executor.start()
     await engine.wake_fitting()
+    await engine.reconsider()
     log.info(
         "home opened",
         action="open",

@@ -29,6 +29,7 @@
     │   └── Permanent           will fail again for the same reason
     │       ├── Refused         a provider will not do this: bad input, content or key
     │       ├── GivenUp         a person gave up a paid call that was in doubt
+    │       ├── InVain          what was bought twice could not be used
     │       ├── OutOfCredit     the provider's account is empty; parks
     │       ├── Unsupported     the provider or the library cannot do this
     │       ├── EventTimeout    nobody answered a gate in time
@@ -170,6 +171,10 @@ class Refused(Permanent):
 
 class GivenUp(Permanent):
     """A person gave up a paid call that was in doubt; `retry` makes another one."""
+
+
+class InVain(Permanent):
+    """What was bought, and bought again, could not be used; `retry` buys it once more."""
 
 
 class OutOfCredit(Permanent):

@@ -169,6 +169,47 @@ async def test_money_that_became_free_before_the_task_has_parked_is_not_slept_th
     assert await bench.state("c") == "ready"
 
 
+async def test_what_becomes_of_a_budget_is_told_in_the_jobs_it_concerns(bench):
+    await bench.start("a")
+    await bench.start("b", id="job-2")
+    await bench.ledger.park(await bench.claim("job-2:b"), "over", signal="budget:day:x")
+    await bench.ledger.set_cap("job:job-1", Money.of("2.50"))
+    await bench.ledger.freeze("job:job-1", "left alone")
+    await bench.ledger.thaw("job:job-1")
+    await bench.ledger.set_cap("job:job-1", None)
+    await bench.ledger.freeze("day:x", "enough")
+    await bench.ledger.set_cap("user:nobody", Money.of(1))
+    await bench.ledger.set_cap("job:none", Money.of(1))
+    assert await bench.kinds() == [
+        "job.created",
+        "budget.capped",
+        "budget.frozen",
+        "budget.thawed",
+        "budget.capped",
+    ]
+    assert await bench.last("budget.capped") == {"scope": "job:job-1", "cap": None, "currency": "USD"}
+    assert await bench.last("budget.frozen") == {"scope": "job:job-1", "reason": "left alone"}
+    assert await bench.last("budget.frozen", job="job-2") == {"scope": "day:x", "reason": "enough"}
+    await bench.ledger.thaw("day:x")
+    assert (await bench.kinds(job="job-2"))[-1] == "budget.thawed"
+    assert await bench.state("job-2:b") == "ready"
+
+
+async def test_who_waits_for_money_looks_again_when_settings_may_be_others(bench):
+    await bench.start("a", "b", "c", "gate")
+    await over_budget(bench, "a", "0.10")
+    await over_budget(bench, "b", "0.10")
+    claim = await bench.claim("c")
+    await bench.ledger.freeze("day:x", "enough")
+    assert (await bench.ledger.intend(claim, bench.ask(caps={"day:x": None}))).over is not None
+    await bench.ledger.park(claim, "frozen", signal="budget:day:x")
+    await bench.ledger.park(await bench.claim("gate"), "waits", signal="budget")
+    assert bench.keys(await bench.ledger.reconsider()) == ["a", "b"]
+    assert [await bench.state(key) for key in ("c", "gate")] == ["parked", "parked"]
+    await bench.call(await bench.claim("a"), caps={"job:job-1": "9.00"})
+    assert list(await bench.ledger.reconsider()) == []
+
+
 async def test_who_parks_for_a_budget_it_was_not_refused_by_sleeps(bench):
     await bench.start("a")
     await bench.ledger.park(await bench.claim("a"), "waits", signal="budget:job:job-1")

@@ -245,6 +245,51 @@ async def test_what_was_given_up_is_made_anew_only_when_somebody_retries(bench):
     assert (late.state, late.handle, late.spent) == ("abandoned", "h-late", 500_000)
 
 
+async def in_vain(bench, claim, cost="0.40"):
+    call = await bench.accepted(claim, caps={"job:job-1": None})
+    return await bench.ledger.settle(call.key, Settlement(False, Money.of(cost), False, reason="no film"))
+
+
+async def test_what_cost_money_twice_and_came_to_nothing_is_made_anew_only_when_somebody_retries(bench):
+    await bench.start("clip")
+    for taken in (2, 4):
+        claim = await bench.claim("clip")
+        await in_vain(bench, claim)
+        last = await in_vain(bench, claim)
+        for _ in range(2):  # the first process dies before it has said so
+            told = await bench.ledger.intend(claim, bench.ask())
+            assert (told.fresh, told.call) == (False, last)
+            await bench.ledger.reclaim(survivor="nobody")
+            claim = await bench.claim("clip")
+        await bench.ledger.fail(claim, Failure("InVain", "twice"), retry_at=None)
+        await bench.ledger.retry("job-1")
+        assert last.number == taken
+    assert await bench.money("job:job-1") == (160, 0)
+
+
+async def test_what_failed_free_of_charge_is_asked_for_as_often_as_it_takes(bench):
+    await bench.start("clip")
+    claim = await bench.claim("clip")
+    await in_vain(bench, claim)
+    for number in (2, 3, 4):
+        assert (await in_vain(bench, claim, "0.00")).number == number
+    assert (await bench.call(claim, name="other")).number == 1
+    assert (await in_vain(bench, claim)).number == 5
+    assert not (await bench.ledger.intend(claim, bench.ask())).fresh
+
+
+async def test_who_has_lost_the_task_casts_no_doubt_on_what_another_may_be_sending(bench):
+    await bench.start("clip")
+    lost = await bench.claim("clip")
+    await bench.ledger.reclaim(survivor="nobody")
+    claim = await bench.claim("clip")
+    call = await bench.call(claim)
+    with pytest.raises(ClaimLost):
+        await bench.ledger.doubt(call.key, 1, "found so", claim=lost)
+    assert (await bench.reader.call(call.key)).state == "intended"
+    assert (await bench.ledger.doubt(call.key, 1, "found so", claim=claim)).state == "doubt"
+
+
 @pytest.mark.parametrize("wake", ["accept", "resolve", "settle"])
 async def test_word_of_a_call_wakes_its_task(bench, wake):
     await bench.start("clip")
@@ -408,10 +453,6 @@ async def test_calls_of_nested_jobs_belong_to_the_tree(bench):
     call = await bench.call(await bench.claim("job-3:clip"))
     assert await bench.reader.calls(CallFilter(job="job-1")) == []
     assert await bench.reader.calls(CallFilter(job="job-1", tree=True)) == [call]
-    assert await bench.reader.root(bench.ref("job-3:clip")) == "job-1"
-    assert await bench.reader.root(bench.ref("inner")) == "job-1"
-    with pytest.raises(NotFound):
-        await bench.reader.root(bench.ref("nothing:clip"))
 
 
 async def test_jobs_are_kept_while_a_call_of_theirs_is_open(bench):

@@ -176,3 +176,16 @@ async def test_a_task_that_took_over_what_cost_nothing_saved_nothing(bench):
     await bench.start("plan", id="job-2")
     await bench.do("job-2:plan", "1", input_hash="same", kept=True)
     assert await bench.reader.costs(By.JOB) == []
+
+
+async def test_a_job_without_calls_has_cost_nothing_until_one_nested_in_it_makes_one(bench):
+    await bench.start("inner", "plain")
+    await bench.nest("inner", "job-2", "clip")
+    await bench.start("other", id="job-3")
+    await bench.settled(await bench.claim("job-3:other"))
+    where = CallFilter(job="job-1", tree=True)
+    assert await bench.reader.costs(By.OWNER, where) == []
+    await bench.settled(await bench.claim("job-2:clip"), cost="0.40")
+    [cost] = await bench.reader.costs(By.OWNER, where)
+    assert (cost.calls, cost.spent) == (1, 400_000)
+    assert await bench.reader.costs(By.OWNER, CallFilter(job="job-1")) == []

@@ -241,6 +241,66 @@ async def test_a_file_that_comes_broken_is_fetched_again_not_bought_again(
     assert len(vendors.charges()) == 1
 
 
+async def test_what_cannot_be_used_is_bought_once_more_and_then_only_when_a_person_asks_for_it(
+    opened: Open, order: Any, vendors: Simulator
+) -> None:
+    vendors.price("replicate", Rate(call=500_000))
+    vendors.misbehave(Fault(Do.WRONG_FILE, vendor="replicate", on="file", times=1_000))
+    async with opened("replicate", models=HALF_A_DOLLAR, attempts=5) as home:
+        job = (await home.engine.start("shots", order())).id
+        view = await ended(home, job)
+        assert (view.state, view.error.kind) == (JobState.FAILED, "InVain")
+        assert view.error.message.startswith(f"$1.00 were spent on 2 tries of {job}/shoot/0/clip")
+        assert f"genlock jobs retry {job}" in view.error.message
+        assert len(vendors.charges()) == 2
+        vendors.behave()
+        await home.engine.retry(job)
+        assert await made(home, job) == 1
+        calls = await home.engine.accounts.calls(job=job)
+        assert [call.state for call in calls] == [CallState.SETTLED, CallState.FAILED, CallState.FAILED]
+    assert len(vendors.charges()) == 3
+
+
+async def test_a_look_at_a_call_that_is_at_work_intends_nothing(
+    opened: Open, order: Any, vendors: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vendors.misbehave(Fault(Do.LONG_WORK, vendor="replicate", seconds=0.6))
+    intended = []
+    async with opened("replicate") as home:
+        ledger = home.engine.ledger
+        intend = ledger.intend
+
+        async def counted(claim: Any, spec: Any) -> Any:
+            intended.append(spec.name)
+            return await intend(claim, spec)
+
+        monkeypatch.setattr(ledger, "intend", counted)
+        job = (await home.engine.start("shots", order())).id
+        assert await made(home, job) == 1
+        assert (await home.engine.reader.task(TaskRef(job, "shoot/0"))).attempt > 2
+    assert intended == ["clip"]
+
+
+async def test_a_higher_cap_in_the_settings_lets_a_job_go_on_when_the_home_is_opened_again(
+    opened: Open, order: Any, vendors: Simulator
+) -> None:
+    vendors.price("replicate", Rate(call=500_000))
+    async with opened("replicate", models=HALF_A_DOLLAR, cap_job="0.50") as home:
+        job = (await home.engine.start("shots", order(2))).id
+        await until(lambda: state_of(home, job))
+    async with opened("replicate", models=HALF_A_DOLLAR, cap_job="0.60") as home:
+        await until(lambda: looked_again(home, job))
+        assert (await home.engine.show(job)).state is JobState.WAITING
+    async with opened("replicate", models=HALF_A_DOLLAR, cap_job="1.00") as home:
+        assert await made(home, job) == 2
+    assert len(vendors.charges()) == 2
+
+
+async def looked_again(home: Home, job: str) -> bool:
+    parked = [task for task in await home.engine.tasks(job) if task.state is TaskState.PARKED]
+    return any("of $0.60" in (task.waits_for or "") for task in parked)
+
+
 async def test_a_cap_stops_before_the_request_that_would_pass_it_and_a_higher_one_lets_the_job_go_on(
     opened: Open, order: Any, vendors: Simulator
 ) -> None:

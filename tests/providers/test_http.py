@@ -281,11 +281,11 @@ async def test_a_file_is_not_fetched_from_a_machine_of_our_own():
     names = (
         "https://localhost/x",
         "https://db.internal/x",
-        "http://files.acme.example/x",
+        "http://media.vendor.example/x",
         "file:///etc/passwd",
     )
     assert not any(way.reachable(url) for url in (*inside, *names))
-    assert way.reachable("https://files.acme.example/x")
+    assert way.reachable("https://media.vendor.example/x")
     with pytest.raises(Permanent, match="is not fetched"):
         await download.download(way, Remote("video", "video/mp4", inside[3]), Path("x"))
 

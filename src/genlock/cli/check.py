@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from genlock.cli.inquiry import Json
 from genlock.errors import BadInput, NotFound, RenderRefused
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def check(
         int, typer.Option(min=1, max=240, help="Frames a second it must have, without a job.")
     ] = 30,
     skip_audio: Annotated[bool, typer.Option("--skip-audio", help="It is to have no sound.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
+    json: Json = False,
 ) -> None:
     """Look at all that a film must pass. Exit code 1 if something does not."""
     from genlock.log import log_to_stderr

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as jsons
 import sys
 import textwrap
 from collections.abc import AsyncIterator, Iterable, Mapping
@@ -11,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from genlock.cli.inquiry import print_json
 from genlock.errors import BadInput, Conflict
 from genlock.ledger.records import TaskState
 
@@ -103,7 +103,7 @@ async def look(
         raise Conflict(f"job {jobs[0].id} is {jobs[0].state}: only jobs in flight are compared")
     findings = [found for job in jobs async for found in compare(service, job, known)]
     if json:
-        print(jsons.dumps([asdict(found) for found in findings], indent=2, ensure_ascii=False))
+        print_json([asdict(found) for found in findings])
     else:
         _print(len(jobs), findings)
     return all(found.fits for found in findings)

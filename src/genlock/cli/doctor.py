@@ -8,10 +8,11 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
+from genlock.cli.inquiry import Json
 from genlock.errors import GenlockError
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Finding:
     found: str
 
 
-def doctor(json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False) -> None:
+def doctor(json: Json = False) -> None:
     """Say what is installed and what is missing. Exit code 1 if something needed is missing."""
     from genlock.log import log_to_stderr
     from genlock.settings import load_settings

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from genlock.cli.inquiry import inquire
 from genlock.errors import BadInput, NotFound
 
 if TYPE_CHECKING:
@@ -74,10 +75,8 @@ def _pipeline(name: str) -> GraphView | None:
 
 def _job(id: str) -> GraphView:
     from genlock.bootstrap import pipelines
-    from genlock.cli.session import ask
-    from genlock.settings import load_settings
 
     try:
-        return ask(load_settings(), "genlock graph", lambda session: session.service.graph(id))
+        return inquire("genlock graph", lambda session: session.service.graph(id))
     except NotFound as error:
         raise NotFound(f"{error}. Pipelines are: {', '.join(sorted(pipelines()))}") from error

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from genlock.errors import BadInput
+from genlock.cli.inquiry import Json, inquire, plain, print_json, word_of
 
 if TYPE_CHECKING:
     from genlock.cli.session import Session
     from genlock.engine.views import EventView, JobView, RedoView
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="The job's id, or enough letters of it.")]
-Json = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
 Reason = Annotated[str, typer.Option(help="Why, for the job's history.")]
 
 app = typer.Typer(help="List, show and steer jobs.", rich_markup_mode=None, invoke_without_command=True)
@@ -39,12 +38,14 @@ def list_jobs(
     json: Json = False,
 ) -> None:
     """List jobs, newest first."""
-    states = [_state(word) for word in status or ()]
+    from genlock.ledger.records import JobState
+
+    states = [word_of(JobState, each, "state") for each in status or ()]
 
     async def act(session: Session) -> None:
         found = list(await session.service.list(states=states, pipeline=pipeline, limit=limit))
         if json:
-            _print_json([_plain(job) for job in found])
+            print_json([plain(job) for job in found])
             return
         from genlock.cli.table import jobs_table
         from genlock.clock import SystemClock
@@ -52,7 +53,7 @@ def list_jobs(
         jobs_table(found, SystemClock().now())
         _idle(session, found)
 
-    _ask("genlock jobs list", act)
+    inquire("genlock jobs list", act)
 
 
 @app.command()
@@ -63,7 +64,7 @@ def show(job: Id, json: Json = False) -> None:
         found = await session.service.show(job)
         tasks = list(await session.service.tasks(found.id))
         if json:
-            _print_json({**_plain(found), "tasks": [_plain(task) for task in tasks]})
+            print_json({**plain(found), "tasks": [plain(task) for task in tasks]})
             return
         from genlock.cli.film import keep_place
         from genlock.cli.table import job_page
@@ -72,7 +73,7 @@ def show(job: Id, json: Json = False) -> None:
         job_page(found, tasks, SystemClock().now(), await keep_place(session.settings, found.result))
         _idle(session, [found])
 
-    _ask("genlock jobs show", act)
+    inquire("genlock jobs show", act)
 
 
 @app.command()
@@ -123,13 +124,13 @@ def redo(
     async def act(session: Session) -> None:
         plan = await session.service.redo(job, target, dry_run=dry_run)
         if json:
-            _print_json(_plain(plan))
+            print_json(plain(plan))
         else:
             _print_plan(plan)
         if not dry_run and not session.executes:
             print(f"Nothing is running jobs now: genlock resume {plan.job}", file=sys.stderr)
 
-    _ask("genlock jobs redo", act)
+    inquire("genlock jobs redo", act)
 
 
 @app.command()
@@ -153,7 +154,7 @@ def events(
         elif follow:
             _idle(session, [found])
 
-    _ask("genlock jobs events", act)
+    inquire("genlock jobs events", act)
 
 
 @app.command()
@@ -177,18 +178,8 @@ def diff(
     async def act(session: Session) -> None:
         answers.append(await look(session.service, job, known, json=json))
 
-    _ask("genlock jobs diff", act)
+    inquire("genlock jobs diff", act)
     raise typer.Exit(0 if all(answers) else 1)
-
-
-def _ask(command: str, act: Callable[[Session], Awaitable[None]]) -> None:
-    from genlock.cli.log import log_to_stderr
-    from genlock.cli.session import ask
-    from genlock.settings import load_settings
-
-    settings = load_settings()
-    log_to_stderr(settings)
-    ask(settings, command, act)
 
 
 def _steer(command: str, verb: Callable[[Session], Awaitable[JobView]]) -> None:
@@ -197,7 +188,7 @@ def _steer(command: str, verb: Callable[[Session], Awaitable[JobView]]) -> None:
         print(f"{job.id} {job.state}")
         _idle(session, [job])
 
-    _ask(command, act)
+    inquire(command, act)
 
 
 def _idle(session: Session, jobs: list[JobView]) -> None:
@@ -208,15 +199,6 @@ def _idle(session: Session, jobs: list[JobView]) -> None:
     if still and not session.executes:
         which = f" {still[0].id}" if len(still) == 1 else ""
         print(f"Nothing is running jobs now. Go on with: genlock resume{which}", file=sys.stderr)
-
-
-def _state(word: str) -> Any:
-    from genlock.ledger.records import JobState
-
-    try:
-        return JobState(word.lower())
-    except ValueError:
-        raise BadInput(f"there is no state {word!r}; there are: {', '.join(JobState)}") from None
 
 
 def _value(text: str) -> Any:
@@ -255,19 +237,10 @@ def _ranges(indexes: list[str]) -> str:
 
 def _print_event(event: EventView, *, json: bool) -> None:
     if json:
-        print(jsons.dumps(_plain(event)), flush=True)
+        print(jsons.dumps(plain(event)), flush=True)
         return
     from genlock.cli.word import briefly
 
     told = " ".join(f"{k}={briefly(str(v), 120)}" for k, v in event.data.items() if v not in (None, ""))
     when = event.at.astimezone().strftime("%H:%M:%S.%f")[:-3]
     print(f"{event.seq:>5}  {when}  {event.kind:<16} {event.task or '':<24} {told}".rstrip(), flush=True)
-
-
-def _plain(view: Any) -> dict[str, Any]:
-    plain: dict[str, Any] = view.model_dump(mode="json", by_alias=True)
-    return plain
-
-
-def _print_json(value: Any) -> None:
-    print(jsons.dumps(value, indent=2, ensure_ascii=False))

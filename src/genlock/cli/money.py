@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import getpass
-import json as jsons
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime, time
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from genlock.cli.inquiry import Json, inquire, plain, print_json, word_of
 from genlock.errors import BadInput
 
 if TYPE_CHECKING:
     from genlock.cli.session import Session
     from genlock.engine.views import BudgetView, CallView
 
-Json = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
 Key = Annotated[str, typer.Argument(metavar="KEY", help="The call's key, or enough letters of its end.")]
 Job = Annotated[
     str | None, typer.Option("--job", metavar="ID", help="Only this job and what is nested in it.")
@@ -55,19 +54,19 @@ def list_calls(
     """List paid calls, newest first."""
     from genlock.ledger.spending import CallState
 
-    states = [_word(CallState, each, "state") for each in state or ()]
+    states = [word_of(CallState, each, "state") for each in state or ()]
 
     async def act(session: Session) -> None:
         found = await session.service.accounts.calls(job=job, states=states, limit=limit)
         if json:
-            _print_json([_plain(call) for call in found])
+            print_json([plain(call) for call in found])
             return
         from genlock.cli.bill import calls_table
         from genlock.clock import SystemClock
 
         calls_table(found, SystemClock().now())
 
-    _ask("genlock calls", act)
+    inquire("genlock calls", act)
 
 
 @calls_app.command()
@@ -77,7 +76,7 @@ def show(key: Key, json: Json = False) -> None:
     async def act(session: Session) -> None:
         _tell(await session.service.accounts.call(key), json=json)
 
-    _ask("genlock calls show", act)
+    inquire("genlock calls show", act)
 
 
 @calls_app.command()
@@ -96,7 +95,7 @@ def resolve(
     """
     from genlock.ledger.spending import Decision
 
-    chosen = _word(Decision, decision, "decision")
+    chosen = word_of(Decision, decision, "decision")
 
     async def act(session: Session) -> None:
         accounts = session.service.accounts
@@ -104,7 +103,7 @@ def resolve(
         if not session.executes:
             print("Nothing is running jobs now. Go on with: genlock resume", file=sys.stderr)
 
-    _ask("genlock calls resolve", act)
+    inquire("genlock calls resolve", act)
 
 
 def costs(
@@ -129,13 +128,13 @@ def costs(
     async def act(session: Session) -> None:
         found = await session.service.accounts.costs(words[group], job=job, since=first, until=last)
         if json:
-            _print_json([_plain(cost) for cost in found])
+            print_json([plain(cost) for cost in found])
             return
         from genlock.cli.bill import costs_table
 
         costs_table(found, group)
 
-    _ask("genlock costs", act)
+    inquire("genlock costs", act)
 
 
 @budgets_app.callback()
@@ -152,13 +151,13 @@ def list_budgets(json: Json = False) -> None:
     async def act(session: Session) -> None:
         found = await session.service.accounts.budgets()
         if json:
-            _print_json([_plain(budget) for budget in found])
+            print_json([plain(budget) for budget in found])
             return
         from genlock.cli.bill import budgets_table
 
         budgets_table(found)
 
-    _ask("genlock budgets", act)
+    inquire("genlock budgets", act)
 
 
 @budgets_app.command()
@@ -187,33 +186,16 @@ def _budget(command: str, verb: Callable[[Session], Awaitable[BudgetView]]) -> N
         if not session.executes:
             print("Nothing is running jobs now. Go on with: genlock resume", file=sys.stderr)
 
-    _ask(command, act)
-
-
-def _ask(command: str, act: Callable[[Session], Awaitable[None]]) -> None:
-    from genlock.cli.log import log_to_stderr
-    from genlock.cli.session import ask
-    from genlock.settings import load_settings
-
-    settings = load_settings()
-    log_to_stderr(settings)
-    ask(settings, command, act)
+    inquire(command, act)
 
 
 def _tell(call: CallView, *, json: bool) -> None:
     if json:
-        _print_json(_plain(call))
+        print_json(plain(call))
         return
     from genlock.cli.bill import call_page
 
     call_page(call)
-
-
-def _word(kind: Any, word: str, called: str) -> Any:
-    try:
-        return kind(word.lower())
-    except ValueError:
-        raise BadInput(f"there is no {called} {word!r}; there are: {', '.join(kind)}") from None
 
 
 def _day(text: str | None, at: time) -> datetime | None:
@@ -223,12 +205,3 @@ def _day(text: str | None, at: time) -> datetime | None:
         return datetime.combine(date.fromisoformat(text), at, UTC)
     except ValueError:
         raise BadInput(f"{text!r} is no day: write it as 2026-11-22") from None
-
-
-def _plain(view: Any) -> dict[str, Any]:
-    plain: dict[str, Any] = view.model_dump(mode="json", by_alias=True)
-    return plain
-
-
-def _print_json(value: Any) -> None:
-    print(jsons.dumps(value, indent=2, ensure_ascii=False))

@@ -7,14 +7,22 @@ from datetime import datetime
 
 from genlock.clock import Clock
 from genlock.engine.calls import Adapters
+from genlock.engine.lookup import find_call
 from genlock.engine.views import BudgetView, CallView, CostView
-from genlock.errors import BadInput, NotFound, Unsupported
+from genlock.errors import BadInput, Unsupported
 from genlock.ledger.payments import Payments, PaymentsReader
-from genlock.ledger.spending import BudgetRow, By, CallFilter, CallRow, CallState, Cost, Decision, Delivery
+from genlock.ledger.spending import (
+    JOB,
+    BudgetRow,
+    By,
+    CallFilter,
+    CallRow,
+    CallState,
+    Cost,
+    Decision,
+    Delivery,
+)
 from genlock.money import Money
-
-RECENT = 1000  # calls among which an abbreviated key is looked for
-JOB = "job:"
 
 
 class Accounts:
@@ -51,10 +59,10 @@ class Accounts:
         return [present_call(row) for row in await self._reader.calls(where, after=after, limit=limit)]
 
     async def call(self, key: str) -> CallView:
-        return present_call(await self._call(key))
+        return present_call(await find_call(self._reader, key))
 
     async def resolve(self, key: str, decision: Decision, *, by: str, handle: str | None = None) -> CallView:
-        row = await self._call(key)
+        row = await find_call(self._reader, key)
         resolved = await self._ledger.resolve(row.key, decision, by=by, handle=handle)
         self._ring()
         return present_call(resolved)
@@ -110,21 +118,6 @@ class Accounts:
                 f"{scope!r} is no budget: there are job:ID, user:NAME, schedule:ID, day:YYYY-MM-DD"
             )
         return f"{JOB}{await self._find(name)}" if kind == "job" else scope
-
-    async def _call(self, key: str) -> CallRow:
-        try:
-            return await self._reader.call(key)
-        except NotFound:
-            recent = await self._reader.calls(limit=RECENT)
-        fitting = [row for row in recent if key and (row.key.startswith(key) or row.key.endswith(key))]
-        if len(fitting) != 1:
-            what = (
-                f"fits {len(fitting)} calls: add letters"
-                if fitting
-                else "is no call; `genlock calls` lists them"
-            )
-            raise NotFound(f"{key!r} {what}")
-        return fitting[0]
 
 
 def present_call(row: CallRow) -> CallView:

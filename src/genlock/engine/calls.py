@@ -8,20 +8,21 @@ sent. What is done about that follows from the provider's policy (`_recover`).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from genlock import trace
 from genlock.clock import Clock
 from genlock.engine.answer import Keeper, failed, recorded, request_hash
 from genlock.engine.purse import Purse, over_budget
 from genlock.errors import (
-    BadInput,
     CallFailed,
     Conflict,
     Doubtful,
     GivenUp,
+    InVain,
     NotAccepted,
     NotFound,
     OutOfCredit,
@@ -32,7 +33,7 @@ from genlock.errors import (
     Unsupported,
 )
 from genlock.ledger.payments import Payments, PaymentsReader
-from genlock.ledger.records import Claim
+from genlock.ledger.records import Claim, TaskRef
 from genlock.ledger.spending import CallFilter, CallRow, CallSpec, CallState, Settlement
 from genlock.money import Money
 from genlock.paid import Accepted, Adapter, Answer, Ask, Broke, Made, Policy, Sending, Working
@@ -76,28 +77,24 @@ class Calls:
     _sending: dict[asyncio.Task[CallRow | Made], str] = field(default_factory=dict)
 
     async def call(self, claim: Claim, name: str, ask: Ask, report: Report) -> Answer:
-        """The answer of this call of the task: recorded, or made now. Parks while the provider works."""
+        """The answer of this call of the task: recorded, or made now. Parks while the provider works.
+
+        What was begun is gone on with as it was asked for, though it could not be asked for today.
+        """
         began = self.clock.monotonic()
-        try:
-            spec = await self._spec(claim, name, ask)
-        except (
-            BadInput,
-            Unsupported,
-        ):  # by today's settings; what was sent before is gone on with all the same
-            row = await self._sent(claim, name)
-            if row is None:
-                raise
-            return await self._go_on(claim, row, ask, report)
+        begun = await self._begun(claim, name)
+        if begun is not None:
+            return await self._go_on(claim, begun, ask, report)
+        spec = await self._spec(claim, name, ask)
         intent = await self.ledger.intend(claim, spec)
         if intent.over is not None:
             raise over_budget(intent.over, spec)
         if intent.busy or intent.call is None:
             reason = f"waits for a place at {spec.vendor}, which takes {spec.limit} requests at once"
             raise Parked(reason, signal=f"place:{spec.vendor}", until=self.clock.now() + BUSY)
-        row = intent.call
         if intent.fresh:
-            return await self._send(row, ask, began)
-        return await self._go_on(claim, row, ask, report)
+            return await self._send(intent.call, ask, began)
+        return await self._go_on(claim, intent.call, ask, report)
 
     async def close(self, grace: float) -> None:
         """Let requests that are under way come to an answer: an id that is thrown away is money lost."""
@@ -108,13 +105,20 @@ class Calls:
         """Whether a request of this call is under way in this process."""
         return key in self._sending.values()
 
-    async def _sent(self, claim: Claim, name: str) -> CallRow | None:
-        """The newest call of this name if it is not over, or was answered."""
-        rows = await self.reader.calls(CallFilter(task=claim.task))
-        mine = [row for row in rows if (row.revision, row.name) == (claim.revision, name)]
-        newest = max(mine, key=lambda row: row.number, default=None)
+    async def _begun(self, claim: Claim, name: str) -> CallRow | None:
+        """The newest call of this name if there is nothing to be intended: it is open, or was answered.
+
+        A look, for a call that is at work is looked at again and again. Whether one that has ended otherwise
+        is followed by another, and whether it is this claim that makes it, `intend` decides.
+        """
+        rows = await self._calls_of(claim.task, claim.revision, name)
+        newest = max(rows, key=lambda row: row.number, default=None)
         begun = newest is not None and (newest.state.open or newest.state is CallState.SETTLED)
         return newest if begun else None
+
+    async def _calls_of(self, task: TaskRef, revision: int, name: str) -> list[CallRow]:
+        rows = await self.reader.calls(CallFilter(task=task))
+        return [row for row in rows if (row.revision, row.name) == (revision, name)]
 
     async def _spec(self, claim: Claim, name: str, ask: Ask) -> CallSpec:
         adapter, request = ask.adapter, ask.request.model_dump_json()
@@ -150,6 +154,8 @@ class Calls:
                 raise self._in_doubt(row)
             case CallState.ABANDONED:
                 raise given_up(row)
+            case CallState.FAILED:
+                raise in_vain(await self._calls_of(row.task, row.revision, row.name))
             case _:  # `intend` begins anew after any of these
                 raise Conflict(f"call {row.path} is {row.state}, and was not begun anew")
 
@@ -161,8 +167,8 @@ class Calls:
             return await self._send(await self.ledger.resend(claim, row.key, row.sends), ask, began)
         if adapter.policy is Policy.BLIND:
             reason = "the process ended while the request was under way, and the provider cannot be asked"
-            raise self._in_doubt(await self.ledger.doubt(row.key, row.sends, reason))
-        handle = await self._found(adapter, row)
+            raise self._in_doubt(await self.ledger.doubt(row.key, row.sends, reason, claim=claim))
+        handle = await self._found(claim, adapter, row)
         if handle is not None:
             return await self._look(await self.ledger.accept(row.key, row.sends, handle), ask, report)
         row = await self.ledger.absent(claim, row.key, row.sends)
@@ -176,11 +182,12 @@ class Calls:
         """The provider's id of it, if it has it. `Transient` if that cannot be told."""
         return await adapter.find(self._message(row), self._request(adapter, row))
 
-    async def _found(self, adapter: Adapter[Any], row: CallRow) -> str | None:
+    async def _found(self, claim: Claim, adapter: Adapter[Any], row: CallRow) -> str | None:
         try:
             return await self.find(adapter, row)
         except Doubtful as error:
-            raise self._in_doubt(await self.ledger.doubt(row.key, row.sends, str(error))) from error
+            doubted = await self.ledger.doubt(row.key, row.sends, str(error), claim=claim)
+            raise self._in_doubt(doubted) from error
         except Transient as error:
             raise self._wait_for(row, SLOWEST, f"{row.vendor} cannot be asked about it: {error}") from error
 
@@ -216,7 +223,8 @@ class Calls:
         adapter = self.adapters(row.adapter)
         message = self._message(row, lambda: self.clock.monotonic() - began < SEND_WITHIN)
         try:
-            outcome = await adapter.submit(message, self._request(adapter, row))
+            with trace.span("paid call", vendor=row.vendor, adapter=row.adapter, call=row.key):
+                outcome = await adapter.submit(message, self._request(adapter, row))
         except OutOfCredit as error:
             await self.ledger.release(row.key, row.sends, str(error))
             if not patient:
@@ -317,6 +325,17 @@ class Calls:
 def given_up(row: CallRow) -> GivenUp:
     """What a task is told of a call that a person gave up."""
     return GivenUp(f"{row.path} was given up by {row.decided_by}: `genlock jobs retry` makes another call")
+
+
+def in_vain(rows: Sequence[CallRow]) -> InVain:
+    """What a task is told that has paid for what cannot be used, and again: now a person decides."""
+    paid = [row for row in rows if row.state is CallState.FAILED and row.spent]
+    last = max(paid, key=lambda row: row.number)
+    spent = Money(sum(row.spent for row in paid), last.currency)
+    return InVain(
+        f"{spent} were spent on {len(paid)} tries of {last.task}/{last.name} and nothing of it can be used; "
+        f"the last time, {last.reason}. `genlock jobs retry {last.task.job}` buys it once more"
+    )
 
 
 def _seen(task: asyncio.Task[Any]) -> None:

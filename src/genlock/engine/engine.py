@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
+from genlock import trace
 from genlock.clock import Clock
 from genlock.engine.accounts import Accounts
 from genlock.engine.aftercare import Aftercare
@@ -165,7 +166,7 @@ class Engine:
                 owner=owner,
                 dedup=dedup,
                 deadline=deadline or self._deadline,
-                labels=labels,
+                labels={**trace.label(), **(labels or {})},
             )
             # Shielded: a task that was claimed with its job is begun, whoever gave up waiting.
             created = await asyncio.shield(self._create(spec))
@@ -301,6 +302,12 @@ class Engine:
         woken = await wake_fitting(self.ledger, self.reader, self.jobs)
         self._executor.ring()
         return woken
+
+    async def reconsider(self) -> int:
+        """Let tasks look again that wait for money, for the settings may allow more by now; how many."""
+        woken = await self.ledger.reconsider()
+        self._executor.ring()
+        return len(woken)
 
     async def copy_ledger(self) -> str:
         return await self.reader.copy()

@@ -1,29 +1,49 @@
-"""Finding a job by what people type of its id."""
+"""Finding a job or a paid call by what people type of its name."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from operator import attrgetter
+from typing import TypeVar
+
 from genlock.errors import NotFound
+from genlock.ledger.payments import PaymentsReader
 from genlock.ledger.protocol import LedgerReader
 from genlock.ledger.records import JobFilter, JobRow
+from genlock.ledger.spending import CallRow
 
-RECENT = 1000  # jobs among which an abbreviated id is looked for
+RECENT = 1000  # jobs, or calls, among which an abbreviated name is looked for
+
+T = TypeVar("T")
 
 
 async def find_job(reader: LedgerReader, id: str) -> JobRow:
-    """The job with this id, or the only recent one whose id begins or ends so. `NotFound` if there is
-    none.
-    """
+    """The job with this id, or the only recent one whose id begins or ends so; else `NotFound`."""
     try:
         return await reader.job(id)
     except NotFound:
         if not id:
             raise
     recent = await reader.jobs(JobFilter(children=True), limit=RECENT)
-    fitting = [row for row in recent if row.id.startswith(id) or row.id.endswith(id)]
+    return only(recent, id, attrgetter("id"), called="job")
+
+
+async def find_call(reader: PaymentsReader, key: str) -> CallRow:
+    """The call with this key, or the only recent one whose key begins or ends so; else `NotFound`."""
+    try:
+        return await reader.call(key)
+    except NotFound:
+        if not key:
+            raise
+    return only(await reader.calls(limit=RECENT), key, attrgetter("key"), called="call")
+
+
+def only(rows: Sequence[T], typed: str, name: Callable[[T], str], *, called: str) -> T:
+    """The one row whose name begins or ends with what was typed."""
+    fitting = [row for row in rows if name(row).startswith(typed) or name(row).endswith(typed)]
     if len(fitting) == 1:
         return fitting[0]
     if not fitting:
-        raise NotFound(f"there is no job {id!r}; `genlock jobs` lists them")
-    raise NotFound(
-        f"{id!r} fits {len(fitting)} jobs, such as {fitting[0].id} and {fitting[1].id}: add letters"
-    )
+        raise NotFound(f"there is no {called} {typed!r}; `genlock {called}s` lists them")
+    first, second, *_ = map(name, fitting)
+    raise NotFound(f"{typed!r} fits {len(fitting)} {called}s, such as {first} and {second}: add letters")

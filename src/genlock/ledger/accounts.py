@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any, TypeVar
 
 from sqlalchemy import (
     ColumnElement,
-    Connection,
-    Select,
     and_,
-    bindparam,
     case,
     func,
     literal,
@@ -26,30 +22,33 @@ from genlock.ledger.call import COLUMNS, LIVE_COUNT, call_row
 from genlock.ledger.costing import costs, fitting
 from genlock.ledger.draft import FINISHED
 from genlock.ledger.moment import from_micros, to_micros_or_none
-from genlock.ledger.records import TaskRef
+from genlock.ledger.reading import Reading
+from genlock.ledger.records import JobState
 from genlock.ledger.spending import BudgetRow, By, CallFilter, CallRow, CallState, Cost, Delivery
 
-_T = TypeVar("_T")
+_UNFINISHED = sorted(state.value for state in JobState if not state.finished)
 _call, _task, _job = schema.call.c, schema.task.c, schema.job.c
 _budget, _delivery = schema.budget.c, schema.delivery.c
 
 
 class SqlAccounts:
-    """`PaymentsReader` by the connections of a reader that others bring along."""
+    """`PaymentsReader` by these connections."""
 
-    async def _rows(self, statement: Select[Any], **values: Any) -> Sequence[Any]:
-        raise NotImplementedError
-
-    async def _read(self, look: Callable[[Connection], _T]) -> _T:
-        raise NotImplementedError
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
 
     async def latest(self) -> datetime | None:
-        """When a job was last changed: the ledger's own time is no earlier than that."""
-        [[at]] = await self._rows(select(func.max(_job.updated_at)))
-        return None if at is None else from_micros(at)
+        """The latest time in any job that is not over, or of the newest one's beginning: the ledger's own
+        time is no earlier than that.
+        """
+        newest = select(_job.created_at).order_by(_job.id.desc()).limit(1).scalar_subquery()
+        open_jobs = select(func.max(_job.updated_at)).where(_job.state.in_(_UNFINISHED)).scalar_subquery()
+        [row] = await self._reading.rows(select(newest, open_jobs))
+        known = [at for at in row if at is not None]
+        return from_micros(max(known)) if known else None
 
     async def call(self, key: str) -> CallRow:
-        rows = await self._rows(select(*COLUMNS).where(_call.key == key))
+        rows = await self._reading.rows(select(*COLUMNS).where(_call.key == key))
         if not rows:
             raise NotFound(f"there is no call {key!r}")
         return call_row(rows[0])
@@ -60,11 +59,11 @@ class SqlAccounts:
         place = tuple_(_call.intended_at, _call.key)
         found = select(*COLUMNS).where(*fitting(where)).order_by(_call.intended_at.desc(), _call.key.desc())
         if after is not None:
-            rows = await self._rows(select(_call.intended_at).where(_call.key == after))
+            rows = await self._reading.rows(select(_call.intended_at).where(_call.key == after))
             if not rows:
                 return []
             found = found.where(place < tuple_(literal(rows[0][0]), literal(after)))
-        return [call_row(row) for row in await self._rows(found.limit(limit))]
+        return [call_row(row) for row in await self._reading.rows(found.limit(limit))]
 
     async def calls_left(self, *, limit: int = 100) -> Sequence[CallRow]:
         of_task = and_(_task.job == _call.job, _task.key == _call.task)
@@ -75,10 +74,10 @@ class SqlAccounts:
             .where(schema.IS_OPEN, _given_up())
             .order_by(case((_call.state == CallState.DOUBT.value, 1), else_=0), _call.intended_at, _call.key)
         )
-        return [call_row(row) for row in await self._rows(found.limit(limit))]
+        return [call_row(row) for row in await self._reading.rows(found.limit(limit))]
 
     async def live_calls(self, vendor: str) -> int:
-        rows = await self._rows(LIVE_COUNT, of_vendor=vendor)
+        rows = await self._reading.rows(LIVE_COUNT, of_vendor=vendor)
         return int(rows[0][0])
 
     async def deliveries(self, *, key: str | None = None, handle: str | None = None) -> Sequence[Delivery]:
@@ -89,14 +88,14 @@ class SqlAccounts:
         ]
         if not named:
             return []
-        rows = await self._rows(select(schema.delivery).where(or_(*named)).order_by(_delivery.seq))
+        rows = await self._reading.rows(select(schema.delivery).where(or_(*named)).order_by(_delivery.seq))
         return [Delivery(row.vendor, row.id, row.body, row.key, row.handle) for row in rows]
 
     async def budgets(self, scopes: Collection[str] | None = None) -> Sequence[BudgetRow]:
         found = select(schema.budget).order_by(_budget.scope)
         if scopes is not None:
             found = found.where(_budget.scope.in_(list(scopes)))
-        return [BudgetRow(*row) for row in await self._rows(found)]
+        return [BudgetRow(*row) for row in await self._reading.rows(found)]
 
     async def costs(
         self,
@@ -107,19 +106,7 @@ class SqlAccounts:
         until: datetime | None = None,
     ) -> Sequence[Cost]:
         span = (to_micros_or_none(since), to_micros_or_none(until))
-        return await self._read(lambda connection: costs(connection, by, where, span))
-
-    async def root(self, task: TaskRef) -> str:
-        above = select(_job.id, _job.parent_job).where(_job.id == bindparam("job_id"))
-        climb = above.cte("climb", recursive=True)
-        around = schema.job.alias("around")
-        climb = climb.union_all(
-            select(around.c.id, around.c.parent_job).join(climb, around.c.id == climb.c.parent_job)
-        )
-        rows = await self._rows(select(climb.c.id).where(climb.c.parent_job.is_(None)), job_id=task.job)
-        if not rows:
-            raise NotFound(f"there is no job {task.job!r}")
-        return str(rows[0][0])
+        return await self._reading.read(lambda connection: costs(connection, by, where, span))
 
 
 def _given_up() -> ColumnElement[bool]:

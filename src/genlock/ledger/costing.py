@@ -36,6 +36,7 @@ Span = tuple[int | None, int | None]  # from, and before
 _call, _job, _task, _event = schema.call.c, schema.job.c, schema.task.c, schema.event.c
 _DAY = 86_400_000_000
 _SETTLED = "settled"
+_KEPT = "task.kept"
 
 
 def fitting(where: CallFilter) -> list[ColumnElement[bool]]:
@@ -74,14 +75,29 @@ def _within(at: ColumnElement[int], span: Span) -> list[ColumnElement[bool]]:
 def costs(connection: Connection, by: By, where: CallFilter, span: Span) -> list[Cost]:
     """Money by group and currency: most spent first, days in their order."""
     found: dict[tuple[Any, str], list[int]] = defaultdict(lambda: [0] * 7)
-    for group, currency, *sums in connection.execute(_paid(by, where, span)):
-        found[group, currency][:6] = [int(number or 0) for number in sums]
-    for group, currency, saved in connection.execute(_reused(by, where, span)):
-        found[group, currency][6] = int(saved or 0)
+    has_paid, has_kept = (True, True) if where.job is None else _occasions(connection, where.job)
+    if has_paid:
+        for group, currency, *sums in connection.execute(_paid(by, where, span)):
+            found[group, currency][:6] = [int(number or 0) for number in sums]
+    if has_kept:
+        for group, currency, saved in connection.execute(_reused(by, where, span)):
+            found[group, currency][6] = int(saved or 0)
     told = [Cost(_told(by, group), currency, *sums) for (group, currency), sums in found.items()]
     if by is By.DAY:
         return sorted(told, key=lambda cost: (cost.group, cost.currency))
     return sorted(told, key=lambda cost: (-cost.spent, cost.group, cost.currency))
+
+
+def _occasions(connection: Connection, job: str) -> tuple[bool, bool]:
+    """Whether a job, or one nested in it, has made a call, and whether it has taken a result over.
+
+    Every look at a job asks what it has cost, and most have cost nothing: two looks into indexes say so.
+    """
+    tree = select(_tree_of(job).c.job)
+    paid = exists().where(_call.job.in_(tree))
+    kept = exists().where(schema.IS_TURN, _event.kind == _KEPT, _event.job.in_(tree))
+    [row] = connection.execute(select(paid, kept))
+    return bool(row[0]), bool(row[1])
 
 
 def _told(by: By, group: Any) -> str:
@@ -199,7 +215,7 @@ def _taken_over(where: CallFilter, span: Span) -> CTE:
         asked += [_event.job == where.task.job, _event.task == where.task.key]
     first = func.min(_event.at)
     found = select(_event.job, _event.task, first.label("at")).where(
-        schema.IS_TURN, _event.kind == "task.kept", *asked
+        schema.IS_TURN, _event.kind == _KEPT, *asked
     )
     since, until = span
     found = found.group_by(_event.job, _event.task)

@@ -30,7 +30,7 @@ from genlock.ledger.call import (
 )
 from genlock.ledger.draft import TaskDraft
 from genlock.ledger.records import Claim
-from genlock.ledger.spending import BUDGET, PLACE, CallRow, CallSpec, Intent, Over, call_key
+from genlock.ledger.spending import BUDGET, IN_VAIN, PLACE, CallRow, CallSpec, Intent, Over, call_key
 from genlock.ledger.waiting import refusal, refuse, wake_for_place
 
 
@@ -60,20 +60,39 @@ def intend(batch: Batch, claim: Claim, spec: CallSpec) -> Intent:
 
 def _begins_anew(batch: Batch, call: CallDraft) -> bool:
     if call.state == ABANDONED:
-        return _was_told(batch, call)
-    return call.state in (RELEASED, FAILED)
+        return _was_told(batch, call, "call.resolved")
+    if call.state == FAILED:
+        return not _is_in_vain(batch, call) or _was_told(batch, call, "call.failed")
+    return call.state == RELEASED
 
 
-def _was_told(batch: Batch, call: CallDraft) -> bool:
-    """Whether the task has failed since its call was given up: that it runs again, somebody has asked for."""
+def _is_in_vain(batch: Batch, call: CallDraft) -> bool:
+    """Whether with this one as many have cost money and failed as may without a person."""
+    column = schema.call.c
+    paid = select(func.count()).where(
+        column.job == call.job,
+        column.task == call.task,
+        column.revision == call.revision,
+        column.name == call.name,
+        column.state == FAILED,
+        column.spent > column.risk,
+    )
+    [[count]] = batch.select(paid)
+    return call.spent > call.risk and count % IN_VAIN == 0
+
+
+def _was_told(batch: Batch, call: CallDraft, kind: str) -> bool:
+    """Whether the task has failed since this was said of its call: that it runs again, somebody has asked
+    for.
+    """
     event = schema.event.c
     newest_of = select(func.coalesce(func.max(event.seq), 0)).where(
         event.job == call.job, event.task == call.task
     )
-    resolved = newest_of.where(event.kind == "call.resolved", event.data.contains(call.key, autoescape=True))
+    said = newest_of.where(event.kind == kind, event.data.contains(call.key, autoescape=True))
     failed = newest_of.where(event.kind == "task.failed", event.data.contains('"final":true'))
-    [[given_up, over]] = batch.select(select(resolved.scalar_subquery(), failed.scalar_subquery()))
-    return bool(over > given_up)
+    [[ended, over]] = batch.select(select(said.scalar_subquery(), failed.scalar_subquery()))
+    return bool(over > ended)
 
 
 def _over(batch: Batch, task: TaskDraft, spec: CallSpec, over: Over) -> Intent:
@@ -133,7 +152,7 @@ def _drawn(
     )
 
 
-def _own(batch: Batch, claim: Claim, key: str) -> CallDraft:
+def own(batch: Batch, claim: Claim, key: str) -> CallDraft:
     """A call of the task that is claimed."""
     task = held(batch, claim)
     call = find(batch, key)
@@ -144,7 +163,7 @@ def _own(batch: Batch, claim: Claim, key: str) -> CallDraft:
 
 def resend(batch: Batch, claim: Claim, key: str, sends: int) -> CallRow:
     """intended -> intended, sent once more."""
-    call = _own(batch, claim, key)
+    call = own(batch, claim, key)
     must_be(call, sends, INTENDED)
     call.sends, call.sent_at, call.maker = call.sends + 1, batch.now, claim.token
     call.absent_at, call.absences = None, 0
@@ -154,7 +173,7 @@ def resend(batch: Batch, claim: Claim, key: str, sends: int) -> CallRow:
 
 def absent(batch: Batch, claim: Claim, key: str, sends: int) -> CallRow:
     """The provider's list does not have it."""
-    call = _own(batch, claim, key)
+    call = own(batch, claim, key)
     must_be(call, sends, INTENDED)
     call.absent_at, call.absences = batch.now, call.absences + 1
     log(batch, call, "call.absent", absences=call.absences)
@@ -163,7 +182,7 @@ def absent(batch: Batch, claim: Claim, key: str, sends: int) -> CallRow:
 
 def answered(batch: Batch, claim: Claim, key: str) -> None:
     """An attempt was given the result of a call that it did not make: counted once."""
-    call = _own(batch, claim, key)
+    call = own(batch, claim, key)
     if call.state != SETTLED or call.maker == claim.token:
         return
     call.answers, call.maker = call.answers + 1, claim.token

@@ -30,8 +30,17 @@ from genlock.ledger.call import (
     must_be,
     write,
 )
+from genlock.ledger.intent import own
+from genlock.ledger.records import Claim
 from genlock.ledger.spending import BudgetRow, CallRow, Decision, Delivery, Settlement
-from genlock.ledger.waiting import tell, wake_for_call, wake_for_money, wake_for_place, wake_thawed
+from genlock.ledger.waiting import (
+    log_budget,
+    tell,
+    wake_for_call,
+    wake_for_money,
+    wake_for_place,
+    wake_thawed,
+)
 from genlock.money import Money
 
 _delivery = schema.delivery.c
@@ -128,9 +137,9 @@ def release(batch: Batch, key: str, sends: int, reason: str) -> CallRow:
     return write(batch, call)
 
 
-def doubt(batch: Batch, key: str, sends: int, reason: str) -> CallRow:
+def doubt(batch: Batch, key: str, sends: int, reason: str, claim: Claim | None = None) -> CallRow:
     """intended|accepted -> doubt: its money stays reserved, its place is free."""
-    call = find(batch, key)
+    call = find(batch, key) if claim is None else own(batch, claim, key)
     must_be(call, sends, *LIVE)
     call.state, call.reason = DOUBT, reason
     log(batch, call, "call.doubt", sends=sends, reason=reason, reserved=call.reserved, currency=call.currency)
@@ -208,17 +217,21 @@ def _known_call(batch: Batch, key: str | None) -> CallDraft | None:
 def set_cap(batch: Batch, scope: str, cap: Money | None) -> BudgetRow:
     """Write the scope's own cap, and wake who has enough now."""
     budget = _set_cap(batch, scope, cap)
+    log_budget(batch, scope, "budget.capped", cap=budget.cap, currency=budget.currency)
     wake_for_money(batch, [scope])
     return budget.row()
 
 
 def freeze(batch: Batch, scope: str, reason: str) -> BudgetRow:
     """Nothing may be spent in the scope."""
-    return set_frozen(batch, scope, reason).row()
+    budget = set_frozen(batch, scope, reason)
+    log_budget(batch, scope, "budget.frozen", reason=reason)
+    return budget.row()
 
 
 def thaw(batch: Batch, scope: str) -> BudgetRow:
     """Money may be spent in the scope again."""
     budget = set_frozen(batch, scope, None)
+    log_budget(batch, scope, "budget.thawed")
     wake_thawed(batch, scope)
     return budget.row()

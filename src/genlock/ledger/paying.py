@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from genlock.ledger import intent, outcome
 from genlock.ledger.batch import Batch
@@ -18,20 +18,26 @@ from genlock.ledger.spending import (
     Intent,
     Settlement,
 )
+from genlock.ledger.waiting import reconsider
 from genlock.ledger.wording import named, plain, plain_or_none
+from genlock.ledger.writer import Verb, Writer
 from genlock.money import Money
 
 _T = TypeVar("_T")
 
 
 class SqlPayments:
-    """`Payments` by a writer that others bring along."""
+    """`Payments` by this writer."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
 
     async def _do(self, act: Callable[[Batch], _T], *refs: TaskRef) -> _T:
-        raise NotImplementedError
+        return cast("_T", await self._writer.submit(Verb(act, refs=refs)))
 
     async def _show(self, claim: Claim, act: Callable[[Batch], _T]) -> _T:
-        raise NotImplementedError
+        """Do what only the holder of a claim may."""
+        return cast("_T", await self._writer.submit(Verb(act, refs=_around(claim), fenced=True)))
 
     async def intend(self, claim: Claim, spec: CallSpec) -> Intent:
         wanted = checked(spec)
@@ -58,9 +64,11 @@ class SqlPayments:
         said = plain(reason)
         return await self._do(lambda batch: outcome.release(batch, key, sends, said))
 
-    async def doubt(self, key: str, sends: int, reason: str) -> CallRow:
+    async def doubt(self, key: str, sends: int, reason: str, *, claim: Claim | None = None) -> CallRow:
         said = plain(reason)
-        return await self._do(lambda batch: outcome.doubt(batch, key, sends, said))
+        if claim is None:
+            return await self._do(lambda batch: outcome.doubt(batch, key, sends, said))
+        return await self._show(claim, lambda batch: outcome.doubt(batch, key, sends, said, claim))
 
     async def resolve(self, key: str, decision: Decision, *, by: str, handle: str | None = None) -> CallRow:
         who, said = plain(by), plain_or_none(handle)
@@ -84,6 +92,15 @@ class SqlPayments:
     async def thaw(self, scope: str) -> BudgetRow:
         name = named(scope, "the scope")
         return await self._do(lambda batch: outcome.thaw(batch, name))
+
+    async def reconsider(self) -> Sequence[TaskRef]:
+        return await self._do(reconsider)
+
+
+def _around(claim: Claim) -> tuple[TaskRef, ...]:
+    """The rows that a verb of this claim looks at: its own, and that of its map."""
+    task = claim.task
+    return (task,) if "/" not in task.key else (task, TaskRef(task.job, task.node))
 
 
 def checked(spec: CallSpec) -> CallSpec:

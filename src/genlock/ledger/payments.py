@@ -1,8 +1,9 @@
 """The verbs of paid calls, and looking at them: the part of the ledger's two faces that is about money.
 
-Only `intend`, `resend`, `absent` and `answered` show a claim. What a provider said is recorded whether or
-not the task still wants it: an id that is thrown away because somebody else holds the task by now is money
-lost. These verbs are fenced by the call's own state and by `sends`.
+Only what an attempt concludes shows a claim: `intend`, `resend`, `absent`, `answered`, and `doubt` about
+what another has sent. What a provider said is recorded whether or not the task still wants it: an id that is
+thrown away because somebody else holds the task by now is money lost. These verbs are fenced by the call's
+own state and by `sends`.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ from genlock.money import Money
 
 
 class Payments(Protocol):
-    """The writing verbs. Each appends an event to the job of the call: `call.intended`, `call.accepted`, ….
+    """The writing verbs. Each appends an event to the job of the call: `call.intended`, `call.accepted`, …;
+    those about a budget `budget.capped`, `budget.frozen` and `budget.thawed` to each job it concerns: the one
+    it is named after, and those with a task that waits for it.
 
     Whoever parked for the signal `call:KEY` is woken by accept-after-doubt, resolve, settle and deliver; for
     `budget:SCOPE` when money of the scope becomes free or its cap rises and what it wanted is there now, and
@@ -43,11 +46,11 @@ class Payments(Protocol):
         """The call of this name in the task's present revision, intended now if it has to be made.
 
         None yet, or the newest has failed: a new one, the next number. Released: the same one again, as it
-        is asked for now, one more of `sends`. Abandoned: that row, not fresh, until the task has failed and
-        was retried; then a new one. Whenever it is sent its estimate is reserved in every budget, in the
-        order of their scopes, or nowhere (`Intent.over`), and the account must have a place free
-        (`Intent.busy`). Any other state: that row, not fresh. `BadInput` if a cap or what was spent before
-        is in another currency.
+        is asked for now, one more of `sends`. Abandoned, or failed as the last of `IN_VAIN` that cost money:
+        that row, not fresh, until the task has failed and was retried; then a new one. Whenever it is sent
+        its estimate is reserved in every budget, in the order of their scopes, or nowhere (`Intent.over`),
+        and the account must have a place free (`Intent.busy`). Any other state: that row, not fresh.
+        `BadInput` if a cap or what was spent before is in another currency.
         """
         ...
 
@@ -84,8 +87,12 @@ class Payments(Protocol):
         """intended -> released: it was not accepted. `Conflict` if it is anything else by now."""
         ...
 
-    async def doubt(self, key: str, sends: int, reason: str) -> CallRow:
-        """intended|accepted -> doubt; the money stays reserved. `Conflict` if it is anything else by now."""
+    async def doubt(self, key: str, sends: int, reason: str, *, claim: Claim | None = None) -> CallRow:
+        """intended|accepted -> doubt; the money stays reserved. `Conflict` if it is anything else by now.
+
+        Who concludes that from having found it intended shows its claim: whoever else has the task by now may
+        be sending it.
+        """
         ...
 
     async def resolve(self, key: str, decision: Decision, *, by: str, handle: str | None = None) -> CallRow:
@@ -115,7 +122,13 @@ class Payments(Protocol):
         """Nothing may be spent in the scope until `thaw`."""
         ...
 
-    async def thaw(self, scope: str) -> BudgetRow: ...
+    async def thaw(self, scope: str) -> BudgetRow:
+        """Money may be spent in the scope again. Who waits for it looks again, though there be none."""
+        ...
+
+    async def reconsider(self) -> Sequence[TaskRef]:
+        """Wake all who wait for a budget that is not frozen: what settings allow may be another. Who woke."""
+        ...
 
 
 class PaymentsReader(Protocol):
@@ -157,8 +170,4 @@ class PaymentsReader(Protocol):
         until: datetime | None = None,
     ) -> Sequence[Cost]:
         """Money grouped; days are UTC days of the intent. Most spent first, days in their order."""
-        ...
-
-    async def root(self, task: TaskRef) -> str:
-        """The id of the job that is not nested, above this task."""
         ...

@@ -8,7 +8,7 @@ intended|accepted -- settle --> settled (made) or failed (made nothing)
 released -- intend --> intended         the same call, sent once more
 accepted -- doubt --> doubt             the provider denies ever having had it
 doubt -- resolve adopt --> accepted;  resolve resend --> released;  resolve give up --> abandoned
-failed|abandoned -- intend --> (a new call, number n + 1)
+failed|abandoned -- intend --> (a new call, number n + 1; see `IN_VAIN`)
 """
 
 from __future__ import annotations
@@ -138,7 +138,9 @@ class CallRow:
         return f"{self.task}/{self.revision}/{self.name}#{self.number}"
 
 
+IN_VAIN = 2  # calls of one name that cost money and failed: only a person may ask for another as many
 CALL, BUDGET, PLACE = "call:", "budget:", "place:"  # how signals begin that are about money
+JOB = "job:"  # how the scope of one job's money begins
 BOUGHT = (CALL, PLACE)
 
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import TypeVar
 
 from sqlalchemy import Connection
 
@@ -15,8 +15,8 @@ from genlock.ledger import attempt, birth, claiming, keeping, reopening, steerin
 from genlock.ledger.batch import Batch
 from genlock.ledger.census import Census, Ear
 from genlock.ledger.claiming import Wish
-from genlock.ledger.database import open_reader, open_writer, url_of
-from genlock.ledger.migration import bring_up
+from genlock.ledger.database import open_reader, url_of
+from genlock.ledger.migration import open_current
 from genlock.ledger.moment import to_micros
 from genlock.ledger.page import Success
 from genlock.ledger.paying import SqlPayments
@@ -42,7 +42,7 @@ class SqlLedger(SqlPayments):
     """`Ledger` over SQLite (PostgreSQL speaks the same statements). Opened by `open`."""
 
     def __init__(self, writer: Writer, reader: SqlReader) -> None:
-        self._writer = writer
+        super().__init__(writer)
         self._reader = reader
 
     @classmethod
@@ -52,9 +52,9 @@ class SqlLedger(SqlPayments):
         `SchemaTooNew` if a newer genlock wrote it, `LedgerError` if it is no ledger or unreachable.
         """
         url = url_of(place)
-        await asyncio.to_thread(bring_up, url)
+        engine = await asyncio.to_thread(open_current, url)
         reader = SqlReader(open_reader(url, _READERS), clock)
-        return cls(Writer(open_writer(url), clock, reader.stir), reader)
+        return cls(Writer(engine, clock, reader.stir), reader)
 
     @property
     def reader(self) -> SqlReader:
@@ -68,7 +68,6 @@ class SqlLedger(SqlPayments):
         """
         return await self._do(lambda batch: act(batch.connection, batch.now))
 
-    async def close(self) -> None:
     async def steer(self, act: Callable[[Batch], _T], *refs: TaskRef) -> _T:
         """As `change`, of a verb that touches tasks of jobs as well: those it is about are `refs`."""
         return await self._do(act, *refs)
@@ -83,20 +82,9 @@ class SqlLedger(SqlPayments):
     def listen(self, ear: Ear) -> None:
         self._writer.listen(ear)
 
-    async def census(self) -> Census:
-        return await self._reader.census()
-
-    def listen(self, ear: Ear) -> None:
-        self._writer.listen(ear)
-
+    async def close(self) -> None:
         await asyncio.to_thread(self._writer.close)
         await self._reader.close()
-
-    async def _do(self, act: Callable[[Batch], _T], *refs: TaskRef) -> _T:
-        return cast("_T", await self._writer.submit(Verb(act, refs=refs)))
-
-    async def _show(self, claim: Claim, act: Callable[[Batch], _T]) -> _T:
-        return cast("_T", await self._writer.submit(Verb(act, refs=_around(claim), fenced=True)))
 
     async def create_job(self, spec: JobSpec, *, taker: Taker | None = None) -> JobCreated:
         return await self._do(lambda batch: birth.create_job(batch, spec, taker))
@@ -219,9 +207,3 @@ class SqlLedger(SqlPayments):
 
     async def forget(self, finished_before: datetime) -> Sequence[str]:
         return await self._do(lambda batch: keeping.forget(batch, to_micros(finished_before)))
-
-
-def _around(claim: Claim) -> tuple[TaskRef, ...]:
-    """The rows that a verb of this claim looks at: its own, and that of its map."""
-    task = claim.task
-    return (task,) if "/" not in task.key else (task, TaskRef(task.job, task.node))

@@ -1,29 +1,27 @@
-"""Looking at the ledger in a database: reads on connections of their own, never behind the writer."""
+"""Looking at the ledger in a database: jobs, tasks, their history, and what is to be done."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, NoReturn, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Engine, Select, bindparam, case, func, select, tuple_
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import ColumnElement, Connection, Engine, bindparam, case, func, select, tuple_
 
 from genlock.clock import Clock
-from genlock.errors import LedgerError, NotFound
+from genlock.errors import NotFound
 from genlock.ledger import schema
 from genlock.ledger.accounts import SqlAccounts
 from genlock.ledger.bell import Bell, Newest
 from genlock.ledger.census import Census
 from genlock.ledger.copying import copy_beside
 from genlock.ledger.counting import take
-from genlock.ledger.database import for_one_statement, is_gone, tell_time
+from genlock.ledger.database import tell_time
 from genlock.ledger.keeping import doomed, sources
 from genlock.ledger.moment import from_micros, to_micros
-from genlock.ledger.question import Question
+from genlock.ledger.reading import Reading
 from genlock.ledger.records import (
     Event,
     JobFilter,
@@ -41,6 +39,7 @@ from genlock.ledger.row import job_row, task_row
 _T = TypeVar("_T")
 _job, _task = schema.job.c, schema.task.c
 _PAGE = 2000
+_STATES = {state.value: state for state in TaskState}  # calling the enum takes four times as long
 _NOT_TOLD = {"live", "parked", "failed", "unswept"}
 _JOB_COLUMNS = [column for column in schema.job.columns if column.name not in _NOT_TOLD]
 # Made once: what is asked all the time is not put together anew each time.
@@ -90,16 +89,12 @@ class SqlReader(SqlAccounts):
     """`LedgerReader` over SQLite or PostgreSQL."""
 
     def __init__(self, engine: Engine, clock: Clock) -> None:
-        self._engine = engine
-        self._at_once = for_one_statement(engine)
-        self._often = {statement: Question(statement, engine.dialect) for statement in _OFTEN}
+        super().__init__(Reading(engine, _OFTEN))
         self._tell_time = tell_time(engine, clock)
-        self._threads = ThreadPoolExecutor(engine.pool.size(), "genlock-reader")  # type: ignore[attr-defined]
         self._bell = Bell(self._newest)
 
     async def close(self) -> None:
-        await asyncio.to_thread(self._threads.shutdown)
-        self._engine.dispose()
+        await self._reading.close()
 
     def stir(self, jobs: Mapping[str, bool]) -> None:
         """Wake who waits for these jobs; may be called from any thread."""
@@ -109,23 +104,12 @@ class SqlReader(SqlAccounts):
         """What `act` finds about what is no job; its statements see the same moment."""
         return await self._reading.read(act)
 
-    async def _rows(self, statement: Select[Any], **values: Any) -> Sequence[Any]:
-        often = self._often.get(statement)
-        if often is not None:
-            return await self._on_a_thread(self._at_once, lambda connection: often.rows(connection, **values))
-        return await self._on_a_thread(
-            self._at_once, lambda connection: connection.execute(statement, values).fetchall()
-        )
-
-    async def _on_a_thread(self, engine: Engine, look: Callable[[Connection], _T]) -> _T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, _look, engine, look)
-
     async def census(self) -> Census:
         """See `genlock.ledger.census.Watched`."""
         return await self._reading.read(lambda connection: take(connection, self._tell_time(connection)))
 
     async def job(self, job: str) -> JobRow:
-        rows = await self._rows(_JOB, job_id=job)
+        rows = await self._reading.rows(_JOB, job_id=job)
         if not rows:
             raise NotFound(f"there is no job {job!r}")
         return job_row(rows[0])
@@ -144,13 +128,13 @@ class SqlReader(SqlAccounts):
             found = found.where(_job.owner == where.owner)
         if not where.children:
             found = found.where(_job.parent_job.is_(None))
-        return [job_row(row) for row in await self._rows(found)]
+        return [job_row(row) for row in await self._reading.rows(found)]
 
     async def task(self, ref: TaskRef) -> TaskRow:
         return task_row(await self._one(ref, *_TASK_COLUMNS))
 
     async def _one(self, ref: TaskRef, *columns: Any) -> Any:
-        rows = await self._rows(select(*columns).where(_task.job == ref.job, _task.key == ref.key))
+        rows = await self._reading.rows(select(*columns).where(_task.job == ref.job, _task.key == ref.key))
         return rows[0] if rows else await self._missing(ref)
 
     async def _missing(self, ref: TaskRef) -> NoReturn:
@@ -174,22 +158,22 @@ class SqlReader(SqlAccounts):
         if states is not None:
             found = found.where(_task.state.in_([state.value for state in states]))
         if after is not None:
-            rows = await self._rows(
+            rows = await self._reading.rows(
                 select(_task.position, _task.idx).where(_task.job == job, _task.key == after)
             )
             if not rows:
                 return []
             found = found.where(place > tuple_(rows[0].position, rows[0].idx))
-        rows = await self._rows(found.order_by(_task.position, _task.idx).limit(limit))
+        rows = await self._reading.rows(found.order_by(_task.position, _task.idx).limit(limit))
         return [task_row(row) for row in rows]
 
     async def nodes(self, job: str) -> Sequence[TaskRow]:
         found = select(*_TASK_COLUMNS).where(_task.job == job, _task.idx < 0).order_by(_task.position)
-        return [task_row(row) for row in await self._rows(found)]
+        return [task_row(row) for row in await self._reading.rows(found)]
 
     async def counts(self, job: str) -> Sequence[NodeCount]:
         is_child = case((_task.idx >= 0, 1), else_=0)
-        rows = await self._rows(
+        rows = await self._reading.rows(
             select(_task.node, _task.state, is_child, func.count())
             .where(_task.job == job)
             .group_by(_task.position, _task.node, is_child, _task.state)
@@ -203,20 +187,20 @@ class SqlReader(SqlAccounts):
         ]
 
     async def output(self, ref: TaskRef) -> tuple[TaskState, str | None]:
-        rows = await self._rows(_OUTPUT, job_id=ref.job, task_key=ref.key)
+        rows = await self._reading.rows(_OUTPUT, job_id=ref.job, task_key=ref.key)
         row = rows[0] if rows else await self._missing(ref)
         return TaskState(row.state), row.output
 
     async def outputs(self, job: str, node: str) -> AsyncIterator[Sequence[tuple[TaskState, str | None]]]:
         position = await self._one(TaskRef(job, node), _task.position)
         last = -1
-        while rows := await self._rows(_OUTPUTS, job_id=job, position=position[0], last=last):
-            yield [(TaskState(state), output) for _, state, output in rows]
+        while rows := await self._reading.rows(_OUTPUTS, job_id=job, position=position[0], last=last):
+            yield [(_STATES[state], output) for _, state, output in rows]
             last = rows[-1].idx
 
     async def notes(self, ref: TaskRef) -> dict[str, str]:
         row, note = await self._one(ref, _task.id, _task.revision), schema.note.c
-        rows = await self._rows(
+        rows = await self._reading.rows(
             select(note.name, note.value)
             .where(note.task == row.id, note.revision == row.revision)
             .order_by(note.name)
@@ -225,14 +209,14 @@ class SqlReader(SqlAccounts):
 
     async def revisions(self, ref: TaskRef) -> Sequence[tuple[int, TaskState, str | None]]:
         row, old = await self._one(ref, _task.id), schema.revision.c
-        rows = await self._rows(
+        rows = await self._reading.rows(
             select(old.revision, old.state, old.output).where(old.task == row.id).order_by(old.revision)
         )
         return [(number, TaskState(state), output) for number, state, output in rows]
 
     async def events(self, job: str, *, after: int = 0, limit: int = 1000) -> Sequence[Event]:
         event = schema.event.c
-        rows = await self._rows(
+        rows = await self._reading.rows(
             select(schema.event).where(event.job == job, event.seq > after).order_by(event.seq).limit(limit)
         )
         return [Event(row.job, row.seq, from_micros(row.at), row.kind, row.task, row.data) for row in rows]
@@ -253,7 +237,7 @@ class SqlReader(SqlAccounts):
         return await self.job(job)
 
     async def _newest(self, jobs: Collection[str]) -> dict[str, Newest]:
-        rows = await self._rows(_NEWEST, jobs=list(jobs))
+        rows = await self._reading.rows(_NEWEST, jobs=list(jobs))
         return {row.id: (row.last_event, row.finished_at is not None) for row in rows}
 
     async def ready_count(self) -> int:
@@ -262,7 +246,7 @@ class SqlReader(SqlAccounts):
             ready = select(func.count()).where(schema.IS_READY, _task.due_at <= now, _not_held_back())
             return connection.execute(ready).scalar_one()
 
-        return await self._read(look)
+        return await self._reading.read(look)
 
     async def claimable(self, jobs: Sequence[str]) -> list[TaskRef]:
         """What can be claimed in these jobs this instant, the longest-ready of each job first."""
@@ -277,7 +261,7 @@ class SqlReader(SqlAccounts):
                 for key in connection.scalars(found.where(_task.job == job, *due))
             ]
 
-        return await self._read(look)
+        return await self._reading.read(look)
 
     async def outlook(self) -> Outlook:
         def look(connection: Connection) -> Outlook:
@@ -288,15 +272,15 @@ class SqlReader(SqlAccounts):
             left = None if due is None else timedelta(microseconds=due - now)
             return Outlook(tuple(sorted({lane[1] for lane in lanes})), left)
 
-        return await self._read(look)
+        return await self._reading.read(look)
 
     async def awaiting(self, prefix: str) -> Sequence[tuple[TaskRef, str]]:
         named = _task.signal.startswith(prefix, autoescape=True)
         found = select(_task.job, _task.key, _task.signal).where(schema.IS_PARKED, named).order_by(_task.id)
-        return [(TaskRef(job, key), signal) for job, key, signal in await self._rows(found)]
+        return [(TaskRef(job, key), signal) for job, key, signal in await self._reading.rows(found)]
 
     async def children(self, job: str) -> Sequence[JobRow]:
-        rows = await self._rows(select(*_JOB_COLUMNS).where(_job.parent_job == job).order_by(_job.id))
+        rows = await self._reading.rows(select(*_JOB_COLUMNS).where(_job.parent_job == job).order_by(_job.id))
         return [job_row(row) for row in rows]
 
     async def plan_redo(self, job: str, keys: Sequence[str]) -> RedoPlan:
@@ -304,20 +288,20 @@ class SqlReader(SqlAccounts):
 
     async def look_ahead(self, job: str, keys: Sequence[str]) -> Redo:
         """The whole of what a redo would do, for the writer."""
-        return await self._read(lambda connection: look_ahead(connection, job, keys))
+        return await self._reading.read(lambda connection: look_ahead(connection, job, keys))
 
     async def shared(self, input_hash: str) -> str | None:
-        rows = await self._rows(_SHARED, input_hash=input_hash)
+        rows = await self._reading.rows(_SHARED, input_hash=input_hash)
         return str(rows[0].output) if rows else None
 
     async def copy(self) -> str:
-        return str(await self._read(copy_beside))
+        return str(await self._reading.read(copy_beside))
 
     async def texts(self, *, unless_finished_before: datetime | None = None) -> AsyncIterator[str]:
         left_out = None if unless_finished_before is None else doomed(to_micros(unless_finished_before))
         for source in sources():
             last: Any = None
-            while rows := await self._rows(source.page(last, left_out, _PAGE)):
+            while rows := await self._reading.rows(source.page(last, left_out, _PAGE)):
                 for row in rows:
                     for text in source.texts(row):
                         yield text
@@ -326,19 +310,6 @@ class SqlReader(SqlAccounts):
 
 def _not_held_back() -> ColumnElement[bool]:
     return _task.job.not_in(schema.held_back())
-
-
-def _look(engine: Engine, look: Callable[[Connection], _T]) -> _T:
-    for again in (True, False):
-        try:
-            with engine.connect() as connection:
-                return look(connection)
-        except SQLAlchemyError as error:
-            if again and is_gone(error):  # it was lost while nobody used it, and the others with it
-                continue
-            what = "'s database does not answer" if is_gone(error) else " could not be read"
-            raise LedgerError(f"the ledger{what}: {getattr(error, 'orig', error)}") from error
-    raise AssertionError("the second time answers or raises")
 
 
 def _lanes(connection: Connection) -> Iterator[tuple[str, str]]:

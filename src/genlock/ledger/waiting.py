@@ -17,7 +17,8 @@ from genlock.ledger.budget import BudgetDraft, read_budgets
 from genlock.ledger.call import CallDraft, hear, places_taken
 from genlock.ledger.claiming import wake
 from genlock.ledger.draft import PARKED, TaskDraft
-from genlock.ledger.spending import BUDGET, CALL, PLACE
+from genlock.ledger.records import TaskRef
+from genlock.ledger.spending import BUDGET, CALL, JOB, PLACE
 
 _task, _refusal = schema.task.c, schema.refusal.c
 
@@ -93,6 +94,33 @@ def wake_for_money(batch: Batch, scopes: Iterable[str]) -> None:
 def wake_thawed(batch: Batch, scope: str) -> None:
     """Wake all who wait for this budget, whether or not there is enough: they were told another reason."""
     _wake_all(batch, _waiting(BUDGET + scope), BUDGET + scope)
+
+
+def reconsider(batch: Batch) -> list[TaskRef]:
+    """Wake all who wait for a budget that is not frozen."""
+    batch.lock_money()
+    waiting = select(schema.task).where(schema.AWAITS, _task.signal.startswith(BUDGET, autoescape=True))
+    found = batch.search(waiting.order_by(_task.started_at, _task.id))
+    parked = [(task, task.signal) for task in found if task.state == PARKED and task.signal is not None]
+    budgets = read_budgets(batch, {signal.removeprefix(BUDGET) for _, signal in parked})
+    change = Change()
+    for task, signal in parked:
+        if budgets[signal.removeprefix(BUDGET)].frozen is None:
+            wake(batch, task, change)
+    return change.ready
+
+
+def log_budget(batch: Batch, scope: str, kind: str, /, **data: Any) -> None:
+    """Add an event to each job that a budget concerns: the one it is named after, and those that wait."""
+    awaits = select(_task.job).distinct().where(schema.AWAITS, _task.signal == BUDGET + scope)
+    concerned = {row[0] for row in batch.select(awaits)}
+    if scope.startswith(JOB):
+        concerned.add(scope.removeprefix(JOB))
+    batch.fetch_jobs(concerned)
+    for name in sorted(concerned):
+        job = batch.find_job(name)
+        if job is not None:
+            batch.log(job, kind, scope=scope, **data)
 
 
 def wake_for_place(batch: Batch, vendor: str, count: int = 1) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -36,7 +37,7 @@ class Kit:
     clock: Clock
 
 
-class VendorAdapter(Generic[AskT]):
+class VendorAdapter(ABC, Generic[AskT]):
     """The parts of `genlock.paid.Adapter` that are the same for all vendors, or that many of them lack."""
 
     asks: type[AskT]
@@ -89,8 +90,9 @@ class VendorAdapter(Generic[AskT]):
     def estimate(self, request: AskT) -> Money:
         return ability.estimate(request, self.model)
 
+    @abstractmethod
     async def submit(self, sending: Sending, request: AskT) -> Accepted | Made:
-        raise NotImplementedError
+        """Send it, once, in the vendor's own words: see `genlock.paid.Adapter`."""
 
     async def look(self, handle: str) -> Working | Made | Broke:
         raise Unsupported(f"{self.name} answers at once: there is nothing to look at as {handle[:80]}")

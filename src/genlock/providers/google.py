@@ -4,6 +4,7 @@ neither a key nor a list.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -72,8 +73,9 @@ class _Veo(VendorAdapter[VideoAsk]):
             return Broke(self._door.hide(f"filtered: {reasons}")[:300], again=False)
         return Made([self._file(response)], {"operation": str(operation.get("name") or "")})
 
+    @abstractmethod
     def _file(self, response: Mapping[str, Any]) -> Remote:
-        raise NotImplementedError
+        """Where the film is of which a response speaks."""
 
 
 class Gemini(_Veo):
@@ -96,6 +98,7 @@ class Gemini(_Veo):
         await self._door.ask(f"/v1beta/models/{quote(self.model.id)}", f"the model {self.model.id}")
         return "the key works, and the model is there"
 
+    @override
     def _file(self, response: Mapping[str, Any]) -> Remote:
         answer = response.get("generateVideoResponse") or response
         samples = answer.get("generatedSamples") or answer.get("generatedVideos") or []
@@ -166,6 +169,7 @@ class Vertex(_Veo):
         url = f"{self._storage.url}/storage/v1/b/{bucket}/o/{file}?alt=media"
         return Remote("video", "video/mp4", url, headers=dict(self._storage.account.sign()))
 
+    @override
     def _file(self, response: Mapping[str, Any]) -> Remote:
         at = next((v["gcsUri"] for v in response.get("videos") or [] if v.get("gcsUri")), "")
         name = str(at).removeprefix(f"gs://{self._bucket}/")

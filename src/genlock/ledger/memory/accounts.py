@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 
 from genlock.ledger.memory.costing import count
 from genlock.ledger.memory.till import Till
-from genlock.ledger.records import TaskRef
 from genlock.ledger.spending import BudgetRow, By, CallFilter, CallRow, CallState, Cost, Delivery
 
 
@@ -61,9 +60,6 @@ class MemoryAccounts:
     ) -> Sequence[Cost]:
         span = (since or datetime.min.replace(tzinfo=UTC), until or datetime.max.replace(tzinfo=UTC))
         return count(self._till, by, where, span)
-
-    async def root(self, task: TaskRef) -> str:
-        return self._till.root(task.job)
 
 
 def _place(call: CallRow) -> tuple[datetime, str]:

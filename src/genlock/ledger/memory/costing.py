@@ -80,14 +80,14 @@ def _was_resumed(till: Till, call: CallRow) -> bool:
 
 def _taken_over(till: Till, where: CallFilter) -> Iterator[tuple[TaskRef, datetime, CallRow]]:
     """Tasks that took a result over, when they first did, and each call that had been made for it."""
-    for job in till.book.jobs.values():
+    for job in [one for name, one in till.book.jobs.items() if till.takes_in(where, name)]:
         kept: dict[str, datetime] = {}
         for event in job.events:
             if event.kind == "task.kept" and event.task is not None:
                 kept.setdefault(event.task, event.at)
         for key, at in kept.items():
             ref = TaskRef(job.spec.id, key)
-            if not till.fits_job(where, ref):
+            if where.task not in (None, ref):
                 continue
             for call in _made_for(till, job, ref, at):
                 fits = not where.states or call.state in where.states

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,8 +10,10 @@ from genlock.errors import BadInput, Conflict
 from genlock.ledger.memory.row import Task
 from genlock.ledger.memory.till import Refusal, Till
 from genlock.ledger.paying import checked, spoken
-from genlock.ledger.records import Claim
+from genlock.ledger.records import Claim, TaskRef
 from genlock.ledger.spending import (
+    BUDGET,
+    IN_VAIN,
     BudgetRow,
     CallRow,
     CallSpec,
@@ -65,14 +68,28 @@ class MemoryPayments:
         return Intent(self._reserve(claim, task, spec, call), fresh=True)
 
     def _begins_anew(self, call: CallRow) -> bool:
-        if call.state is not CallState.ABANDONED:
-            return call.state in (CallState.RELEASED, CallState.FAILED)
+        if call.state is CallState.ABANDONED:
+            return self._was_told(call, "call.resolved")
+        if call.state is CallState.FAILED:
+            return not self._is_in_vain(call) or self._was_told(call, "call.failed")
+        return call.state is CallState.RELEASED
+
+    def _is_in_vain(self, call: CallRow) -> bool:
+        mine = (call.task, call.revision, call.name)
+        paid = [
+            one
+            for one in self._till.calls.values()
+            if (one.task, one.revision, one.name) == mine and one.state is CallState.FAILED
+        ]
+        return call.spent > call.risk and sum(one.spent > one.risk for one in paid) % IN_VAIN == 0
+
+    def _was_told(self, call: CallRow, kind: str) -> bool:
         told = False
         for event in self._till.book.jobs[call.task.job].events:
             if event.task == call.task.key:
-                resolved = event.kind == "call.resolved" and call.key in event.data
+                said = event.kind == kind and call.key in event.data
                 failed = event.kind == "task.failed" and '"final":true' in event.data
-                told = failed or (told and not resolved)
+                told = failed or (told and not said)
         return told
 
     def _reserve(self, claim: Claim, task: Task, spec: CallSpec, known: CallRow | None) -> CallRow:
@@ -196,7 +213,9 @@ class MemoryPayments:
         self._till.log(call, "call.released", sends=sends, reason=plain(reason))
         return self._close_call(self._till.change(call, state=CallState.RELEASED, reason=plain(reason)), 0)
 
-    async def doubt(self, key: str, sends: int, reason: str) -> CallRow:
+    async def doubt(self, key: str, sends: int, reason: str, *, claim: Claim | None = None) -> CallRow:
+        if claim is not None:
+            self._own(claim, key)
         till, call = self._till, self._till.expect(key, sends, _INTENDED, _ACCEPTED)
         money = {"reserved": call.reserved, "currency": call.currency}
         till.log(call, "call.doubt", sends=sends, reason=plain(reason), **money)
@@ -256,20 +275,31 @@ class MemoryPayments:
                 raise BadInput(f"{scope} is counted in {found.currency} and cannot take {cap.currency}")
             found = replace(found, cap=cap.micros, currency=cap.currency)
         till.budgets[scope] = found
+        till.log_budget(scope, "budget.capped", cap=found.cap, currency=found.currency)
         till.wake_for_money([scope])
         return found
 
     async def freeze(self, scope: str, reason: str) -> BudgetRow:
         found = replace(self._till.budget(named(scope, "the scope")), frozen=plain(reason))
         self._till.budgets[scope] = found
+        self._till.log_budget(scope, "budget.frozen", reason=found.frozen)
         return found
 
     async def thaw(self, scope: str) -> BudgetRow:
         till = self._till
         till.budgets[scope] = found = replace(till.budget(named(scope, "the scope")), frozen=None)
+        till.log_budget(scope, "budget.thawed")
         for task in till.waiting(f"budget:{scope}"):
             till.wake(task)
         return found
+
+    async def reconsider(self) -> Sequence[TaskRef]:
+        till = self._till
+        frozen = {f"budget:{scope}" for scope, row in till.budgets.items() if row.frozen is not None}
+        woken = [task for task in till.parked(BUDGET) if task.signal not in frozen]
+        for task in woken:
+            till.wake(task)
+        return [task.ref for task in woken]
 
 
 def _check(spec: CallSpec) -> None:

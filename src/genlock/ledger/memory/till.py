@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -12,6 +12,8 @@ from genlock.ledger.memory.book import Book
 from genlock.ledger.memory.row import Change, Job, Task
 from genlock.ledger.records import TaskRef, TaskState
 from genlock.ledger.spending import (
+    BUDGET,
+    JOB,
     BudgetRow,
     CallFilter,
     CallRow,
@@ -90,12 +92,13 @@ class Till:
 
     def fits_job(self, where: CallFilter, task: TaskRef) -> bool:
         """Whether a filter takes in this task."""
-        jobs = self._around(task.job) if where.tree else [task.job]
-        return (
-            (where.job is None or where.job in jobs)
-            and where.task in (None, task)
-            and where.owner in (None, self.book.jobs[task.job].spec.owner)
-        )
+        return where.task in (None, task) and self.takes_in(where, task.job)
+
+    def takes_in(self, where: CallFilter, job: str) -> bool:
+        """Whether a filter takes in any task of this job."""
+        around = self._around(job) if where.tree else [job]
+        of_job = where.job is None or where.job in around
+        return of_job and where.owner in (None, self.book.jobs[job].spec.owner)
 
     def _around(self, job: str) -> list[str]:
         """The job and those it is nested in."""
@@ -141,17 +144,28 @@ class Till:
                 found = Over(scope, cap or 0, *sums, currency, budget.frozen)
         return found
 
+    def log_budget(self, scope: str, kind: str, /, **data: Any) -> None:
+        """Add an event to each job that a budget concerns."""
+        waiting = {task.ref.job for task in self.waiting(f"{BUDGET}{scope}")}
+        for job in sorted(waiting | ({scope.removeprefix(JOB)} & self.book.jobs.keys())):
+            self.book.tell(self.book.jobs[job], kind, None, scope=scope, **data)
+
     # Who waits
 
     def waiting(self, signal: str) -> list[Task]:
         """Who is parked for it, the longest-parked first."""
-        parked = [task for task in self._parked() if task.signal == signal]
-        now = self.book.clock.now()
-        return sorted(parked, key=lambda task: task.started_at or now)
+        return [task for task in self.parked(signal) if task.signal == signal]
 
-    def _parked(self) -> Iterator[Task]:
-        for job in list(self.book.jobs.values()):
-            yield from (task for task in job.tasks() if task.state is TaskState.PARKED)
+    def parked(self, prefix: str) -> list[Task]:
+        """Who is parked for something that begins so, the longest-parked first."""
+        found = [
+            task
+            for job in self.book.jobs.values()
+            for task in job.tasks()
+            if task.state is TaskState.PARKED and (task.signal or "").startswith(prefix)
+        ]
+        now = self.book.clock.now()
+        return sorted(found, key=lambda task: task.started_at or now)
 
     def wake(self, task: Task) -> None:
         """parked -> ready."""
