@@ -155,7 +155,13 @@ async def _access(settings: Settings, ledger: SqlLedger, clock: Clock) -> Access
     people = SqlAccess(ledger)
     if settings.database_url is None:
         await people.let_all_go()
-    return Access(people, clock, admin_token=settings.admin_token)
+    return Access(
+        people,
+        clock,
+        admin_token=settings.admin_token,
+        requests=settings.rate_requests,
+        sign_ins=settings.rate_sign_ins,
+    )
 
 
 def _library(

@@ -11,6 +11,7 @@
     ├── TooMany                 asked more often than is allowed; later it works
     ├── NotFound                no such job, task or artifact
     ├── Conflict                the thing is in a state that does not allow this
+    │   ├── Underway            the same request is being answered already
     │   ├── ClaimLost           another holder has this task now, or it was cancelled
     │   └── DuplicateName       two notes, calls or events of one task share a name
     ├── OwnerError
@@ -61,16 +62,14 @@ class BadInput(GenlockError):
     """What was handed in cannot be used; nothing has been spent."""
 
 
-class BadPicture(BadInput):
-    """One picture cannot be used."""
 class BadAddress(BadInput):
     """Nothing is fetched from an address, or what was fetched is of no use."""
 
 
+class BadPicture(BadInput):
+    """One picture cannot be used."""
 
 
-class NotFound(GenlockError):
-    """There is no such job, task or artifact."""
 class TooLarge(BadInput):
     """More was sent than is taken at once; nothing was done with it."""
 
@@ -91,10 +90,20 @@ class TooMany(GenlockError):
         self.retry_after = retry_after
 
 
+class NotFound(GenlockError):
+    """There is no such job, task or artifact."""
 
 
 class Conflict(GenlockError):
     """The thing is in a state that does not allow this."""
+
+
+class Underway(Conflict):
+    """The same request is being answered already: ask again after `retry_after`."""
+
+    def __init__(self, message: str, *, retry_after: timedelta | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class ClaimLost(Conflict):

@@ -224,6 +224,13 @@ class Settings(Accounts):
     admin_token: Annotated[Key, AfterValidator(_unguessable)] | None = Field(
         default=None, repr=False, description="a token of the user `admin`, instead of one made at the start"
     )
+    rate_requests: int = Field(
+        default=1200, ge=0, description="requests of one token in a minute; 0: as many as it likes"
+    )
+    rate_sign_ins: int = Field(
+        default=30, ge=0, description="failed sign-ins from one address in a minute; 0: as many as it likes"
+    )
+    request_mb: int = Field(default=4, ge=1, description="size of the largest request that brings no pictures")
     log_level: str = Field(default="warning", description="debug, info, warning or error")
     log_format: Literal["text", "json"] | None = Field(
         default=None,

@@ -14,6 +14,8 @@ from typing import Any
 import httpx2
 import pytest
 
+from genlock.access.identity import ANYBODY
+from genlock.access.office import Office
 from genlock.api.dependency import Services
 from genlock.api.server import Server
 from genlock.bootstrap import Home, open_home
@@ -42,11 +44,11 @@ class Api:
         expires_in: timedelta | None = None,
     ) -> str:
         """A new token of a user, who is made if need be."""
-        access = self.home.access
+        office = Office(self.home.access, ANYBODY)
         if user not in self.users:
             self.users.add(user)
-            await access.create_user(user, admin=admin)
-        return (await access.create_token(user, scopes=scopes, expires_in=expires_in))[1]
+            await office.create_user(user, admin=admin)
+        return (await office.create_token(user, scopes=scopes, expires_in=expires_in)).token
 
     async def client(self, token: str | None = None, **headers: str) -> httpx2.AsyncClient:
         """Somebody who asks with this token, or with none."""

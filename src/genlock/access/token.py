@@ -31,9 +31,9 @@ class Secret:
     @classmethod
     def new(cls) -> Secret:
         """One that nobody has seen."""
-        id = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
-        text = f"gl_{id}_{secrets.token_urlsafe(32)}"
-        return cls(id, text, hash_of(text))
+        name = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
+        text = f"gl_{name}_{secrets.token_urlsafe(32)}"
+        return cls(name, text, hash_of(text))
 
 
 def id_of(text: str) -> str | None:

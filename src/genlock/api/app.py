@@ -3,32 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from importlib.metadata import version
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from genlock.api import accounts, jobs, ledger, problem
+from genlock.api import access, accounts, health, jobs, ledger, problem
 from genlock.api.dependency import Services
-from genlock.api.wire import PREFIX, Envelope, Wire, wrapped
-
-
-class Health(Wire):
-    """That the owner answers, and who it is."""
-
-    status: str = "ok"
-    version: str
-    pid: int
-
-
-health = APIRouter(tags=["health"])
-
-
-@health.get("/health", response_model=Envelope[Health], responses={500: problem.RESPONSES[500]})
-async def show_health() -> Envelope[Health]:
-    """That this server answers."""
-    return wrapped(Health(version=version("genlock"), pid=os.getpid()))
+from genlock.api.intake import Intake
+from genlock.api.repeat import Repeat
+from genlock.api.request import Requests
+from genlock.api.wire import PREFIX
 
 
 def create_app(services: Services) -> FastAPI:
@@ -47,7 +32,11 @@ def create_app(services: Services) -> FastAPI:
     app.include_router(jobs.router, prefix=PREFIX)
     app.include_router(accounts.router, prefix=PREFIX)
     app.include_router(ledger.router, prefix=PREFIX)
-    app.include_router(health)
+    app.include_router(access.router, prefix=PREFIX)
+    app.include_router(health.router)
+    app.add_middleware(Repeat, services=services)
+    app.add_middleware(Intake, limit=services.request_limit)
+    app.add_middleware(Requests)  # around those above
     problem.install(app)
     return app
 

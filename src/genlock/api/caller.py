@@ -14,8 +14,9 @@ from fastapi.security import APIKeyHeader, HTTPBearer
 
 from genlock.access.identity import ANYBODY
 from genlock.access.identity import Identity as Caller
+from genlock.access.rate import refuse
 from genlock.api.dependency import Given, Services
-from genlock.errors import Forbidden, Unauthorized
+from genlock.errors import Forbidden, GenlockError, TooMany, Unauthorized
 from genlock.ledger.access.records import Scope
 
 __all__ = ["Caller", "Scope", "SignedIn", "allow", "identify"]
@@ -28,10 +29,18 @@ _key = APIKeyHeader(name="X-API-Key", scheme_name="key", description="the same t
 
 
 async def identify(request: Request, services: Services) -> Caller:
-    """Who sends a request, found out once for each. `Unauthorized` without a token that is valid."""
-    found: Caller | None = getattr(request.state, "caller", None)
+    """Who sends a request, found out once for each. `Unauthorized` without a token that is valid, `TooMany`
+    if it was used too often.
+    """
+    found: Caller | GenlockError | None = getattr(request.state, "caller", None)
     if found is None:
-        found = request.state.caller = await _identify(request, services)
+        try:
+            found = await _identify(request, services)
+        except (Unauthorized, TooMany) as error:
+            found = error
+        request.state.caller = found
+    if isinstance(found, GenlockError):
+        raise found
     return found
 
 
@@ -41,7 +50,12 @@ async def _identify(request: Request, services: Services) -> Caller:
     text = shown(request)
     if text is None or services.access is None:
         raise Unauthorized(NOBODY)
-    return await services.access.identify(text)
+    address = request.client.host if request.client else ""
+    found = await services.access.identify(text, address)
+    quota = request.state.quota = services.access.take(found)
+    if quota is not None and quota.wait:
+        raise refuse(quota, "this token")
+    return found
 
 
 def shown(request: Request) -> str | None:

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends, Request
 
+from genlock.api.channel import Channels
 from genlock.engine.service import JobService
-
 from genlock.errors import NotFound
+
 if TYPE_CHECKING:
     from genlock.access.access import Access
+    from genlock.access.identity import Identity
+    from genlock.api.oversight import Oversight
     from genlock.bootstrap import Home
     from genlock.pipelines.quote import Quotes
     from genlock.pipelines.video import Videos
     from genlock.store.artifact import Store
-
-
     from genlock.library.library import Library
+
+
 @dataclass(frozen=True, kw_only=True)
 class Services:
     """What an application is made around. `trusted`: whoever reaches it is the admin `local`, as on the
@@ -28,12 +31,25 @@ class Services:
 
     jobs: JobService
     access: Access | None = None
+    library: Library | None = None
+    oversight: Oversight | None = None
+    channels: Channels = None  # type: ignore[assignment]  # of `jobs`, unless they are shared
     videos: Videos | None = None
     quotes: Quotes | None = None
     store: Store | None = None
     trusted: bool = False
+    request_limit: int = 64 << 20  # bytes of a request that brings no pictures
 
-    library: Library | None = None
+    def __post_init__(self) -> None:
+        if self.channels is None:
+            object.__setattr__(self, "channels", Channels(self.jobs))
+
+    def stop(self) -> None:
+        """No more work here: event streams end, and their readers come again elsewhere."""
+        self.channels.stop()
+        if self.oversight is not None:
+            self.oversight.readiness.stopping = True
+
     @classmethod
     def of(cls, home: Home, *, trusted: bool = False) -> Services:
         """All that an open home offers."""
@@ -45,7 +61,13 @@ class Services:
             quotes=home.quotes,
             store=home.store,
             trusted=trusted,
+            request_limit=(64 if trusted else home.settings.request_mb) << 20,
         )
+
+    async def record(self, who: Identity, action: str, target: str, **data: Any) -> None:
+        """Write into the audit that somebody did something to something, such as `job:ID`."""
+        if self.access is not None:
+            await self.access.record(who, action, target, **data)
 
 
 async def services_of(request: Request) -> Services:

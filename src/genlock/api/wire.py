@@ -114,7 +114,10 @@ def error_of(problem: Problem) -> GenlockError:
     kind = getattr(errors, problem.code, None)
     if not (isinstance(kind, type) and issubclass(kind, GenlockError)):
         return GenlockError(problem.detail)
-    if issubclass(kind, (errors.Transient, errors.TooMany)) and problem.retry_after is not None:
+    if (
+        issubclass(kind, (errors.Transient, errors.TooMany, errors.Underway))
+        and problem.retry_after is not None
+    ):
         return kind(problem.detail, retry_after=timedelta(seconds=problem.retry_after))
     return kind(problem.detail)
 

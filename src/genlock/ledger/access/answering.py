@@ -1,7 +1,7 @@
 """Answers kept for requests that carry a key of their own, so that asked twice is done once.
 
-(none) -- begin --> running;  running -- finish --> done;  running -- let go --> (none)
-running, its lease over -- begin --> running, held by somebody else;  done, too old -- begin --> running
+(none) -- begin --> running;  running -- finish --> done;  running -- let go, or lease over --> free
+free -- begin --> running, asked since as long as before;  a day later -- begin of any --> (none)
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from genlock.ledger.access.records import Answer, Question, Standing, Turn
 from genlock.ledger.access.schema import answer
+from genlock.ledger.moment import from_micros
 
 _OLD = 200  # rows too old to be kept that one request removes, at most
 
@@ -25,16 +26,23 @@ def begin(
     _forget(connection, now, now - kept)
     row = connection.execute(select(answer).where(_is(question))).first()
     if row is not None:
+        since = from_micros(row.created_at)
         if row.status is not None:
-            return Turn(Standing.DONE, row.request_hash, _answer(row))
-        if row.until > now:
-            return Turn(Standing.RUNNING)
-        connection.execute(delete(answer).where(_is(question)))
+            return Turn(Standing.DONE, since, row.request_hash, _answer(row))
+        return Turn(_taken(connection, now, row, holder, now + lease), since)
     named = {"user": question.user, "route": question.route, "key": question.key, "request_hash": ""}
     values = {**named, "holder": holder, "until": now + lease, "created_at": now}
     insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
     taken = connection.execute(insert(answer).values(**values).on_conflict_do_nothing()).rowcount == 1
-    return Turn(Standing.NEW if taken else Standing.RUNNING)  # another process was quicker
+    # Not taken: another process was quicker.
+    return Turn(Standing.NEW if taken else Standing.RUNNING, from_micros(now))
+
+
+def _taken(connection: Connection, now: int, row: Any, holder: str, until: int) -> Standing:
+    """Whether a question could be taken up that somebody had begun with."""
+    free = and_(_is(Question(row.user, row.route, row.key)), answer.c.status.is_(None), answer.c.until <= now)
+    taken = connection.execute(update(answer).where(free).values(holder=holder, until=until)).rowcount == 1
+    return Standing.NEW if taken else Standing.RUNNING
 
 
 def hold(connection: Connection, question: Question, holder: str, until: int) -> bool:
@@ -51,13 +59,14 @@ def finish(connection: Connection, question: Question, holder: str, request_hash
 
 
 def let_go(connection: Connection, question: Question, holder: str) -> None:
-    """Forget that the question was asked."""
-    connection.execute(delete(answer).where(_is_held(question, holder)))
+    """Somebody else may take the question up."""
+    connection.execute(update(answer).where(_is_held(question, holder)).values(until=0))
 
 
 def let_all_go(connection: Connection) -> int:
-    """Forget every question that has no answer yet; how many."""
-    return connection.execute(delete(answer).where(answer.c.status.is_(None))).rowcount
+    """Anybody may take up what has no answer yet; how many questions these are."""
+    open_ = (answer.c.status.is_(None), answer.c.until > 0)
+    return connection.execute(update(answer).where(*open_).values(until=0)).rowcount
 
 
 def _forget(connection: Connection, now: int, before: int) -> None:

@@ -89,10 +89,12 @@ class Standing(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Turn:
     """How a question stands. New: who asks holds it, until it is finished, let go or its lease is over.
-    Done: what was asked then, as a hash of its body, and what was answered.
+    Done: what was asked then, as a hash of its body, and what was answered. `since`: when it was first asked,
+    which stays the same when its first answer was lost and it is asked again.
     """
 
     standing: Standing
+    since: datetime
     request_hash: str = ""
     answer: Answer | None = None
 
