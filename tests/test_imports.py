@@ -23,6 +23,8 @@ TRESPASSES = {
     "httpx2": ("pipelines/trespass_g.py", "import httpx2"),
     "FastAPI": ("pipelines/trespass_h.py", "import fastapi"),
     "APScheduler": ("pipelines/trespass_i.py", "import apscheduler"),
+    "The Prometheus client": ("api/trespass_j.py", "import prometheus_client"),
+    "OpenTelemetry": ("engine/trespass_k.py", "import opentelemetry.trace"),
 }
 
 

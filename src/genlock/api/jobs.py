@@ -10,8 +10,8 @@ from fastapi.responses import StreamingResponse
 from pydantic import Field, model_validator
 
 from genlock.api.caller import Caller, Scope, allow
-from genlock.api.dependency import Service, Stopping
-from genlock.api.events import event_stream, last_seen
+from genlock.api.channel import LAST, last_seen
+from genlock.api.dependency import Given, Service
 from genlock.api.problem import RESPONSES
 from genlock.api.wire import Body, Envelope, wrapped
 from genlock.engine.views import EventView, GraphView, JobView, RedoView, TaskView
@@ -128,10 +128,10 @@ async def list_events(
     job: JobId,
     service: Service,
     caller: Reader,
-    stopping: Stopping,
+    services: Given,
     accept: Annotated[str, Header()] = "",
     last_event_id: Annotated[str | None, Header(description="stream on behind this event")] = None,
-    after: Annotated[int, Query(ge=0, description="the number of the last event seen")] = 0,
+    after: Annotated[int, Query(ge=0, le=LAST, description="the number of the last event seen")] = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = 1000,
 ) -> Any:
     """The job's history: a page of it, or with `Accept: text/event-stream` as it happens, to its end."""
@@ -141,7 +141,7 @@ async def list_events(
         events = await service.events(job, after=behind, limit=limit)
         return wrapped(events, next=str(events[-1].seq) if len(events) == limit else None)
     known = await service.show(job)  # a job that does not exist is a 404, not an empty stream
-    lines = event_stream(service.watch(known.id, after=behind), stopping, request.url.path)
+    lines = services.channels.stream(known.id, behind, request.url.path)
     return StreamingResponse(lines, media_type=STREAM, headers={"Cache-Control": "no-store"})
 
 

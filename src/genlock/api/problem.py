@@ -44,10 +44,11 @@ CHALLENGE = 'Bearer realm="genlock"'
 
 def answer_of(error: Exception, instance: str) -> JSONResponse:
     """An error as it is answered to a request for `instance`, a path."""
-    return _answer(problem_of(error, instance))
+    return answer(problem_of(error, instance))
 
 
-def _answer(problem: Problem, headers: Mapping[str, str] | None = None) -> JSONResponse:
+def answer(problem: Problem, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """A problem in the envelope, with the headers that go with it."""
     body = ErrorEnvelope(error=problem).model_dump(mode="json", by_alias=True)
     more = dict(headers or {})
     if problem.retry_after is not None:
@@ -69,7 +70,7 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     code = http.HTTPStatus(error.status_code).phrase.title().replace(" ", "").replace("-", "")
     detail = f"{request.method} {request.url.path}: {error.detail}"
-    return _answer(named_problem(code, error.status_code, detail, request.url.path), error.headers)
+    return answer(named_problem(code, error.status_code, detail, request.url.path), error.headers)
 
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
@@ -79,7 +80,7 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
     unreadable = any(e["type"] == "json_invalid" for e in found)
     detail = "; ".join(f"{fault.pointer}: {fault.detail}" for fault in faults)
     status = 400 if unreadable else 422
-    return _answer(named_problem("BadInput", status, detail, request.url.path, faults=faults))
+    return answer(named_problem("BadInput", status, detail, request.url.path, faults=faults))
 
 
 def _pointer(place: tuple[Any, ...]) -> str:

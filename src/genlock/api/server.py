@@ -18,6 +18,7 @@ class Server:
     """Serves these services. Takes no signal handlers: the process that runs it has its own."""
 
     def __init__(self, services: Services) -> None:
+        self._services = services
         self._app = create_app(services)
         config = uvicorn.Config(
             self._app,
@@ -39,6 +40,7 @@ class Server:
     def stop(self) -> None:
         """End event streams (their readers come again elsewhere) and let `serve` return."""
         self._app.state.stopping.set()
+        self._services.stop()
         self._server.should_exit = True
 
 

@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from genlock import trace
 from genlock.clock import Clock
 from genlock.engine.body import Bodies
 from genlock.engine.calls import Calls
@@ -29,6 +30,7 @@ from genlock.errors import ClaimLost, DiskFull, NotFound, Parked, Skip, is_full
 from genlock.ledger.protocol import Ledger, LedgerReader
 from genlock.ledger.records import Advance, Claim, JobSpec, JobState
 from genlock.paid import Metered
+from genlock.trace import Place, Tracer
 
 PAGE = 1000  # children of a map written in one transaction
 ROOM_MAY_COME = timedelta(minutes=1)  # between two tries on a disk that was full
@@ -72,21 +74,28 @@ class Attempts:
         self._work, self._calls = work, calls
         self.values = Values(reader, jobs)
         self.bodies = Bodies()
+        self.tracer: Tracer | None = None  # of those who watch over this process
 
     async def run(self, claim: Claim, after: Callable[[], Next] = Next) -> Advance:
         """Run a claimed task and write what came of it. A claim lost on the way ends quietly.
 
         `after` is asked when the task has succeeded: until then the caller may have begun to stop.
         """
+        task = claim.task
+        place = trace.enter(Place(job=task.job, task=task.key, attempt=claim.attempt, tracer=self.tracer))
         try:
             return await self._outcome(claim, after)
         except ClaimLost:
             return Advance()
+        finally:
+            trace.leave(place)
 
     async def _outcome(self, claim: Claim, after: Callable[[], Next]) -> Advance:
         try:
             job = await self._jobs.get(claim.task.job)
-            return await self._advance(job, job.graph.nodes[claim.task.node], claim, after)
+            told = {"job": job.id, "task": claim.task.key, "attempt": claim.attempt}
+            with trace.span("task", parent=job.trace, **told):
+                return await self._advance(job, job.graph.nodes[claim.task.node], claim, after)
         except BaseException as error:  # noqa: BLE001 - whatever a body raises is an outcome, and is recorded
             return await self._raised(claim, error)
 

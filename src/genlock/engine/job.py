@@ -10,6 +10,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
+from genlock import trace
 from genlock.engine.codec import load_text
 from genlock.engine.declare import Pipeline
 from genlock.engine.fit import Code, Fit, fits_of
@@ -45,6 +46,7 @@ class Job:
     created_at: datetime
     plan: Plan
     input: dict[str, Any]
+    trace: str | None = None  # the `traceparent` of whoever started it
 
     @property
     def graph(self) -> Graph:
@@ -96,12 +98,19 @@ class Jobs:
         if known is not None:
             return known
         return self._keep(
-            Job(row.id, row.created_at, self._plan(row.pipeline, row.graph), json.loads(row.input))
+            Job(
+                row.id,
+                row.created_at,
+                self._plan(row.pipeline, row.graph),
+                json.loads(row.input),
+                trace.parent_in(row.labels),
+            )
         )
 
     def begun(self, spec: JobSpec, created_at: datetime) -> None:
         """A job that was created just now, which nobody has to read then."""
-        self._keep(Job(spec.id, created_at, self._plan(spec.pipeline, spec.graph), json.loads(spec.input)))
+        plan, parent = self._plan(spec.pipeline, spec.graph), trace.parent_in(spec.labels)
+        self._keep(Job(spec.id, created_at, plan, json.loads(spec.input), parent))
 
     def _keep(self, job: Job) -> Job:
         self._kept[job.id] = job

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from genlock import trace
 from genlock.engine.codec import canonical, dig
 from genlock.engine.declare import Pipeline
 from genlock.engine.graph import INPUT, Binding, Const, Node, Ref, resources_text
@@ -59,7 +60,8 @@ def child_spec(pipeline: Pipeline[..., Any], claim: Claim, inputs: Mapping[str, 
     place = _ENDING.sub(r"~\1", claim.task.node)
     index = "" if claim.task.index is None else f"-{claim.task.index}"
     take = f"-r{claim.revision}" if claim.revision > 1 else ""
-    return job_spec(pipeline, {**pipeline.defaults, **inputs}, id=f"{claim.task.job}.{place}{index}{take}")
+    name = f"{claim.task.job}.{place}{index}{take}"
+    return job_spec(pipeline, {**pipeline.defaults, **inputs}, id=name, labels=trace.label())
 
 
 _Drawn = tuple[Sequence[tuple[Node, NodeSpec]], Sequence[EdgeSpec]]

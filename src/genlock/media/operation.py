@@ -42,6 +42,7 @@ MODULES: Mapping[str, str] = MappingProxyType(
         "poster": "genlock.media.film.sheet",
         "contact_sheet": "genlock.media.film.sheet",
         "probe": "genlock.media.check.probe",
+        "try_encoder": "genlock.media.check.encoder",
         "compose_music": "genlock.media.music.compose",
         "finish_audio": "genlock.media.sound.finish",
         "measure_loudness": "genlock.media.sound.loudness",
