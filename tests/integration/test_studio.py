@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from genlock.clock import SystemClock
-from genlock.errors import Parked, StoreError
+from genlock.errors import Parked, RenderRefused, StoreError
 from genlock.media.film.mux import count_frames
 from genlock.media.film.plan import plan_shots
 from genlock.media.film.segment import Segment, body, segments
@@ -51,7 +51,7 @@ async def test_segments_are_made_side_by_side_and_their_progress_is_one(scene: S
     task, most = FakeTask(), 0
     making = asyncio.create_task(scene.studio.segments(scene.joints, scene.sources, task, share=(0.2, 0.8)))
     while not making.done():
-        most = max(most, len(scene.studio.pool._busy))
+        most = max(most, scene.studio.pool.busy)
         await asyncio.sleep(0.002)
     made = await making
     assert most == 2
@@ -68,13 +68,22 @@ async def test_segments_are_made_side_by_side_and_their_progress_is_one(scene: S
     assert {one.parts for one in known.values()} == {Tally(found=1)}
 
 
-async def test_when_one_segment_cannot_be_made_the_others_are_given_up(scene: Set) -> None:
-    lost = scene.joints[1].sources[0]
-    sources = scene.sources | {lost: Artifact(sha256="0" * 64, size=1, media_type="image/jpeg")}
+async def test_when_one_segment_cannot_be_made_the_others_are_given_up(scene: Set, tmp_path: Path) -> None:
+    text = tmp_path / "text.jpg"
+    text.write_text("no picture")
+    sources = scene.sources | {scene.joints[1].sources[0]: await scene.studio.keep(text, "image/jpeg")}
     with pytest.raises(ExceptionGroup) as raised:
         await scene.studio.segments(scene.joints, sources, FakeTask())
-    assert raised.group_contains(StoreError, match="missing")
-    assert scene.studio.pool._busy == set()
+    assert raised.group_contains(RenderRefused, match="no working copy of a picture")
+    assert scene.studio.pool.busy == 0
+
+
+async def test_a_picture_that_is_gone_is_missed_before_anything_is_rendered(scene: Set) -> None:
+    lost = scene.joints[1].sources[0]
+    sources = scene.sources | {lost: Artifact(sha256="0" * 64, size=1, media_type="image/jpeg")}
+    with pytest.raises(StoreError, match="missing"):
+        await scene.studio.segments(scene.joints, sources, FakeTask())
+    assert scene.studio.pool.busy == 0
 
 
 async def test_a_full_disk_parks_the_task_whichever_segment_finds_out(scene: Set) -> None:
@@ -100,11 +109,11 @@ async def test_a_long_segment_is_made_in_parts_and_a_part_that_is_known_is_not_m
         body(plan_shots([(first, last)], size=(160, 90), seconds_per_clip=5).shots[0])
         for last in (second, third)
     ]
-    whole = await studio.segment(clips[0], scene.sources.values(), task)
+    whole = (await studio.segments([clips[0]], scene.sources, task))[clips[0].name]
     assert made == ["render_segment"] * 2 + ["join"]
     assert count_frames(await studio.store.path(whole.artifact)) == clips[0].frames == 150
     assert whole.parts == Tally(rendered=2)
     made.clear()
-    other = await studio.segment(clips[1], scene.sources.values(), task)
+    other = (await studio.segments([clips[1]], scene.sources, task))[clips[1].name]
     assert made == ["render_segment", "join"]
     assert other.parts == Tally(rendered=1, found=1)

@@ -47,6 +47,7 @@ MODULES: Mapping[str, str] = MappingProxyType(
         "finish_audio": "genlock.media.sound.finish",
         "measure_loudness": "genlock.media.sound.loudness",
         "check_film": "genlock.media.check.film",
+        "review_film": "genlock.media.check.review",
         "choose_pairs": "genlock.media.pairing.chooser",
         "link_pictures": "genlock.media.film.relation",
         "set_captions": "genlock.media.text.audit",

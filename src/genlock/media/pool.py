@@ -18,17 +18,28 @@ from typing import Any, Self, TypeVar
 from pydantic import BaseModel
 
 import genlock.errors
+from genlock import trace
 from genlock.errors import GenlockError, RenderCrashed, RenderRefused
 from genlock.media import message
 from genlock.media.operation import MODULES, Request
+from genlock.media.slot import Slot, Slots
 
 R = TypeVar("R", bound=BaseModel)
 OnProgress = Callable[[float, str | None], Awaitable[None] | None]
 
 Launch = Callable[[Mapping[str, Any]], Awaitable[asyncio.subprocess.Process]]
+Heard = Callable[[str, float, Mapping[str, Any]], None]  # an operation, its seconds, and what it answered
 
 _TAIL = 8 * 1024
 _FAREWELL = 0.5
+_LIBRARIES = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+# Pictures, planes and encoders come and go by the megabyte. The C library would give each back to the system
+# and be given pages that have to be cleared first, which costs a tenth of a film; up to here it keeps them.
+_MEMORY = {
+    "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
+    "MALLOC_TRIM_THRESHOLD_": str(256 << 20),
+    "MALLOC_TOP_PAD_": str(16 << 20),
+}
 
 
 class RenderPool:
@@ -57,12 +68,10 @@ class RenderPool:
         self._reuse = reuse
         self._launch = launch or _execute
         self._settings = {"memory": memory, "nice": nice, "modules": dict(modules)}
-        self._slots = asyncio.Semaphore(workers)
-        self._workers = workers
-        self._idle: list[_Child] = []
-        self._busy: set[_Child] = set()
+        self._slots = Slots[_Child](workers)
         self._ending: set[asyncio.Task[None]] = set()
         self._closed = False
+        self.heard: Heard | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -75,12 +84,17 @@ class RenderPool:
     @property
     def workers(self) -> int:
         """How many operations can be under way at once."""
-        return self._workers
+        return len(self._slots.all)
 
     @property
     def pids(self) -> list[int]:
         """The process ids of the children now alive."""
-        return [child.pid for child in (*self._idle, *self._busy)]
+        return [slot.hand.pid for slot in self._slots.all if slot.hand]
+
+    @property
+    def busy(self) -> int:
+        """How many operations are under way."""
+        return len(self._slots.all) - len(self._slots.free)
 
     @property
     def closed(self) -> bool:
@@ -89,66 +103,76 @@ class RenderPool:
 
     async def warm(self) -> None:
         """Start the children before they are needed; they load their libraries while you go on."""
-        missing = self._workers - len(self._idle) - len(self._busy)
-        self._idle += await asyncio.gather(*(self._start() for _ in range(missing)))
+        empty = [slot for slot in self._slots.free if slot.hand is None]
+        for slot, child in zip(empty, await asyncio.gather(*(self._start() for _ in empty)), strict=True):
+            if self._closed or slot not in self._slots.free:  # somebody was faster
+                self._dismiss(child)
+            else:
+                slot.hand = child
 
     async def close(self) -> None:
         """End every child, at work or not; operations still awaited raise `RenderCrashed`."""
         self._closed = True
-        for child in self._busy:
-            child.kill()  # the `run` that awaits it sees it end, and reaps it
-        while self._idle:
-            self._end(self._idle.pop())
-        for _ in range(self._workers):
-            await self._slots.acquire()
+        for slot in self._slots.all:
+            if slot.hand:
+                slot.hand.kill()  # a `run` that awaits it sees it end
+        await self._slots.unused()
+        for slot in self._slots.all:
+            self._end(slot)
         await asyncio.gather(*self._ending)
-        for _ in range(self._workers):
-            self._slots.release()
 
-    async def run(self, operation: str, request: Request[R], *, progress: OnProgress | None = None) -> R:
+    async def run(
+        self,
+        operation: str,
+        request: Request[R],
+        *,
+        progress: OnProgress | None = None,
+        about: str | None = None,
+    ) -> R:
         """Do an operation in a child and return its answer.
 
-        `progress` hears (0..1, note) a few times a second; what it raises ends the operation.
+        `progress` hears (0..1, note) a few times a second; what it raises ends the operation. Operations
+        `about` the same thing rather go to one child, which remembers what it loaded for the last of them.
         Cancelling the awaiting task kills the child at once. Raises `RenderCrashed` when the child
         died or hung, and what the operation itself raised, by class (`BadPicture`, `CheckFailed`,
         `RenderRefused`, …).
         """
-        async with self._slots:
-            child = await self._take()
+        async with self._slots.one(about) as slot:
+            child = await self._in(slot)
             try:
-                answer = await child.perform(operation, request, self._stall, progress)
+                with trace.span("render", operation=operation):
+                    answer = await child.perform(operation, request, self._stall, progress)
             except BaseException:
-                self._end(child)
+                self._end(slot)
                 raise
-            self._give_back(child)
+            if child.used >= self._reuse or child.exhausted:
+                self._end(slot)
+        if self.heard is not None:
+            self.heard(operation, child.seconds, answer.get("done") or {})
         return request.response().model_validate(_outcome(answer))
 
-    async def _take(self) -> _Child:
-        if self._closed:
+    async def _in(self, slot: Slot[_Child]) -> _Child:
+        """The slot's child, which is alive."""
+        if slot.hand and not slot.hand.alive:
+            self._end(slot)
+        if slot.hand is None and not self._closed:
+            slot.hand = await self._start()
+        if slot.hand is None or self._closed:
+            self._end(slot)
             raise RenderCrashed("the render pool is closed")
-        while self._idle:
-            child = self._idle.pop()
-            if child.alive:
-                break
-            self._end(child)
-        else:
-            child = await self._start()
-        self._busy.add(child)
-        return child
+        return slot.hand
 
     async def _start(self) -> _Child:
         return _Child(await self._launch({**self._settings, "parent": os.getpid()}))
 
-    def _give_back(self, child: _Child) -> None:
-        if child.used >= self._reuse or child.exhausted or not child.alive:
-            self._end(child)
-        else:
-            self._busy.discard(child)
-            self._idle.append(child)
+    def _end(self, slot: Slot[_Child]) -> None:
+        """The slot has no child any more."""
+        if slot.hand is not None:
+            child, slot.hand = slot.hand, None
+            self._dismiss(child)
 
-    def _end(self, child: _Child) -> None:
+    def _dismiss(self, child: _Child) -> None:
         """Kill a child now; it is reaped beside whatever comes next."""
-        self._busy.discard(child)
         child.kill()
         task = asyncio.create_task(child.reap())
         self._ending.add(task)
@@ -168,8 +192,8 @@ async def _execute(settings: Mapping[str, Any]) -> asyncio.subprocess.Process:
         env={
             "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
             "PYTHONUTF8": "1",
-            "OMP_NUM_THREADS": "1",
-            "OPENBLAS_NUM_THREADS": "1",
+            **_LIBRARIES,
+            **_MEMORY,
         },
     )
 
@@ -187,6 +211,7 @@ class _Child:
         self._draining = asyncio.create_task(self._drain())
         self._killed = False
         self.used = 0
+        self.seconds = 0.0  # that the last operation took
         self.exhausted = False
 
     @property
@@ -202,6 +227,7 @@ class _Child:
     ) -> message.Message:
         """Send a request and read until its answer, passing progress on."""
         self.used += 1
+        began = asyncio.get_running_loop().time()
         what = {"operation": operation, "request": request.model_dump(mode="json")}
         answer = await self._exchange(operation, stall, message.pack(what))
         while "progress" in answer:
@@ -209,6 +235,7 @@ class _Child:
                 await waiting
             answer = await self._exchange(operation, stall)
         self.exhausted = bool(answer.get("exhausted"))
+        self.seconds = asyncio.get_running_loop().time() - began
         return answer
 
     async def _exchange(self, operation: str, stall: float, request: bytes = b"") -> message.Message:

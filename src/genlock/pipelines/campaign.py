@@ -10,8 +10,8 @@ from genlock.engine.declare import pipeline, provided, stage
 from genlock.engine.task import Task
 from genlock.errors import BadPicture, CheckFailed
 from genlock.media.check.planned import planned
-from genlock.media.film.link import Link, LinkPictures
-from genlock.media.film.plan import FilmPlan, Picture, meetings, plan_shots, retake
+from genlock.media.check.report import CheckReport, ReviewFilm
+from genlock.media.film.plan import FilmPlan, plan_shots, retake
 from genlock.media.film.segment import body, segments
 from genlock.media.film.style import STYLES
 from genlock.media.film.titling import titled
@@ -20,14 +20,14 @@ from genlock.media.music.tune import ComposeMusic
 from genlock.media.pairing.choice import Candidate, ChoosePairs
 from genlock.media.request import (
     JoinSegments,
-    MakeContactSheet,
-    MakePoster,
     MuxFilm,
     Part,
 )
 from genlock.media.sound.soundtrack import FinishAudio
-from genlock.pipelines.footage import Bought, Generated
+from genlock.pipelines.drawing import ahead_of, sources_of, with_approaches
+from genlock.pipelines.footage import Generated
 from genlock.pipelines.intake import gathered, take_in
+from genlock.pipelines.meeting import links_of
 from genlock.pipelines.models import (
     Asset,
     Brief,
@@ -50,10 +50,8 @@ from genlock.pipelines.review import await_review
 from genlock.pipelines.studio import Studio
 from genlock.pipelines.words import try_captions, words_of
 from genlock.providers.faces import VideoModel
-from genlock.store.artifact import Artifact
 
 FPS = 30
-ALONE = 16  # pictures one process compares sooner alone, as it has just looked at them to choose pairs
 AT_ONCE = 64  # photos under way in one order: more than there are rendering processes, or they wait for disks
 LONG = timedelta(hours=2)  # ten thousand photos are a quarter of an hour of work, or two, for a small machine
 
@@ -123,7 +121,7 @@ async def plan_film(
     plan = await asyncio.to_thread(
         plan_shots,
         pictures,
-        links=await _links(pairs, pictures, studio, task),
+        links=await links_of(pairs, pictures, studio, task),
         size=order.size,
         fps=FPS,
         seconds_per_clip=order.clip_duration or style.seconds,
@@ -142,26 +140,9 @@ async def plan_film(
         Brief(shot=shot, first=first, last=last, logo=logo if shot.is_card else None)
         for shot, (first, last) in zip(plan.shots, assets, strict=True)
     ]
-    briefs = with_purchases(briefs, order, video)
+    briefs = with_approaches(with_purchases(briefs, order, video), plan.transitions)
     plan = plan.model_copy(update={"shots": [brief.shot for brief in briefs]})
     return Storyboard(plan=plan, briefs=briefs)
-
-
-async def _links(
-    pairs: list[Pair], pictures: list[tuple[Picture, Picture]], studio: Studio, task: Task
-) -> list[Link]:
-    """How each picture of the film and the next one are related."""
-    assets = {asset.artifact.sha256: asset.artifact for pair in pairs for asset in (pair.first, pair.last)}
-    paths = dict(zip(assets, await studio.paths(assets.values()), strict=True))
-    steps = [(first.sha256, last.sha256) for first, last in meetings(pictures)]
-    share = max(-(-len(steps) // studio.pool.workers), ALONE)
-    requests = [
-        LinkPictures(pictures=paths, steps=steps[begin : begin + share])
-        for begin in range(0, len(steps), share)
-    ]
-    async with asyncio.TaskGroup() as group:
-        found = [group.create_task(studio.run("link_pictures", request, task)) for request in requests]
-    return [link for each in found for link in each.result().links]
 
 
 @stage(name="video_generation", resources={"cpu": 1})
@@ -170,29 +151,26 @@ async def make_clip(
 ) -> Clip:
     """One clip's body, rendered from its photos, or from footage that a model makes of them.
 
-    Made again, it gets other camera moves, or is bought anew.
+    Made again, it gets other camera moves, or is bought anew. With a planned clip the transition to it is
+    rendered ahead: it is in the store when the clips are combined.
     """
     shot = retake(brief.shot, task.revision - 1) if task.revision > 1 else brief.shot
     bought = None
     if brief.purchase:
         bought = await buy(shot, brief, brief.purchase, studio, video, task)
         shot = conformed(shot, brief.purchase, bought)
+    planned_too = ahead_of(brief) if task.revision == 1 else []
     segment = body(shot)
-    used = brief.model_copy(update={"shot": shot})
-    made = await studio.segment(segment, _sources(used, bought), task)
+    made = await studio.segments([segment, *planned_too], sources_of(brief, bought), task)
     return Clip(
-        brief=used,
+        brief=brief.model_copy(update={"shot": shot, "approach": None}),
         segment=segment.name,
         frames=segment.frames,
-        artifact=made.artifact,
-        parts=made.parts,
+        artifact=made[segment.name].artifact,
+        parts=made[segment.name].parts,
         bought=bought,
+        ahead={each.name: made[each.name].parts for each in planned_too},
     )
-
-
-def _sources(brief: Brief, bought: Bought | None) -> list[Artifact]:
-    more = [brief.logo, bought.footage if bought else None]
-    return [brief.first.artifact, brief.last.artifact, *(each for each in more if each)]
 
 
 @stage(name="audio_generation", resources={"cpu": 1})
@@ -223,7 +201,7 @@ async def combine_clips(
     """The clips and the transitions between them as one film. Only what is new is rendered."""
     shots = [clip.brief.shot for clip in clips]
     plan = board.plan.model_copy(update={"shots": shots})
-    sources = {each.sha256: each for clip in clips for each in _sources(clip.brief, clip.bought)}
+    sources = {name: each for clip in clips for name, each in sources_of(clip.brief, clip.bought).items()}
     wanted = segments(plan)
     joints = [segment for segment in wanted if segment.kind == "transition"]
     made = await studio.segments(joints, sources, task, share=(0.0, 0.8))
@@ -241,7 +219,8 @@ async def combine_clips(
     parts = [Part(path=path, frames=piece.frames) for path, piece in zip(paths, pieces, strict=True)]
     to = task.workdir / "cut.mp4"
     joined = await studio.run("join", JoinSegments(parts=parts, fps=plan.fps, to=to), task, share=(0.8, 1.0))
-    tallies = [clip.parts for clip in clips] + [each.parts for each in made.values()]
+    ahead = {name: parts for clip in clips for name, parts in clip.ahead.items()}
+    tallies = [clip.parts for clip in clips] + [ahead.get(name, each.parts) for name, each in made.items()]
     return Cut(
         artifact=await studio.keep(to, "video/mp4"),
         frames=joined.frames,
@@ -275,18 +254,20 @@ async def check_film(
 ) -> Checked:
     """Hold the film against the plan and the delivery rules. `CheckFailed` has the numbers.
 
-    The cut's frames were looked at when they were drawn; what the film adds to that is looked at here,
-    while the stills are taken.
+    The cut's frames were looked at when they were drawn; what the film adds to that is looked at here, and
+    listened to beside that, and the stills are taken from what is decoded.
     """
     made = plan.model_copy(update={"shots": [clip.brief.shot for clip in clips]})
     path, witness = await studio.paths([film.artifact, cut.artifact])
-    request = planned(path, made, has_audio=with_audio, witness=witness)
+    whole = planned(path, made, has_audio=with_audio, witness=witness)
+    looking, listening = (whole.model_copy(update={"of": part}) for part in ("picture", "sound"))
     poster, sheet = task.workdir / "poster.jpg", task.workdir / "sheet.jpg"
+    request = ReviewFilm(check=looking, poster=poster, sheet=sheet)
     async with asyncio.TaskGroup() as group:
-        checking = group.create_task(studio.run("check_film", request, task))
-        group.create_task(studio.pool.run("contact_sheet", MakeContactSheet(film=path, to=sheet)))
-        group.create_task(studio.pool.run("poster", MakePoster(film=path, to=poster)))
-    report = checking.result()
+        seeing = group.create_task(studio.run("review_film", request, task))
+        hearing = group.create_task(studio.pool.run("check_film", listening)) if with_audio else None
+    heard = hearing.result().findings if hearing else []
+    report = CheckReport(findings=[*seeing.result().report.findings, *heard])
     if not report.passed:
         raise CheckFailed(report.sentence())
     return Checked(

@@ -17,9 +17,10 @@ from genlock.pipelines.campaign import (
     select_pairs,
     store_film,
 )
-from genlock.pipelines.models import CampaignOrder, Film, FilmSet, Intake, Music, Pair, SetOrder, Shapes
+from genlock.pipelines.models import CampaignOrder, Film, Intake, Music, Pair, SetOrder
 from genlock.pipelines.purchase import footage_shapes
 from genlock.pipelines.review import await_review
+from genlock.pipelines.shape import FilmSet, Shapes
 from genlock.providers.faces import VideoModel
 
 

@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from genlock.media.film.caption import LONGEST
-from genlock.media.film.plan import FilmPlan, Picture, Shot, Size
+from genlock.media.film.plan import FilmPlan, Picture, Shot, Size, Transition
 from genlock.media.photo.source import from_text
 from genlock.pipelines.footage import Bought, Generated, Purchase
 from genlock.pipelines.wording import photos_of
@@ -195,8 +195,22 @@ class Pair(BaseModel):
     reason: str
 
 
+class Approach(BaseModel):
+    """How the film comes to a clip: by which transition, and from which clip, as that is planned."""
+
+    model_config = ConfigDict(frozen=True)
+
+    transition: Transition
+    before: Shot
+    first: Asset
+    last: Asset
+
+
 class Brief(BaseModel):
-    """One clip to be made: what the camera does and the photos it does it on, or the footage to be bought."""
+    """One clip to be made: what the camera does and the photos it does it on, or the footage to be bought.
+
+    `approach` leads from one drawn clip to this one.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -205,6 +219,7 @@ class Brief(BaseModel):
     last: Asset
     logo: Artifact | None = None
     purchase: Purchase | None = None
+    approach: Approach | None = None
 
 
 class Storyboard(BaseModel):
@@ -231,7 +246,8 @@ class Tally(BaseModel):
 class Clip(BaseModel):
     """A clip's body, encoded once. `segment` is the hash of how it was made, `brief` with the take used.
 
-    `bought` is the footage that it was made of; None: it is a camera move on the photos themselves.
+    `bought` is the footage that it was made of; None: it is a camera move on the photos themselves. `ahead`
+    are transitions by their names that were rendered with it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -242,6 +258,7 @@ class Clip(BaseModel):
     artifact: Artifact
     parts: Tally = Tally()
     bought: Bought | None = None
+    ahead: dict[str, Tally] = {}
 
     @property
     def made_by(self) -> str:
@@ -325,30 +342,8 @@ class Film(BaseModel):
     path: str | None = None
 
 
-class Shapes(BaseModel):
-    """An order for each shape of a film, the first of them, and all sizes in the order asked for.
-
-    `later` show the footage that is bought for one of `orders`, and wait for it.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    orders: list[CampaignOrder]
-    first: CampaignOrder
-    later: list[CampaignOrder] = []
-    sizes: list[Size] = []
-
-
 def shape_of(aspect: str, lines: int) -> Size:
     """Width and height in pixels, both even, of a frame with so many lines on its short side."""
     wide, high = map(int, aspect.split(":"))
     long = round(lines * max(wide, high) / min(wide, high) / 2) * 2
     return (long, lines) if wide >= high else (lines, long)
-
-
-class FilmSet(BaseModel):
-    """One film in several shapes."""
-
-    model_config = ConfigDict(frozen=True)
-
-    films: list[Film]

@@ -52,39 +52,45 @@ class Studio:
         report = _report_of(task, share)
         return await self.pool.run(operation, request, progress=report)
 
-    async def segment(self, segment: Segment, sources: Iterable[Artifact], task: Task) -> Made:
-        """A segment's file: found by its name, or rendered from these pictures."""
-        pictures = {source.sha256: source for source in sources}
-        return await self._segment(segment, pictures, task, _report_of(task, WHOLE))
-
     async def segments(
         self, wanted: Iterable[Segment], sources: Mapping[str, Artifact], task: Task, *, share: Share = WHOLE
     ) -> dict[str, Made]:
-        """The files of several segments by their names, rendered side by side from pictures by their hashes.
+        """The files of several segments by their names: found in the store, or rendered side by side from
+        pictures by their hashes.
 
         When one of them cannot be made the others are given up. The task's progress is that of all of them.
+        What a task renders shows the same pictures, so one child does it that remembers them, if it can.
         """
-        return await self._segments(wanted, sources, task, _report_of(task, share))
+        wanted = list(wanted)
+        missing = [segment for segment in wanted if await self.store.find(segment.name) is None]
+        needed = dict.fromkeys(sha256 for segment in missing for sha256 in segment.sources)
+        paths = dict(zip(needed, await self.paths(sources[sha256] for sha256 in needed), strict=True))
+        return await self._segments(wanted, paths, task, _report_of(task, share))
 
     async def _segments(
-        self, wanted: Iterable[Segment], sources: Mapping[str, Artifact], task: Task, report: Report
+        self, wanted: Iterable[Segment], sources: Mapping[str, Path], task: Task, report: Report
     ) -> dict[str, Made]:
-        by_name = {segment.name: segment for segment in wanted}
-        reports = _divided(report, len(by_name))
-        # What is begun last is short, so that at the end all processes are done at nearly the same time.
-        longest_first = sorted(by_name.items(), key=lambda named: -named[1].frames)
+        # What is asked for last is short, so that at the end all processes are done at nearly the same time.
+        different = {segment.name: segment for segment in wanted}.values()
+        longest_first = sorted(different, key=lambda segment: -segment.frames)
+        found = [await self.store.find(segment.name) for segment in longest_first]
+        reports = _divided(report, len(found))
         async with asyncio.TaskGroup() as group:
             making = {
-                name: group.create_task(self._segment(segment, sources, task, report))
-                for (name, segment), report in zip(longest_first, reports, strict=True)
+                segment.name: group.create_task(self._segment(segment, artifact, sources, task, report))
+                for segment, artifact, report in zip(longest_first, found, reports, strict=True)
             }
         return {name: made.result() for name, made in making.items()}
 
     async def _segment(
-        self, segment: Segment, sources: Mapping[str, Artifact], task: Task, report: Report
+        self,
+        segment: Segment,
+        artifact: Artifact | None,
+        sources: Mapping[str, Path],
+        task: Task,
+        report: Report,
     ) -> Made:
         pieces = parts(segment)
-        artifact = await self.store.find(segment.name)
         tally = Tally(found=len(pieces))
         if artifact is None:
             self.need_room()
@@ -92,28 +98,29 @@ class Studio:
             if len(pieces) > 1:
                 tally = await self._assemble(pieces, sources, task, report, to)
             else:
-                tally = await self._render(segment, sources, report, to)
+                tally = await self._render(segment, sources, task, report, to)
             artifact = await self.store.put(to, "video/mp4", move=True)
             await self.store.bind(segment.name, artifact)
         await report(1.0, None)
         return Made(artifact, tally)
 
     async def _render(
-        self, segment: Segment, sources: Mapping[str, Artifact], report: Report, to: Path
+        self, segment: Segment, sources: Mapping[str, Path], task: Task, report: Report, to: Path
     ) -> Tally:
-        paths = {sha256: await self.store.path(sources[sha256]) for sha256 in segment.sources}
-        request = RenderSegment(segment=segment, sources=paths, to=to)
-        await self.pool.run("render_segment", request, progress=report)
+        seen = {sha256: sources[sha256] for sha256 in segment.sources}
+        request = RenderSegment(segment=segment, sources=seen, to=to)
+        await self.pool.run("render_segment", request, progress=report, about=task.key)
         return Tally(rendered=1)
 
     async def _assemble(
-        self, pieces: list[Segment], sources: Mapping[str, Artifact], task: Task, report: Report, to: Path
+        self, pieces: list[Segment], sources: Mapping[str, Path], task: Task, report: Report, to: Path
     ) -> Tally:
         """Make a segment's parts, as many at once as there are children for, and join them."""
         made = await self._segments(pieces, sources, task, report)
         paths = await self.paths(made[piece.name].artifact for piece in pieces)
         found = [Part(path=path, frames=piece.frames) for path, piece in zip(paths, pieces, strict=True)]
-        await self.pool.run("join", JoinSegments(parts=found, fps=pieces[0].fps, to=to))
+        request = JoinSegments(parts=found, fps=pieces[0].fps, to=to)
+        await self.pool.run("join", request, about=task.key)
         return sum((each.parts for each in made.values()), Tally())
 
     async def look(self, footage: Artifact) -> FootageReport:

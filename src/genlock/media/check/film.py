@@ -17,6 +17,7 @@ from genlock.media.check import watch, witness
 from genlock.media.check.container import AudioTrack, Container, VideoTrack, inspect
 from genlock.media.check.report import CheckFilm, CheckReport, Finding, Span
 from genlock.media.check.watch import Listener, Watched
+from genlock.media.check.witness import Show
 from genlock.media.music.synth import RATE
 from genlock.media.operation import Progress, operation
 from genlock.media.sound import loudness
@@ -29,26 +30,34 @@ _LOUDNESS_RANGE = 1.0
 
 
 @operation("check_film")
-def check(request: CheckFilm, progress: Progress) -> CheckReport:
-    """Look at everything a film must pass; never raises for what a film is like, only reports it."""
+def check(request: CheckFilm, progress: Progress, show: Show | None = None) -> CheckReport:
+    """Look at everything a film must pass; never raises for what a film is like, only reports it.
+
+    `show` is handed the key frames of a film that was watched before.
+    """
+    if request.of == "sound":
+        return CheckReport(findings=list(_sound(request, progress)))
     try:
         container = inspect(request.path)
     except (av.FFmpegError, OSError) as error:
         got = f"no film that can be read ({error.strerror or error})"
         return CheckReport(findings=[_finding("file", "an MP4 that opens", got, False)])
-    return CheckReport(findings=list(_findings(request, container, progress)))
+    return CheckReport(findings=list(_findings(request, container, progress, show)))
 
 
-def _findings(request: CheckFilm, container: Container, progress: Progress) -> Iterator[Finding]:
+def _findings(
+    request: CheckFilm, container: Container, progress: Progress, show: Show | None
+) -> Iterator[Finding]:
     yield _faststart(container)
     yield _tracks(request, container)
     if container.video:
         yield from _format(request, container.video)
         yield from _timing(request, container.video)
-        yield from _picture(request, _watched(request, progress))
+        yield from _picture(request, _watched(request, progress, show))
     if request.has_audio and container.audio:
         yield from _sound_format(request, container.audio)
-        yield from _sound(request, progress)
+        if request.of == "film":
+            yield from _sound(request, progress)
 
 
 def _finding(name: str, wanted: str, got: str, passed: bool) -> Finding:
@@ -123,11 +132,12 @@ def _groups(request: CheckFilm, video: VideoTrack) -> Finding:
 # The picture, as seen
 
 
-def _watched(request: CheckFilm, progress: Progress) -> Watched:
+def _watched(request: CheckFilm, progress: Progress, show: Show | None) -> Watched:
     """What is to be seen in the film: of every frame that was not watched before."""
-    known = witness.seen_before(request.path, request.witness, progress) if request.witness else None
-    if known is not None:
-        return known
+    if request.witness:
+        known = witness.seen_before(request.path, request.witness, progress, show)
+        if known is not None:
+            return known
     record = Watched()
     for record in watch.watch(request.path):
         progress(0.8 * record.frames / max(request.frames, record.frames), "watching the film")

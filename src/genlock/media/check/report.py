@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 
 from genlock.media.operation import Request, Value
+from genlock.media.request import StillImage
 from genlock.media.sound.soundtrack import CEILING, TARGET
 
 
@@ -59,6 +61,9 @@ class CheckFilm(Request[CheckReport]):
     `witness` is a file of ours with the film's picture that was watched while it was drawn. If the film has
     its very packets, only key frames are decoded, and held against what was drawn; without one, or if the
     packets differ, every frame is decoded and watched.
+
+    `of` is what is looked at: all of the film, or by two processes at the same time what is to be seen, with
+    everything that the file says of itself, and what is to be heard.
     """
 
     path: Path
@@ -75,3 +80,23 @@ class CheckFilm(Request[CheckReport]):
     ceiling: float = CEILING
     bitrate: int = 192_000
     witness: Path | None = None
+    of: Literal["film", "picture", "sound"] = "film"
+
+
+class Review(Value):
+    """A film's report, and its stills."""
+
+    report: CheckReport
+    poster: StillImage
+    sheet: StillImage
+
+
+class ReviewFilm(Request[Review]):
+    """`review_film`: check a film, and take its poster and contact sheet from frames decoded for that anyway.
+
+    Both are JPEG files; they are what `MakePoster` and `MakeContactSheet` make.
+    """
+
+    check: CheckFilm
+    poster: Path
+    sheet: Path

@@ -22,7 +22,7 @@ from genlock.media.operation import Progress, operation
 from genlock.media.request import MakeContactSheet, MakePoster, StillImage
 
 _POSTER_SECONDS = 2.0
-_POSTER_STEP = 0.2
+_BEYOND = 0.25  # of a part of the film: how far outside of it the frame that stands for it may lie
 _QUALITY = 90
 _GAP = 8
 _PAPER = (18, 18, 20)
@@ -31,41 +31,118 @@ _INK = (235, 235, 235)
 
 @operation("poster")
 def poster(request: MakePoster, progress: Progress) -> StillImage:
-    """The sharpest, best lit of the film's first frames, those before anything dissolves."""
+    """The sharpest, best lit of the key frames that the film begins with, before anything dissolves."""
     with open_file(request.film) as film:
         stream = only_video(film, request.film)
-        last = min(_POSTER_SECONDS, _seconds(stream) * 0.8)
-        moments = np.arange(0.0, max(last, _POSTER_STEP / 2), _POSTER_STEP)
-        best = max(_frames(film, stream, moments), key=_appeal)
-        progress(0.9, "poster chosen")
-        width = min(request.width, stream.width) // 2 * 2
-        image = _image(best, width, round(width * stream.height / stream.width))
-        return _save(image, request.to, [_moment(best)])
+        chosen = _Poster(request, stream)
+        for frame in _frames(film, stream, _beginning(_keys(film, stream), stream)):
+            chosen.see(frame)
+            progress(0.5, "choosing a poster")
+    return chosen.save()
 
 
 @operation("contact_sheet")
 def contact_sheet(request: MakeContactSheet, progress: Progress) -> StillImage:
     """A frame from each of equal parts of the film, left to right, then down."""
-    count = request.columns * request.rows
     with open_file(request.film) as film:
         stream = only_video(film, request.film)
+        sheet = _Sheet(request, stream, _keys(film, stream))
+        sheet.fill(film, stream, progress)
+    return sheet.save()
+
+
+class Gallery:
+    """A film's poster and contact sheet, made while somebody else decodes its key frames, in order.
+
+    What was not shown by the time they are asked for is decoded then.
+    """
+
+    def __init__(self, poster: MakePoster, sheet: MakeContactSheet) -> None:
+        self._request, self._film = poster, poster.film
+        with open_file(self._film) as film:
+            stream = only_video(film, self._film)
+            keys = _keys(film, stream)
+            self._poster, self._sheet = _Poster(poster, stream), _Sheet(sheet, stream, keys)
+            self._beginning = {*_beginning(keys, stream)}
+
+    def see(self, frame: av.VideoFrame) -> None:
+        """The next key frame."""
+        if frame.pts in self._beginning:
+            self._beginning.remove(frame.pts)
+            self._poster.see(frame)
+        if frame.pts in self._sheet.missing:
+            self._sheet.see(frame.pts, frame)
+
+    def poster(self, progress: Progress) -> StillImage:
+        """The poster's file."""
+        return poster(self._request, progress) if self._beginning else self._poster.save()
+
+    def sheet(self, progress: Progress) -> StillImage:
+        """The contact sheet's file."""
+        if self._sheet.missing:
+            with open_file(self._film) as film:
+                self._sheet.fill(film, only_video(film, self._film), progress)
+        return self._sheet.save()
+
+
+class _Poster:
+    """The best of the frames it was shown."""
+
+    def __init__(self, request: MakePoster, stream: VideoStream) -> None:
+        self._to, self._width = request.to, min(request.width, stream.width) // 2 * 2
+        self._best: av.VideoFrame | None = None
+        self._appeal = -1.0
+
+    def see(self, frame: av.VideoFrame) -> None:
+        if (appeal := _appeal(frame)) > self._appeal:
+            self._best, self._appeal = frame, appeal
+
+    def save(self) -> StillImage:
+        if self._best is None:
+            raise RenderRefused(f"there is no frame to make {self._to.name} of")
+        height = round(self._width * self._best.height / self._best.width)
+        return _save(_image(self._best, self._width, height), self._to, [_moment(self._best)])
+
+
+class _Sheet:
+    """Frames side by side, each with its time code below."""
+
+    def __init__(self, request: MakeContactSheet, stream: VideoStream, keys: list[int]) -> None:
+        self._request = request
+        self._moments = _moments(request.columns * request.rows, stream, keys)
+        self._cells: dict[int, tuple[Image.Image, float]] = {}
         width = (request.width - _GAP * (request.columns + 1)) // request.columns
-        size = width, max(1, round(width * stream.height / stream.width))
-        label = max(12, width // 16)
-        cell = width + _GAP, size[1] + label + 2 * _GAP
-        sheet = Image.new("RGB", (request.width, cell[1] * request.rows + _GAP), _PAPER)
-        pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(label)
-        keys = [float(key * (stream.time_base or 0)) for key in _keys(film, stream)]
-        moments = _moments(count, _seconds(stream), keys)
-        shown = []
-        for number, frame in enumerate(_frames(film, stream, moments)):
-            left = _GAP + number % request.columns * cell[0]
-            top = _GAP + number // request.columns * cell[1]
-            sheet.paste(_image(frame, *size), (left, top))
-            shown.append(_moment(frame))
-            pen.text((left, top + size[1] + _GAP // 2), time_code(shown[-1]), _INK, font=font)
-            progress((number + 1) / count, "contact sheet")
-    return _save(sheet, request.to, shown)
+        self._size = width, max(1, round(width * stream.height / stream.width))
+
+    @property
+    def missing(self) -> list[int]:
+        """Moments whose frames it has not seen, ascending."""
+        return [moment for moment in self._moments if moment not in self._cells]
+
+    def see(self, moment: int, frame: av.VideoFrame) -> None:
+        """The frame that is shown at one of the moments."""
+        self._cells[moment] = _image(frame, *self._size), _moment(frame)
+
+    def fill(self, film: InputContainer, stream: VideoStream, progress: Progress) -> None:
+        """Decode what is missing."""
+        missing = self.missing
+        for moment, frame in zip(missing, _frames(film, stream, missing), strict=True):
+            self.see(moment, frame)
+            progress(len(self._cells) / len(self._moments), "contact sheet")
+
+    def save(self) -> StillImage:
+        """The file: left to right, then down."""
+        label = max(12, self._size[0] // 16)
+        wide, high = self._size[0] + _GAP, self._size[1] + label + 2 * _GAP
+        page = Image.new("RGB", (self._request.width, high * self._request.rows + _GAP), _PAPER)
+        pen, font = ImageDraw.Draw(page), ImageFont.load_default(label)
+        shown = [self._cells[moment] for moment in self._moments]
+        for number, (image, seconds) in enumerate(shown):
+            down, across = divmod(number, self._request.columns)
+            left, top = _GAP + across * wide, _GAP + down * high
+            page.paste(image, (left, top))
+            pen.text((left, top + self._size[1] + _GAP // 2), time_code(seconds), _INK, font=font)
+        return _save(page, self._request.to, [seconds for _, seconds in shown])
 
 
 def time_code(seconds: float) -> str:
@@ -84,21 +161,30 @@ def _keys(film: InputContainer, stream: VideoStream) -> list[int]:
     return sorted(packet.pts for packet in packets if packet.is_keyframe and packet.pts is not None)
 
 
-def _moments(parts: int, seconds: float, keys: list[float]) -> Iterator[float]:
-    """A moment in each of equal parts of the film: its key frame nearest to the middle, if it has one.
+def _beginning(keys: list[int], stream: VideoStream) -> list[int]:
+    """The key frames of a film's first moments; what it begins with, if there is none."""
+    last = min(_POSTER_SECONDS, _seconds(stream) * 0.8) / (stream.time_base or 1)
+    return [key for key in keys if key <= last] or [0]
 
-    Else its beginning, which is nearest to the key frame that has to be decoded first.
+
+def _moments(parts: int, stream: VideoStream, keys: list[int]) -> list[int]:
+    """A moment in each of equal parts of the film, ascending, in the stream's ticks.
+
+    It is the key frame nearest to the part's middle, in it or not far beyond its ends, if there is one that
+    the part before does not show. Else it is the beginning, which is nearest to the key frame that has to be
+    decoded first, or the middle if the beginning is past.
     """
+    length, before, found = (stream.duration or 0) / parts, -1, []
     for part in range(parts):
-        begin, middle, end = (seconds * (part + share) / parts for share in (0.0, 0.5, 1.0))
-        _, moment = min(
-            ((abs(key - middle), key) for key in keys if begin <= key < end), default=(0.0, begin)
-        )
-        yield moment
+        begin, middle = round(part * length), round((part + 0.5) * length)
+        near = [key for key in keys if key > before and abs(key - middle) < (0.5 + _BEYOND) * length]
+        before = min(near, key=lambda key: abs(key - middle)) if near else begin if begin > before else middle
+        found.append(before)
+    return found
 
 
-def _frames(film: InputContainer, stream: VideoStream, moments: Iterable[float]) -> Iterator[av.VideoFrame]:
-    """A frame shown at each of these ascending moments, in seconds, or a moment later.
+def _frames(film: InputContainer, stream: VideoStream, moments: Iterable[int]) -> Iterator[av.VideoFrame]:
+    """A frame shown at each of these ascending moments, in ticks, or a moment later.
 
     Nothing is decoded twice, and of what no other frame is made from, nothing at all.
     """
@@ -108,8 +194,7 @@ def _frames(film: InputContainer, stream: VideoStream, moments: Iterable[float])
     keys = _keys(film, stream)
     frames: Iterator[av.VideoFrame] = iter(())
     shown = None
-    for moment in moments:
-        wanted = round(float(moment) / base)
+    for wanted in moments:
         key = max((key for key in keys if key <= wanted), default=keys[0] if keys else 0)
         if shown is None or (shown.pts or 0) < key:
             film.seek(key, stream=stream, backward=True)
@@ -120,7 +205,7 @@ def _frames(film: InputContainer, stream: VideoStream, moments: Iterable[float])
                 break
             shown = following
         if shown is None:
-            raise RenderRefused(f"{film.name} has no frame at {moment:.2f} s")
+            raise RenderRefused(f"{film.name} has no frame at {float(wanted * base):.2f} s")
         yield shown
 
 
