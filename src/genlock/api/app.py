@@ -8,7 +8,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from genlock.api import access, accounts, health, jobs, ledger, problem
+from genlock.api import access, accounts, assets, campaigns, clients, films, health, jobs, ledger, problem, videos
 from genlock.api.dependency import Services
 from genlock.api.intake import Intake
 from genlock.api.repeat import Repeat
@@ -39,6 +39,8 @@ def create_app(services: Services) -> FastAPI:
     app.add_middleware(Requests)  # around those above
     problem.install(app)
     return app
+    for router in (clients.router, campaigns.router, assets.router):
+        app.include_router(router, prefix=PREFIX)
 
 
 def _operation(route: APIRoute) -> str:

@@ -13,6 +13,7 @@ from genlock.ledger.library.protocol import LibraryReader
 from genlock.library.address import Allowed
 from genlock.library.fetch import Fetcher
 from genlock.library.library import Library
+from genlock.library.limit import Limits
 from genlock.library.reception import Reception
 from genlock.library.shelf import Shelf
 from genlock.media.operation import MODULES
@@ -53,5 +54,5 @@ async def open_library(settings: Settings, rows: Rows, store: Store, clock: Cloc
             seconds=settings.fetch_time.total_seconds(),
             allowed=Allowed(settings.fetch_allow.split(",")),
         )
-        shelf = Shelf(settings.shelf)
-        yield Library(rows, rows, store, reception, fetcher, shelf, clock, random.SystemRandom())
+        shelf, rng, limits = Shelf(settings.shelf), random.SystemRandom(), Limits.of(settings)
+        yield Library(rows, rows, store, reception, fetcher, shelf, clock, rng, limits=limits)

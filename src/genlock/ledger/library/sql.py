@@ -190,9 +190,7 @@ def _refuse_while_working(link: Connection, what: str, label: str, id: str) -> N
     )
     found = [row.id for row in rows if json.loads(row.labels).get(label) == id]
     if found:
-        raise Conflict(
-            f"{what} is what jobs in progress are made from: {_some(found)}; let them end, or cancel them"
-        )
+        raise Conflict(f"jobs in progress are made from {what}: {_some(found)}; let them end, or cancel them")
 
 
 def _some(names: Sequence[str]) -> str:
