@@ -443,6 +443,9 @@ async def test_calls_are_listed_newest_first_by_the_page(bench):
     assert await found(job="job-2") == {"job-2/clip/1/one#1", "job-2/clip/1/two#1"}
     assert await found(owner="bob") == await found(vendor="p") == await found(job="job-2")
     assert await found(task=bench.ref("b")) == {"job-1/b/1/one#1", "job-1/b/1/two#1"}
+    ours = await bench.reader.calls(CallFilter(task=bench.ref("b")))
+    assert await bench.reader.calls_of(bench.ref("b")) == ours
+    assert await bench.reader.calls_of(bench.ref("none")) == []
     assert await found(states=frozenset({CallState.RELEASED})) == {"job-1/a/1/one#1"}
 
 

@@ -34,7 +34,7 @@ from genlock.errors import (
 )
 from genlock.ledger.payments import Payments, PaymentsReader
 from genlock.ledger.records import Claim, TaskRef
-from genlock.ledger.spending import CallFilter, CallRow, CallSpec, CallState, Settlement
+from genlock.ledger.spending import CallRow, CallSpec, CallState, Settlement
 from genlock.money import Money
 from genlock.paid import Accepted, Adapter, Answer, Ask, Broke, Made, Policy, Sending, Working
 
@@ -117,7 +117,7 @@ class Calls:
         return newest if begun else None
 
     async def _calls_of(self, task: TaskRef, revision: int, name: str) -> list[CallRow]:
-        rows = await self.reader.calls(CallFilter(task=task))
+        rows = await self.reader.calls_of(task)
         return [row for row in rows if (row.revision, row.name) == (revision, name)]
 
     async def _spec(self, claim: Claim, name: str, ask: Ask) -> CallSpec:

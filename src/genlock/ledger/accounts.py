@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import (
     ColumnElement,
     and_,
+    bindparam,
     case,
     func,
     literal,
@@ -19,16 +20,23 @@ from sqlalchemy import (
 from genlock.errors import NotFound
 from genlock.ledger import schema
 from genlock.ledger.call import COLUMNS, LIVE_COUNT, call_row
-from genlock.ledger.costing import costs, fitting
+from genlock.ledger.costing import OCCASIONS, costs, fitting
 from genlock.ledger.draft import FINISHED
 from genlock.ledger.moment import from_micros, to_micros_or_none
 from genlock.ledger.reading import Reading
-from genlock.ledger.records import JobState
+from genlock.ledger.records import JobState, TaskRef
 from genlock.ledger.spending import BudgetRow, By, CallFilter, CallRow, CallState, Cost, Delivery
 
 _UNFINISHED = sorted(state.value for state in JobState if not state.finished)
 _call, _task, _job = schema.call.c, schema.task.c, schema.job.c
 _budget, _delivery = schema.budget.c, schema.delivery.c
+
+_OF_TASK = (
+    select(*COLUMNS)
+    .where(_call.job == bindparam("of_job"), _call.task == bindparam("of_task"))
+    .order_by(_call.intended_at.desc(), _call.key.desc())
+)
+ASKED_OFTEN = (_OF_TASK, OCCASIONS)
 
 
 class SqlAccounts:
@@ -64,6 +72,11 @@ class SqlAccounts:
                 return []
             found = found.where(place < tuple_(literal(rows[0][0]), literal(after)))
         return [call_row(row) for row in await self._reading.rows(found.limit(limit))]
+
+    async def calls_of(self, task: TaskRef) -> Sequence[CallRow]:
+        return [
+            call_row(row) for row in await self._reading.rows(_OF_TASK, of_job=task.job, of_task=task.key)
+        ]
 
     async def calls_left(self, *, limit: int = 100) -> Sequence[CallRow]:
         of_task = and_(_task.job == _call.job, _task.key == _call.task)
@@ -106,7 +119,14 @@ class SqlAccounts:
         until: datetime | None = None,
     ) -> Sequence[Cost]:
         span = (to_micros_or_none(since), to_micros_or_none(until))
-        return await self._reading.read(lambda connection: costs(connection, by, where, span))
+        paid = kept = True
+        if where.job is not None:
+            [[paid, kept]] = await self._reading.rows(OCCASIONS, job_id=where.job)
+        if not paid and not kept:
+            return []
+        return await self._reading.read(
+            lambda connection: costs(connection, by, where, span, paid=bool(paid), kept=bool(kept))
+        )
 
 
 def _given_up() -> ColumnElement[bool]:

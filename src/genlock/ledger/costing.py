@@ -13,11 +13,13 @@ from typing import Any
 from sqlalchemy import (
     CTE,
     BigInteger,
+    BindParameter,
     ColumnElement,
     Connection,
     ScalarSelect,
     Select,
     and_,
+    bindparam,
     case,
     cast,
     exists,
@@ -60,10 +62,23 @@ def _of_jobs(where: CallFilter, job: ColumnElement[str]) -> list[ColumnElement[b
     return asked
 
 
-def _tree_of(job: str) -> CTE:
+def _tree_of(job: str | BindParameter[str]) -> CTE:
     top = select(_job.id.label("job")).where(_job.id == job).cte("tree_of", recursive=True)
     nested = schema.job.alias("nested_in")
     return top.union_all(select(nested.c.id).join(top, nested.c.parent_job == top.c.job))
+
+
+def _occasions() -> Select[Any]:
+    tree = select(_tree_of(bindparam("job_id")).c.job)
+    of_tree = (_event.job.in_(tree), _event.at >= 0)  # by a time: else all of a job's history is read
+    kept = exists().where(schema.IS_TURN, _event.kind == _KEPT, *of_tree)
+    told: list[Any] = [exists().where(_call.job.in_(tree)).label("paid"), kept.label("kept")]
+    return select(*told)
+
+
+# Whether a job, with those nested in it, has made calls, and whether it has taken results over. Every look
+# at a job asks what it has cost, and most have cost nothing: this is found in indexes.
+OCCASIONS = _occasions()
 
 
 def _within(at: ColumnElement[int], span: Span) -> list[ColumnElement[bool]]:
@@ -72,32 +87,23 @@ def _within(at: ColumnElement[int], span: Span) -> list[ColumnElement[bool]]:
     return asked if until is None else [*asked, at < until]
 
 
-def costs(connection: Connection, by: By, where: CallFilter, span: Span) -> list[Cost]:
-    """Money by group and currency: most spent first, days in their order."""
+def costs(
+    connection: Connection, by: By, where: CallFilter, span: Span, *, paid: bool = True, kept: bool = True
+) -> list[Cost]:
+    """Money by group and currency: most spent first, days in their order. `paid` and `kept` say whether
+    there is anything to be counted of what was paid for, and of what was taken over.
+    """
     found: dict[tuple[Any, str], list[int]] = defaultdict(lambda: [0] * 7)
-    has_paid, has_kept = (True, True) if where.job is None else _occasions(connection, where.job)
-    if has_paid:
+    if paid:
         for group, currency, *sums in connection.execute(_paid(by, where, span)):
             found[group, currency][:6] = [int(number or 0) for number in sums]
-    if has_kept:
+    if kept:
         for group, currency, saved in connection.execute(_reused(by, where, span)):
             found[group, currency][6] = int(saved or 0)
     told = [Cost(_told(by, group), currency, *sums) for (group, currency), sums in found.items()]
     if by is By.DAY:
         return sorted(told, key=lambda cost: (cost.group, cost.currency))
     return sorted(told, key=lambda cost: (-cost.spent, cost.group, cost.currency))
-
-
-def _occasions(connection: Connection, job: str) -> tuple[bool, bool]:
-    """Whether a job, or one nested in it, has made a call, and whether it has taken a result over.
-
-    Every look at a job asks what it has cost, and most have cost nothing: two looks into indexes say so.
-    """
-    tree = select(_tree_of(job).c.job)
-    paid = exists().where(_call.job.in_(tree))
-    kept = exists().where(schema.IS_TURN, _event.kind == _KEPT, _event.job.in_(tree))
-    [row] = connection.execute(select(paid, kept))
-    return bool(row[0]), bool(row[1])
 
 
 def _told(by: By, group: Any) -> str:

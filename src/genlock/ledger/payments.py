@@ -144,6 +144,10 @@ class PaymentsReader(Protocol):
         """Newest intent first; `after` is the last key of the page before."""
         ...
 
+    async def calls_of(self, task: TaskRef) -> Sequence[CallRow]:
+        """All calls of a task, newest intent first. Cheap: whoever waits for one asks again and again."""
+        ...
+
     async def calls_left(self, *, limit: int = 100) -> Sequence[CallRow]:
         """Open calls nobody will come back to: their task is finished, was redone or is gone, or their job
         failed by its deadline. Their provider is to be asked to stop, and looked at until the cost is known.

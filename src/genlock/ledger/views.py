@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, bindparam, case, func,
 from genlock.clock import Clock
 from genlock.errors import NotFound
 from genlock.ledger import schema
-from genlock.ledger.accounts import SqlAccounts
+from genlock.ledger.accounts import ASKED_OFTEN, SqlAccounts
 from genlock.ledger.bell import Bell, Newest
 from genlock.ledger.census import Census
 from genlock.ledger.copying import copy_beside
@@ -89,7 +89,7 @@ class SqlReader(SqlAccounts):
     """`LedgerReader` over SQLite or PostgreSQL."""
 
     def __init__(self, engine: Engine, clock: Clock) -> None:
-        super().__init__(Reading(engine, _OFTEN))
+        super().__init__(Reading(engine, (*_OFTEN, *ASKED_OFTEN)))
         self._tell_time = tell_time(engine, clock)
         self._bell = Bell(self._newest)
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from genlock.ledger.memory.costing import count
 from genlock.ledger.memory.till import Till
+from genlock.ledger.records import TaskRef
 from genlock.ledger.spending import BudgetRow, By, CallFilter, CallRow, CallState, Cost, Delivery
 
 
@@ -27,6 +28,9 @@ class MemoryAccounts:
                 return []
             found = [call for call in found if _place(call) < _place(self._till.calls[after])]
         return found[:limit]
+
+    async def calls_of(self, task: TaskRef) -> Sequence[CallRow]:
+        return await self.calls(CallFilter(task=task))
 
     async def calls_left(self, *, limit: int = 100) -> Sequence[CallRow]:
         left = [call for call in self._till.calls.values() if call.state.open and self._given_up(call)]
