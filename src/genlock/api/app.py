@@ -8,7 +8,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from genlock.api import access, accounts, assets, campaigns, clients, films, health, jobs, ledger, problem, videos
+from genlock.api import access, accounts, assets, campaigns, clients, health, jobs, ledger, problem
 from genlock.api.dependency import Services
 from genlock.api.intake import Intake
 from genlock.api.repeat import Repeat
