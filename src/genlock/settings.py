@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from genlock.errors import BadInput
 from genlock.failpoint import Order
 from genlock.money import Money
+from genlock.span import read_span
 
 
 def _positive(value: timedelta) -> timedelta:
@@ -96,6 +97,18 @@ def _key(*names: str) -> Any:
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _every(value: Any) -> Any:
+    """As people write a span, or that there is to be none."""
+    if not isinstance(value, str):
+        return value
+    if value.strip().lower() in ("off", "none", "never"):
+        return None
+    try:
+        return read_span(value)
+    except BadInput as error:
+        raise ValueError(f"{error}; or off") from error
 
 
 class Accounts(BaseSettings):
@@ -231,6 +244,18 @@ class Settings(Accounts):
         default=30, ge=0, description="failed sign-ins from one address in a minute; 0: as many as it likes"
     )
     request_mb: int = Field(default=4, ge=1, description="size of the largest request that brings no pictures")
+    main_every: Annotated[timedelta | None, BeforeValidator(_every)] = Field(
+        default=timedelta(hours=5),
+        gt=timedelta(0),
+        le=timedelta(days=366),
+        description="how often `genlock serve` runs the main pipeline: `5h`; off: never",
+    )
+    main_pipeline: str = Field(
+        default="shorts", min_length=1, description="what that is: a pipeline, or script:NAME"
+    )
+    scripts: str | None = Field(
+        default=None, description="scripts that may be run, as `name=/path, name=/path`"
+    )
     log_level: str = Field(default="warning", description="debug, info, warning or error")
     log_format: Literal["text", "json"] | None = Field(
         default=None,
@@ -266,6 +291,10 @@ class Settings(Accounts):
     @property
     def models(self) -> Path:
         return self.home / "models.toml"
+
+    @property
+    def scripts_file(self) -> Path:
+        return self.home / "scripts.toml"
 
     @property
     def work(self) -> Path:
