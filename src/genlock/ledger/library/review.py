@@ -13,6 +13,7 @@ from genlock.ledger import schema
 from genlock.ledger.access.schema import audit
 from genlock.ledger.batch import Batch
 from genlock.ledger.draft import DONE, SKIPPED
+from genlock.ledger.library.records import CAMPAIGN
 from genlock.ledger.library.schema import review
 from genlock.ledger.library.verdict import FILM, GATE, FilmRow, Review, Ruling, SoughtFilms, Standing
 from genlock.ledger.moment import from_micros, from_micros_or_none
@@ -101,6 +102,9 @@ def _sought(sought: SoughtFilms) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
     if sought.owner is not None:
         found.append(_job.owner == sought.owner)
+    if sought.campaign is not None:  # labels are written without spaces
+        label = f'"{CAMPAIGN}":{json.dumps(sought.campaign, ensure_ascii=False)}'
+        found.append(_job.labels.contains(label, autoescape=True))
     if sought.pipeline is not None:
         found.append(_job.pipeline == sought.pipeline)
     if sought.standing is not None:

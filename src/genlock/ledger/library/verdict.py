@@ -78,9 +78,10 @@ class FilmRow:
 
 @dataclass(frozen=True, slots=True)
 class SoughtFilms:
-    """Which films are listed; None means any."""
+    """Which films are listed; None means any. `campaign` is what their jobs' labels say."""
 
     owner: str | None = None
+    campaign: str | None = None
     pipeline: str | None = None
     standing: Standing | None = None
 
