@@ -16,6 +16,7 @@
     │   └── DuplicateName       two notes, calls or events of one task share a name
     ├── OwnerError
     │   ├── HomeTaken           another process owns this home
+    │   ├── PortTaken           the address to listen on is not to be had
     │   └── OwnerGone           the process that owns this home does not answer
     ├── LedgerError             the database refused or is gone
     │   └── SchemaTooNew        the ledger was written by a newer genlock
@@ -36,6 +37,7 @@
     │       ├── EventTimeout    nobody answered a gate in time
     │       ├── Rejected        a person said no to what was made
     │       ├── RenderRefused   the media library says the material cannot be used
+    │       ├── ScriptFailed    a script of one's own ended with an error
     │       ├── ScriptFailed    a script of one's own ended with an error
     │       └── CheckFailed     a finished film is not what was planned
     ├── StoreError              a file is missing from the store or is not what its name says
@@ -123,6 +125,10 @@ class HomeTaken(OwnerError):
     """Another process owns this home."""
 
 
+class PortTaken(OwnerError):
+    """The address that was to be listened on is not to be had."""
+
+
 class OwnerGone(OwnerError):
     """The process that owns this home does not answer."""
 
@@ -205,6 +211,10 @@ class Rejected(Permanent):
 
 class RenderRefused(Permanent):
     """The media library says that the material cannot be used."""
+
+
+class ScriptFailed(Permanent):
+    """A script of one's own ended with an error; the message has its last lines."""
 
 
 class ScriptFailed(Permanent):

@@ -110,6 +110,7 @@ def _formatter(format: str) -> logging.Formatter:
 
     own = structlog.stdlib.ProcessorFormatter
     foreign = [_place, *_before(), structlog.stdlib.ExtraAdder()]
+    steps: list[Any]
     if format == JSON:
         steps = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str)]
     else:

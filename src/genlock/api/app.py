@@ -4,16 +4,32 @@ from __future__ import annotations
 
 import asyncio
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from genlock.api import access, accounts, assets, campaigns, clients, health, jobs, ledger, problem
+from genlock.api import (
+    access,
+    accounts,
+    assets,
+    campaigns,
+    clients,
+    films,
+    health,
+    jobs,
+    ledger,
+    problem,
+    videos,
+)
 from genlock.api.dependency import Services
 from genlock.api.intake import Intake
 from genlock.api.repeat import Repeat
 from genlock.api.request import Requests
 from genlock.api.wire import PREFIX
+
+if TYPE_CHECKING:
+    from genlock.api.factory import Application
 
 
 def create_app(services: Services) -> FastAPI:
@@ -32,6 +48,8 @@ def create_app(services: Services) -> FastAPI:
     app.include_router(jobs.router, prefix=PREFIX)
     app.include_router(accounts.router, prefix=PREFIX)
     app.include_router(ledger.router, prefix=PREFIX)
+    app.include_router(films.router, prefix=PREFIX)
+    app.include_router(videos.router, prefix=PREFIX)
     app.include_router(access.router, prefix=PREFIX)
     app.include_router(health.router)
     app.add_middleware(Repeat, services=services)
@@ -41,6 +59,13 @@ def create_app(services: Services) -> FastAPI:
     return app
     for router in (clients.router, campaigns.router, assets.router):
         app.include_router(router, prefix=PREFIX)
+
+
+def create() -> Application:
+    """For `uvicorn genlock.api.app:create --factory`; the home is opened when that server starts."""
+    from genlock.api.factory import Application
+
+    return Application(create_app)
 
 
 def _operation(route: APIRoute) -> str:

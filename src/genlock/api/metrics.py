@@ -15,7 +15,14 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
@@ -54,6 +61,8 @@ class Metrics:
     """All that is counted in this process. `attach` it to what is counted, once."""
 
     def __init__(self, clock: Clock) -> None:
+        # A second series for each, which nobody asks for.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self.registry)
@@ -77,7 +86,7 @@ class Metrics:
         def histogram(name: str, what: str, buckets: Sequence[float], *labels: str) -> Histogram:
             return Histogram(f"genlock_{name}", what, labels, registry=self.registry, buckets=buckets)
 
-        self._created = counter("jobs_created", "Jobs that were started, nested ones too.", "pipeline")
+        self._created = counter("jobs_started", "Jobs that were started, nested ones too.", "pipeline")
         self._jobs = counter("jobs", "Jobs that have ended.", "executor", "outcome")
         self._tasks = counter("tasks", "Tasks that have ended.", "stage", "outcome")
         self._attempts = counter("attempts", "What tries at tasks came to.", "stage", "outcome")

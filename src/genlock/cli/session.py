@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from genlock.errors import HomeTaken, OwnerGone
 
 if TYPE_CHECKING:
+    from genlock.api.dependency import Services
     from genlock.bootstrap import Home
     from genlock.engine.service import JobService
     from genlock.owner import Ownership
@@ -46,8 +46,22 @@ class Session:
         somebody asks for the first time. Most jobs nobody asks about.
         """
         if self._ownership is not None:
-            await self._stack.enter_async_context(_answering(self, self._ownership))
+            from genlock.api.listener import answering
+
+            await self._stack.enter_async_context(answering(self._ownership, self._services))
             self._ownership = None
+
+    def release(self) -> Ownership:
+        """The ownership of the home, for whoever opens the socket in another way."""
+        assert self._ownership is not None, "only an owner can, and only once"
+        ownership, self._ownership = self._ownership, None
+        return ownership
+
+    def _services(self) -> Services:
+        from genlock.api.dependency import Services
+
+        assert self.home is not None, "only the owner answers"
+        return Services.of(self.home, trusted=True)
 
     async def close(self) -> None:
         await self._stack.aclose()
@@ -182,56 +196,3 @@ async def _open(
     stack.enter_context(log_to_file(settings))
     home = await stack.enter_async_context(open_home(settings, execute=execute, warm=warm))
     return Session(settings, home.engine, home, ownership)
-
-
-@asynccontextmanager
-async def _answering(session: Session, ownership: Ownership) -> AsyncIterator[None]:
-    """The API on the home's socket, inside the `async with`."""
-    stopping = asyncio.Event()
-    task = asyncio.create_task(_answer(session, ownership, stopping), name="genlock-socket")
-    try:
-        yield
-    finally:
-        stopping.set()
-        await task
-
-
-async def _answer(session: Session, ownership: Ownership, stopping: asyncio.Event) -> None:
-    import structlog
-
-    try:
-        with ownership.bind() as bound:
-            halt = asyncio.create_task(stopping.wait())
-            await _knocked(bound, halt)
-            if not stopping.is_set():
-                server = await asyncio.to_thread(_build, session)
-                serving = asyncio.create_task(server.serve(bound))
-                await asyncio.wait((serving, halt), return_when=asyncio.FIRST_COMPLETED)
-                server.stop()
-                await serving
-            halt.cancel()
-    except Exception:  # noqa: BLE001 - jobs go on; only other processes cannot ask
-        structlog.get_logger(__name__).exception("other commands cannot reach this process")
-
-
-async def _knocked(bound: socket.socket, halt: asyncio.Task[Any]) -> None:
-    """Return when somebody connects, who is let in later, or when nobody is waited for any more."""
-    knock = asyncio.Event()
-    bound.listen()
-    loop = asyncio.get_running_loop()
-    loop.add_reader(bound, knock.set)
-    try:
-        knocking = asyncio.create_task(knock.wait())
-        await asyncio.wait((knocking, halt), return_when=asyncio.FIRST_COMPLETED)
-        knocking.cancel()
-    finally:
-        loop.remove_reader(bound)
-
-
-def _build(session: Session) -> Any:
-    """The server of the socket, which only whoever owns its file can open: nobody has to sign in there."""
-    from genlock.api.dependency import Services
-    from genlock.api.server import Server
-
-    assert session.home is not None, "only the owner answers"
-    return Server(Services.of(session.home, trusted=True))
