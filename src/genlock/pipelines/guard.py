@@ -86,11 +86,10 @@ def _children() -> list[int]:
 def main() -> int:
     """Run the command of the order in `argv`; the exit code is the script's, 128 and more for a signal."""
     order = json.loads(sys.argv[1])
-    for ignored in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
-        signal.signal(ignored, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGCHLD):
+        signal.signal(number, lambda *_: None)  # heard and let pass; a script would inherit SIG_IGN
     woken, wake = os.pipe()
     os.set_blocking(wake, False)
-    signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(wake)
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
     try:
