@@ -18,7 +18,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, BinaryIO
 
@@ -144,8 +144,11 @@ def out_of_memory(error: BaseException | None) -> bool:
     )
 
 
-def main() -> None:
-    """Serve operations until the parent closes the pipe."""
+Act = Callable[[message.Message], message.Message]
+
+
+def main(around: Callable[[message.Message, Act], message.Message] = lambda what, act: act(what)) -> None:
+    """Serve operations until the parent closes the pipe. `around` is handed each with what does it."""
     settings = json.loads(sys.argv[1])
     settle(settings)
     incoming, outgoing = own_pipes()
@@ -153,9 +156,12 @@ def main() -> None:
     threading.Thread(target=listen, args=(incoming, inbox), daemon=True).start()
     load_libraries()
     load_modules(settings["modules"], inbox)
+
+    def act(what: message.Message) -> message.Message:
+        return attempt(what, settings["modules"], Reporter(outgoing))
+
     while True:
-        answer = attempt(inbox.get(), settings["modules"], Reporter(outgoing))
-        send(outgoing, answer)
+        send(outgoing, around(inbox.get(), act))
 
 
 if __name__ == "__main__":

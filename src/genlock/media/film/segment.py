@@ -10,6 +10,7 @@ import hashlib
 import json
 import math
 from collections.abc import Sequence
+from functools import cache
 from importlib.metadata import version
 from itertools import pairwise
 from typing import Literal, Self
@@ -32,6 +33,7 @@ BENDING = 2.4  # seconds in which near things pass far ones: longer looks no bet
 _SOFTENED = 0.009  # of the frame: by how much pictures full of detail go out of focus in a dissolve
 
 
+@cache
 def made_by() -> str:
     """What a segment's frames depend on beside its description: our renderer and its libraries."""
     return f"genlock/{RENDERER} av/{version('av')} opencv/{version('opencv-python-headless')}"
