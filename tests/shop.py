@@ -81,6 +81,25 @@ def careless(count: int) -> list[str]:
 
 
 @stage
+async def approve(clip: Clip, *, task: Task = provided()) -> Clip:
+    """A person looks at it first."""
+    if await task.event("approve") != "yes":
+        raise Permanent("nobody likes it")
+    return clip
+
+
+@pipeline
+def approved(count: int) -> list[str]:
+    return cut(approve.map(buy.map(shots(count))))
+
+
+@pipeline
+def around(count: int) -> list[str]:
+    """The same as a job in a job."""
+    return approved(count)
+
+
+@stage
 async def refuse(count: int) -> int:
     raise Permanent(f"nobody makes {count} clips")
 

@@ -96,6 +96,32 @@ def test_a_pipeline_that_fails_undisturbed_is_refused_with_its_reason(lanes: Lan
         prove(lanes, Aim(hopeless, Stand.of("idempotent"), sample=1))
 
 
+@pytest.mark.parametrize("pipeline", ["approved", "around"])
+def test_people_answer_gates_as_they_were_told_to(lanes: Lanes, pipeline: str) -> None:
+    gated = Subject(pipeline=f"shop:{pipeline}", params={"count": 2}, answers={"approve": "yes"})
+    proof = prove(lanes, Aim(gated, Stand.of("blind"), sample=3))
+    assert complaints(proof) == []
+    assert Tally.of(proof).kills >= 2
+
+
+@pytest.mark.parametrize("pipeline", ["approved", "around"])
+def test_a_gate_that_nobody_answers_is_named_and_not_waited_for(lanes: Lanes, pipeline: str) -> None:
+    gated = Subject(pipeline=f"shop:{pipeline}", params={"count": 1}, answers={"other": "yes"})
+    words = r"undisturbed, the job is waiting: .*/approve/0 waits for 'approve': .*--answer approve=VALUE"
+    with pytest.raises(Crooked, match=words):
+        prove(lanes, Aim(gated, Stand.of("idempotent"), sample=1))
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_a_database_server_that_goes_away_loses_and_repeats_nothing(lanes: Lanes, policy: str) -> None:
+    trials = [Trial.parse(f"restart@{point}") for point in ("send:1:after,adopt", "commit:9:before,resend")]
+    proof = prove(lanes, Aim(REEL, Stand.of(policy), only=trials))
+    assert complaints(proof) == []
+    tally = Tally.of(proof)
+    assert (tally.kills, tally.missed) == (2, 0)
+    assert tally.doubts == 0 or policy == "blind"
+
+
 @pytest.mark.parametrize("policy", ["findable", "blind"])
 def test_rivals_lost_claims_and_clocks_that_jump_change_nothing(lanes: Lanes, policy: str) -> None:
     scenarios = ("again", "rivals", "lease", "clock")
@@ -191,6 +217,7 @@ def test_points_are_chosen_evenly_and_half_of_them_are_requests() -> None:
         "rivals@commit:7:after+commit:3:before,resend",
         "lose@send:1:after,resend",
         "back@commit:9:before,adopt",
+        "restart@send:2:after,give-up",
         "after:0.7340,resend",
     ],
 )

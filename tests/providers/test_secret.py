@@ -17,7 +17,7 @@ from genlock.providers.asks import LanguageAsk, MusicAsk, SpeechAsk, VideoAsk
 from genlock.providers.probe import probe
 from genlock.providers.registry import VENDORS, Providers
 from genlock.providers.scrub import Scrub
-from genlock.settings import Settings
+from genlock.settings import Accounts, Settings
 from wire import Wire, closes, halves, hangs, repeats, says
 
 SECRET = "s3cr3t+/key=" + "x1y2z3" * 3
@@ -55,7 +55,7 @@ ACTS = {
 def accounts(url, home):
     keys = {f: SECRET for v in VENDORS.values() for f in (*v.keys, *v.optional) if "vertex_" not in f}
     keys |= {"vertex_token": SECRET, "vertex_project": "p", "vertex_bucket": "b"}
-    places = [field.removesuffix("_url") for field in Settings.model_fields if field.endswith("_url")]
+    places = [field.removesuffix("_url") for field in Accounts.model_fields if field.endswith("_url")]
     places.remove("public")
     return Settings(home=home, public_url="http://127.0.0.1:1/p", **keys, **{f"{p}_url": url for p in places})
 

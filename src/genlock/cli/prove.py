@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as jsons
 import shlex
+import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 FOUND = 1  # exit code
 INTERRUPTED = 130
+RESTART = "restart"
 
 
 Pipeline = Annotated[
@@ -33,9 +35,15 @@ Params = Annotated[Path | None, typer.Option(metavar="FILE", help="What your pip
 Tools = Annotated[
     str | None, typer.Option(metavar="MODULE:FUNCTION", help="Makes the tools your pipeline needs.")
 ]
+Answer = Annotated[
+    list[str] | None,
+    typer.Option(metavar="GATE=VALUE", help="What people say at this gate: JSON or text; may be repeated."),
+]
 Scenario = Annotated[
     list[str] | None,
-    typer.Option(help="kill, again, rivals, lease, clock or all; may be repeated. Without it: kill."),
+    typer.Option(
+        help="kill, again, rivals, lease, clock, restart or all; may be repeated. Without it: kill."
+    ),
 ]
 Sample = Annotated[
     int | None, typer.Option(min=1, help="Try so many points of each scenario, evenly spread.")
@@ -64,6 +72,7 @@ def prove(
     pairs: Pairs = 10,
     params: Params = None,
     tools: Tools = None,
+    answer: Answer = None,
     scenario: Scenario = None,
     sample: Sample = None,
     random: Random = 0,
@@ -87,8 +96,9 @@ def prove(
 
     trials = [Trial.parse(text) for text in only or ()]
     with tempfile.TemporaryDirectory(prefix="genlock-prove-") as folder:
-        subject = subject_of(pipeline, Path(folder), pairs=pairs, params=params, tools=tools)
-        words = _words(pipeline, pairs, params, tools)
+        answers = answer or []
+        subject = subject_of(pipeline, Path(folder), pairs=pairs, params=params, tools=tools, answers=answers)
+        words = _words(pipeline, pairs, params, tools, answers)
         aims = [
             Aim(subject, stand, _scenarios(scenario), sample, random, seed, trials, words)
             for stand in (Stand.of(word, settle_window=settle_window) for word in provider or VIDEO)
@@ -164,18 +174,29 @@ def command_of(aim: Aim) -> str:
     return shlex.join(words)
 
 
-def _words(pipeline: str, pairs: int, params: Path | None, tools: str | None) -> list[str]:
+def _words(
+    pipeline: str, pairs: int, params: Path | None, tools: str | None, answers: Sequence[str]
+) -> list[str]:
     """The options that chose the subject."""
     words = [] if ":" in pipeline or params else ["--pairs", str(pairs)]
     words += ["--params", str(params)] if params else []
-    return words + (["--tools", tools] if tools else [])
+    words += ["--tools", tools] if tools else []
+    return words + [word for answer in answers for word in ("--answer", answer)]
 
 
 def _scenarios(given: list[str] | None) -> tuple[str, ...]:
+    """Those that were asked for. `restart` needs a database server; of `all` it is left out without one."""
     from genlock.testing.proof.aim import SCENARIOS
+    from genlock.testing.proof.database import why_not
 
     wanted = given or ["kill"]
     unknown = set(wanted) - {*SCENARIOS, "all"}
     if unknown:
         raise BadInput(f"there is no scenario {min(unknown)!r}; there are {', '.join(SCENARIOS)} and all")
-    return SCENARIOS if "all" in wanted else tuple(dict.fromkeys(wanted))
+    missing = why_not() if {*wanted} & {RESTART, "all"} else None
+    if missing and RESTART in wanted:
+        raise BadInput(f"the scenario restart cannot be tried: {missing}")
+    if missing:
+        print(f"restart is left out: {missing}", file=sys.stderr)
+    chosen = SCENARIOS if "all" in wanted else tuple(dict.fromkeys(wanted))
+    return tuple(name for name in chosen if name != RESTART or not missing)

@@ -12,7 +12,7 @@ from genlock.testing.proof.stand import Stand
 from genlock.testing.proof.trial import DECISIONS, Trial
 from genlock.testing.proof.verdict import Whole
 
-SCENARIOS = ("kill", "again", "rivals", "lease", "clock")
+SCENARIOS = ("kill", "again", "rivals", "lease", "clock", "restart")
 SOME = 24  # trials of each scenario that does not try every point, unless `sample` says how many
 EARLY = 40  # points within which those who go on die again
 
@@ -57,6 +57,8 @@ class Aim:
                     yield Trial(point, again=again[:1], rivals=True)
                 case "lease":
                     yield Trial(point, blow="lose")
+                case "restart":
+                    yield Trial(point, blow="restart")
                 case _:
                     yield Trial(point, blow="back" if number % 2 else "ahead")
 

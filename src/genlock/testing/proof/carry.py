@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import json
 import logging
 import sys
 import time
 from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -18,25 +18,26 @@ import structlog
 
 from genlock import failpoint
 from genlock.bootstrap import Home, open_home, pipelines
-from genlock.engine.views import CallView, EventView
-from genlock.errors import BadInput, Conflict
+from genlock.engine.views import EventView, JobView
+from genlock.errors import BadInput, LedgerError
 from genlock.ledger.records import JobState
-from genlock.ledger.spending import CallState, Decision
-from genlock.money import Money
 from genlock.owner import Ownership
 from genlock.settings import Settings, load_settings
 from genlock.testing.proof.charge import charges_in
+from genlock.testing.proof.database import stop_at_once
 from genlock.testing.proof.haste import MACHINE, HastyClock, HastyLoop, Pace
-from genlock.testing.proof.order import HELD, JOB, Doubt, Order, Subject, Told
+from genlock.testing.proof.order import HELD, JOB, Order, Subject, Told
+from genlock.testing.proof.person import NAME, Person, Unanswered
 from genlock.testing.proof.renderer import fork_renderer
+from genlock.testing.proof.sight import Sight
 
 if TYPE_CHECKING:
     from genlock.engine.declare import Pipeline
 
-PERSON = "proof"
 HOURS = timedelta(hours=5)
 TRIES = 20  # of a job that failed because a person gave a call up
 OTHER = "another process"
+LOOK = 3.0  # seconds between two looks at the job
 
 
 def carry(order: Order) -> int:
@@ -45,10 +46,10 @@ def carry(order: Order) -> int:
     settings = load_settings(**order.settings, home=order.home, failpoint=order.failpoint)
     pace = Pace(order.speed)
     clock = HastyClock(pace, order.start)
-    ownership = Ownership.take(settings, command=PERSON)
+    ownership = Ownership.take(settings, command=NAME)
     while ownership is None and order.wait_for_home:
         time.sleep(0.001)
-        ownership = Ownership.take(settings, command=PERSON)
+        ownership = Ownership.take(settings, command=NAME)
     if ownership is None:
         return HELD
     with ownership, asyncio.Runner(loop_factory=lambda: HastyLoop(pace)) as runner:
@@ -107,7 +108,6 @@ class _Carrier:
     order: Order
     settings: Settings
     clock: HastyClock
-    doubts: list[Doubt] = field(default_factory=list)
     struck: bool = False
     _home: Home | None = None
     _asides: set[asyncio.Task[None]] = field(default_factory=set)
@@ -123,80 +123,47 @@ class _Carrier:
         async with open_home(self.settings, clock=self.clock, more=own, tools=tools, launch=launch) as home:
             self._home = home
             await home.engine.start(pipeline.name, self.order.subject.params, id=JOB)
-            job = await self._to_end(home)
-            recovery = await self._recovery(home, opened)
+            person = Person(self.order, home)
+            try:
+                job = await self._to_end(home, person)
+            except Unanswered as error:
+                return Told(state=JobState.WAITING, error=str(error))
             return Told(
                 state=job.state,
                 result=job.result,
                 error=job.error.message if job.error else None,
-                doubts=self.doubts,
-                recovery_ms=recovery,
+                doubts=person.doubts,
+                recovery_ms=await self._recovery(home, opened),
                 struck=self.struck,
             )
 
-    async def _to_end(self, home: Home) -> Any:
-        """Follow the job, decide what is in doubt, and try it again if a call was given up."""
+    async def _to_end(self, home: Home, person: Person) -> JobView:
+        """Follow the job, let a person do what is to be done, and try it again if a call was given up."""
         for _ in range(TRIES):
-            last = len(await self._events(home))
-            await self._decide(home)
-            async for event in home.engine.watch(JOB, after=last):
-                if event.kind == "call.doubt":
-                    await self._decide(home)
+            await self._until_over(home, person)
             job = await home.engine.show(JOB)
-            if job.state is not JobState.FAILED or not await self._given_up(home):
+            if job.state is not JobState.FAILED or not await person.gave_up():
                 break
             await home.engine.retry(JOB)
         return job
+
+    async def _until_over(self, home: Home, person: Person) -> None:
+        """Look at it now and then, and not at every event: what waits for a person can wait."""
+        while True:
+            try:
+                if (await home.engine.reader.job(JOB)).state.finished:
+                    return
+                await person.attend()
+            except LedgerError:
+                if self.order.server is None:
+                    raise  # a file does not go away; of a server people try again
+            await self.clock.sleep(LOOK)
 
     async def _events(self, home: Home) -> list[EventView]:
         found: list[EventView] = []
         while page := await home.engine.events(JOB, after=len(found)):
             found += page
         return found
-
-    async def _given_up(self, home: Home) -> bool:
-        calls = await home.engine.accounts.calls(job=JOB, limit=1000)
-        newest: dict[str, CallView] = {}
-        for call in calls:
-            held = newest.get(place_of(call))
-            if held is None or call.number > held.number:
-                newest[place_of(call)] = call
-        return any(call.state is CallState.ABANDONED for call in newest.values())
-
-    # -- what a person does -----------------------------------------------------------------------------
-
-    async def _decide(self, home: Home) -> None:
-        accounts = home.engine.accounts
-        for call in await accounts.calls(job=JOB, states={CallState.DOUBT}, limit=1000):
-            handle = await self._charged_as(home, call)
-            decision = self.order.decide
-            if decision is Decision.ADOPT and handle is None:
-                decision = Decision.RESEND  # the vendor never had it: there is nothing to adopt
-            adopted = handle if decision is Decision.ADOPT else None
-            with suppress(Conflict):
-                await accounts.resolve(call.key, decision, by=PERSON, handle=adopted)
-                self._note(call, decision, charged=handle is not None)
-
-    def _note(self, call: CallView, decision: Decision, *, charged: bool) -> None:
-        """Written at once: this process may be killed before it can tell."""
-        estimate = Money.parse(call.estimate).micros
-        doubt = Doubt(
-            key=call.key, place=place_of(call), decision=decision, estimate=estimate, charged=charged
-        )
-        self.doubts.append(doubt)
-        with (self.order.folder / "doubts.jsonl").open("a", encoding="utf-8") as file:
-            file.write(doubt.model_dump_json() + "\n")
-
-    async def _charged_as(self, home: Home, call: CallView) -> str | None:
-        """The vendor's id of a request that it charged for and that no call is known to be."""
-        if self.order.book is None:
-            return None
-        wanted = self.order.inputs.get(place_of(call))
-        taken = {each.provider_id for each in await home.engine.accounts.calls(job=JOB, limit=1000)}
-        for charge in reversed(charges_in(self.order.book)):
-            if charge.id not in taken and (charge.key == call.key if charge.key else charge.input == wanted):
-                return charge.id
-        return None
 
     # -- the blow ---------------------------------------------------------------------------------------
 
@@ -209,10 +176,21 @@ class _Carrier:
         self.struck = True
         if self.order.blow == "lose":
             self._loop.call_soon_threadsafe(self._begin_losing)
+        elif self.order.blow == "restart":
+            self._stop_server()
         elif self.order.blow == "ahead":
             self.clock.jump(HOURS)
         else:
             self.clock.jump(-HOURS)
+
+    def _stop_server(self) -> None:
+        """Write down what is in it, and then let it end as by a crash. Somebody will start it again."""
+        assert self.settings.database_url is not None
+        assert self.order.server is not None
+        seen = asdict(Sight.of_server(self.settings.database_url))
+        charges = charges_in(self.order.book) if self.order.book else ()
+        self.order.seen.write_text(json.dumps({"sight": seen, "charges": [asdict(each) for each in charges]}))
+        stop_at_once(self.order.server)
 
     def _begin_losing(self) -> None:
         task = asyncio.ensure_future(self._lose())
@@ -238,8 +216,3 @@ class _Carrier:
             if event.kind == "task.claimed" and (at := self.clock.machine_time(event.at)) is not None:
                 return (at - opened) * 1000
         return None
-
-
-def place_of(call: CallView) -> str:
-    """Where in its job a call is made, whatever number it has: job/task/name."""
-    return f"{call.job}/{call.task}/{call.name}"

@@ -132,13 +132,19 @@ def _carry(order: dict[str, Any]) -> int:
     return carry(Order.model_validate(order))
 
 
-def _warm_up() -> None:
-    """What is imported or read when it is first needed is there before that."""
+def _warm_up(modules: Sequence[str]) -> None:
+    """What is imported, read or worked out when it is first needed is there before that."""
     from genlock.bootstrap import pipelines
+    from genlock.engine.declare import Pipeline
+    from genlock.providers.catalog import Catalog
     from genlock.providers.http import trusted
 
-    pipelines()
+    Catalog.load()
     trusted()
+    declared = [each for name in modules for each in vars(sys.modules[name]).values()]
+    for each in (*pipelines().values(), *declared):
+        if isinstance(each, Pipeline):
+            assert each.text
 
 
 def threads() -> int:
@@ -161,7 +167,7 @@ def main(modules: Sequence[str]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever orders hears it as well, and decides
     for name in (*OURS, *modules):
         importlib.import_module(name)
-    _warm_up()
+    _warm_up(modules)
     gc.collect()
     gc.freeze()
     os.write(outgoing, json.dumps({"threads": threads()}).encode() + b"\n")

@@ -20,6 +20,7 @@ from typing import Any, Self
 from genlock.errors import BadInput, GenlockError
 from genlock.settings import bare_environment
 from genlock.testing.proof.charge import charges_in
+from genlock.testing.proof.database import Keeper
 from genlock.testing.proof.haste import MACHINE
 from genlock.testing.proof.order import Order
 from genlock.testing.proof.renderer import Renderer
@@ -37,13 +38,14 @@ class Interrupted(GenlockError):
 
 
 class Lane:
-    """Carries orders out. `folder` is for all it keeps; `modules` are imported once, before any fork.
+    """Carries orders out. `folder` is for all it keeps; `modules` are imported once, before any fork; what
+    rendering makes is shared with other lanes in `archive`.
 
     Used in one thread at a time; `cut` may be called from another, and ends all of it.
     """
 
-    def __init__(self, folder: Path, modules: Sequence[str], *, speed: float) -> None:
-        self.folder, self.speed = folder, speed
+    def __init__(self, folder: Path, modules: Sequence[str], archive: Path, *, speed: float) -> None:
+        self.folder, self.speed, self._archive = folder, speed, archive
         self._modules = modules
         self._vendors = SimulatorProcess(state=folder / "vendors")
         self._warm: subprocess.Popen[bytes] | None = None
@@ -54,13 +56,14 @@ class Lane:
         self._numbers = 0
         self._folders = itertools.count()
         self._heard = b""
+        self._keeper: Keeper | None = None
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             self.folder.mkdir(parents=True)
             stack.enter_context(self._vendors)
             self._warm = self._start(self._modules)
-            stack.enter_context(Renderer(self.renderer))
+            stack.enter_context(Renderer(self.renderer, self._archive))
             stack.callback(self.cut)
             self._stack = stack.pop_all()
         return self
@@ -72,7 +75,7 @@ class Lane:
         if self._warm is not None and self._warm.stdout is not None:
             self._warm.stdout.close()
         shutil.rmtree(self.book, ignore_errors=True)
-        for name in ("warm.txt", self.renderer.name):
+        for name in ("warm.txt", "new.db", self.renderer.name):
             (self.folder / name).unlink(missing_ok=True)
         with suppress(OSError):  # what was kept is in it
             self.folder.rmdir()
@@ -125,6 +128,24 @@ class Lane:
         for name, rate in stand.rates.items():
             self._vendors.price(name, rate)
         self.settings = stand.settings(self._vendors)
+
+    @property
+    def keeper(self) -> Keeper:
+        """The lane's own database server, started when it is first asked for."""
+        if self._keeper is None:
+            self._keeper = self._stack.enter_context(Keeper())
+        return self._keeper
+
+    @property
+    def ledger(self) -> Path:
+        """A new ledger, to be copied: its tables take as long as a tenth of a trial to make."""
+        path = self.folder / "new.db"
+        if not path.exists():
+            from genlock.ledger.database import url_of
+            from genlock.ledger.migration import bring_up
+
+            bring_up(url_of(path))
+        return path
 
     def charges(self) -> Sequence[Charge]:
         """What was charged since `begin`."""
@@ -217,7 +238,8 @@ class Lanes:
         self, folder: Path, modules: Sequence[str] = (), *, count: int = 2, speed: float = 100.0
     ) -> None:
         self.folder, self.speed = folder, speed
-        self.lanes = [Lane(folder / f"lane-{n}", modules, speed=speed) for n in range(count)]
+        self._archive = folder / "archive"
+        self.lanes = [Lane(folder / f"lane-{n}", modules, self._archive, speed=speed) for n in range(count)]
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -236,6 +258,7 @@ class Lanes:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stack.close()
+        shutil.rmtree(self._archive, ignore_errors=True)
         with suppress(OSError):
             self.folder.rmdir()
 

@@ -11,20 +11,25 @@ from pydantic import BaseModel
 from genlock.ledger.spending import Decision
 
 JOB = "proof"
+TOLD = "told.json"
 HELD = 75  # exit code of a process that found the home taken, and did not want to wait
 
-Blow = Literal["die", "lose", "back", "ahead"]
-"""What happens at the point: SIGKILL; all claims are lost; the clock is hours back for a while, or ahead."""
+Blow = Literal["die", "lose", "back", "ahead", "restart"]
+"""What happens at the point: SIGKILL; all claims are lost; the clock is hours back for a while, or ahead; the
+database server is stopped as by a crash, and comes back.
+"""
 
 
 class Subject(BaseModel):
     """A pipeline by its name or as `module:attribute`, what it is given, and the tools it needs besides
-    (`module:function`, called without arguments: a mapping as `open_engine` takes it).
+    (`module:function`, called without arguments: a mapping as `open_engine` takes it). `answers` are what
+    people say at its gates, by the names that it waits for.
     """
 
     pipeline: str
     params: dict[str, Any]
     tools: str | None = None
+    answers: dict[str, Any] = {}
 
 
 class Order(BaseModel):
@@ -33,7 +38,8 @@ class Order(BaseModel):
     `settings` are those of `open_engine`. `start` is what the clock shows at first, `speed` how fast waiting
     passes. `decide` is what a person says of a call in doubt; `book` is where the vendors write what they
     charged, in which that person looks up ids, and `inputs` tells by which input a call is known there.
-    `wait_for_home` lets the process wait for another owner's end; `renderer` is a warm renderer's socket.
+    `wait_for_home` lets the process wait for another owner's end; `renderer` is a warm renderer's socket;
+    `server` the process id of the database, if it is a server.
     """
 
     home: Path
@@ -49,11 +55,17 @@ class Order(BaseModel):
     inputs: dict[str, str] = {}
     wait_for_home: bool = False
     renderer: Path | None = None
+    server: int | None = None
+
+    @property
+    def seen(self) -> Path:
+        """Where the process writes what was to be seen when the blow fell and it lived on."""
+        return self.folder / "seen.json"
 
     @property
     def told(self) -> Path:
         """Where the process writes what it has to tell."""
-        return self.folder / "told.json"
+        return self.folder / TOLD
 
 
 class Doubt(BaseModel):

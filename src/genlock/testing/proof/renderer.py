@@ -23,21 +23,24 @@ from typing import Any, Self, cast
 
 from genlock.errors import BadInput
 from genlock.settings import bare_environment
+from genlock.testing.proof.archive import Archive
 
 SINGLE = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONUTF8": "1"}
 LONGEST = 1 << 16  # bytes of what a child is told
 
 
 class Renderer:
-    """The warm process, listening at a socket until the end of the `with`."""
+    """The warm process, listening at a socket until the end of the `with`. What was made once is handed out
+    again from `archive`.
+    """
 
-    def __init__(self, place: Path) -> None:
-        self._place = place
+    def __init__(self, place: Path, archive: Path) -> None:
+        self._place, self._archive = place, archive
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "genlock.testing.proof.renderer", str(self._place)],
+            [sys.executable, "-m", "genlock.testing.proof.renderer", str(self._place), str(self._archive)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**bare_environment(), **SINGLE},
@@ -114,7 +117,7 @@ async def fork_renderer(place: Path, settings: Mapping[str, Any]) -> asyncio.sub
 # In the warm process
 
 
-def main(place: Path) -> None:
+def main(place: Path, archive: Archive) -> None:
     """Import all, say how many threads that made, and fork whoever is asked for, until stdin closes."""
     from genlock.media import child
     from genlock.media.operation import MODULES
@@ -133,10 +136,10 @@ def main(place: Path) -> None:
         door.bind(str(place))
         door.listen()
         print(threads(), flush=True)  # noqa: T201 - the answer to whoever started this
-        _serve(door, wake)
+        _serve(door, wake, archive)
 
 
-def _serve(door: socket.socket, wake: int) -> None:
+def _serve(door: socket.socket, wake: int, archive: Archive) -> None:
     lines: dict[int, socket.socket] = {}
     while True:
         ready, _, _ = select.select([0, door.fileno(), wake], [], [])
@@ -144,27 +147,29 @@ def _serve(door: socket.socket, wake: int) -> None:
             return
         if door.fileno() in ready:
             line, _ = door.accept()
-            lines[_fork(line, door, lines)] = line
+            lines[_fork(line, door, lines, archive)] = line
         if wake in ready:
             os.read(wake, LONGEST)
             _reap(lines)
 
 
-def _fork(line: socket.socket, door: socket.socket, others: Mapping[int, socket.socket]) -> int:
+def _fork(
+    line: socket.socket, door: socket.socket, others: Mapping[int, socket.socket], archive: Archive
+) -> int:
     text, pipes, _, _ = socket.recv_fds(line, LONGEST, 2)
     settings = {**json.loads(text), "parent": os.getpid()}
     pid = os.fork()
     if pid == 0:
         for each in (line, door, *others.values()):
             each.close()
-        _render(settings, pipes)
+        _render(settings, pipes, archive)
     for pipe in pipes:
         os.close(pipe)
     line.sendall(str(pid).encode())
     return pid
 
 
-def _render(settings: Mapping[str, Any], pipes: list[int]) -> None:
+def _render(settings: Mapping[str, Any], pipes: list[int], archive: Archive) -> None:
     """In the child, for the rest of its life."""
     from genlock.media import child
 
@@ -177,7 +182,7 @@ def _render(settings: Mapping[str, Any], pipes: list[int]) -> None:
         os.close(pipe)
     sys.argv = ["renderer", json.dumps(settings)]
     try:
-        child.main()
+        child.main(archive.perform)
     finally:
         os._exit(70)
 
@@ -193,4 +198,4 @@ def _reap(lines: dict[int, socket.socket]) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), Archive(Path(sys.argv[2])))

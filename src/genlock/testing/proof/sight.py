@@ -1,4 +1,7 @@
-"""A home as it lies on the disk while no process has it: rows that are read, files that are hashed."""
+"""A home as it lies on the disk while no process has it: rows that are read, files that are hashed.
+
+A ledger on a server is read there, at one moment.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import hashlib
 import json
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,18 +42,22 @@ class Sight:
             return cls({}, {}, {}, {}, {})
         with closing(sqlite3.connect(path)) as database:
             database.row_factory = sqlite3.Row
-            found = cls._read(database)
+            found = cls._read(lambda statement: _rows(database, statement))
         shutil.rmtree(scratch)
         return found
 
     @classmethod
-    def _read(cls, database: sqlite3.Connection) -> Sight:
-        def rows(statement: str) -> Iterator[Row]:
-            try:
-                yield from map(dict, database.execute(statement))
-            except sqlite3.OperationalError as error:
-                if "no such table" not in str(error):
-                    raise  # else the process died before there were tables
+    def of_server(cls, url: str) -> Sight:
+        """Look at a ledger on PostgreSQL as of its last commit."""
+        import psycopg
+        from psycopg.rows import dict_row
+
+        with closing(psycopg.connect(url, row_factory=dict_row)) as database:
+            database.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+            return cls._read(database.execute)
+
+    @classmethod
+    def _read(cls, rows: Callable[[str], Iterable[Row]]) -> Sight:
 
         events: dict[str, list[Row]] = {}
         for row in rows("SELECT job, seq, kind, task, data FROM event ORDER BY job, seq"):
@@ -101,6 +108,14 @@ class Sight:
         """The hash of every file that came of a paid call."""
         texts = [row["result"] for row in self.calls.values() if row["result"]]
         return {name for text in texts for name in _references(json.loads(text))}
+
+
+def _rows(database: sqlite3.Connection, statement: str) -> Iterator[Row]:
+    try:
+        yield from map(dict, database.execute(statement))
+    except sqlite3.OperationalError as error:
+        if "no such table" not in str(error):
+            raise  # else the process died before there were tables
 
 
 def _references(value: Any) -> Iterator[str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from genlock.errors import BadInput
 from genlock.paid import Policy
-from genlock.settings import Settings
+from genlock.settings import Accounts
 from genlock.testing.simulator import Rate
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Stand:
         from genlock.testing.simulator.server import VENDORS
         from genlock.testing.simulator.vendors.kling import ACCESS_KEY
 
-        known = Settings.model_fields
+        known = Accounts.model_fields
         found: dict[str, Any] = {name: vendors.url for name in known if name.endswith("_url")}
         for vendor in (kind.name for kind in VENDORS):
             address, key = vendors.address(vendor), vendors.key(vendor)

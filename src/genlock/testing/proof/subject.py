@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import struct
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from genlock.errors import BadInput
 from genlock.testing.proof.order import Subject
@@ -16,17 +18,36 @@ TINY = {"resolution": "90p", "clip_duration": 0.4, "transitions": "cut"}  # 160 
 
 
 def subject_of(
-    pipeline: str, folder: Path, *, pairs: int, params: Path | None = None, tools: str | None = None
+    pipeline: str,
+    folder: Path,
+    *,
+    pairs: int,
+    params: Path | None = None,
+    tools: str | None = None,
+    answers: Sequence[str] = (),
 ) -> Subject:
     """A pipeline of genlock's with an order of so many pairs, painted into `folder`; or anybody's, with the
-    parameters of a JSON file. `BadInput` if that cannot be read.
+    parameters of a JSON file. `answers` are GATE=VALUE. `BadInput` if one of them cannot be read.
     """
+    said = dict(map(_answer, answers))
     if params is not None:
-        return Subject(pipeline=pipeline, params=_read(params), tools=tools)
+        return Subject(pipeline=pipeline, params=_read(params), tools=tools, answers=said)
     if ":" in pipeline:
-        return Subject(pipeline=pipeline, params={}, tools=tools)
+        return Subject(pipeline=pipeline, params={}, tools=tools, answers=said)
     photos = [str(paint(folder / f"{number:03}.png", number)) for number in range(2 * pairs)]
-    return Subject(pipeline=pipeline, params={"photos": photos, "num_pairs": pairs, **TINY}, tools=tools)
+    order = {"photos": photos, "num_pairs": pairs, **TINY}
+    return Subject(pipeline=pipeline, params=order, tools=tools, answers=said)
+
+
+def _answer(text: str) -> tuple[str, Any]:
+    """A gate and what is said there: JSON, or plain text."""
+    gate, sign, value = text.partition("=")
+    if not gate or not sign:
+        raise BadInput(f"{text!r} answers no gate: write it as GATE=VALUE, as in approve=true")
+    try:
+        return gate, json.loads(value)
+    except ValueError:
+        return gate, value
 
 
 def paint(path: Path, seed: int) -> Path:
