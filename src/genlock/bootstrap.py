@@ -9,10 +9,11 @@ import re
 import secrets
 import shutil
 import sys
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -32,6 +33,8 @@ from genlock.executors.resource import Resources
 from genlock.ledger.census import Watched
 from genlock.media.pool import Launch, RenderPool
 from genlock.pipelines.quote import Quotes
+from genlock.pipelines.roster import Roster
+from genlock.pipelines.script import Scripts, script
 from genlock.pipelines.studio import Studio
 from genlock.pipelines.video import Videos
 from genlock.providers.registry import Providers
@@ -43,6 +46,7 @@ if TYPE_CHECKING:
     from genlock.engine.declare import Pipeline
     from genlock.ledger.sql import SqlLedger
     from genlock.library.library import Library
+    from genlock.schedules.planner import Planner
 
 log = structlog.get_logger(__name__)
 
@@ -54,7 +58,7 @@ def pipelines() -> Mapping[str, Pipeline[..., Any]]:
     from genlock.pipelines.campaign import campaign
     from genlock.pipelines.campaign_set import campaign_set
 
-    return {each.name: each for each in (campaign, campaign_set)}
+    return {each.name: each for each in (campaign, campaign_set, script)}
 
 
 def renders(pipeline: Pipeline[..., Any]) -> bool:
@@ -82,6 +86,12 @@ class Home:
     library: Library
     videos: Videos
     quotes: Quotes
+    plan: Callable[[], Planner]
+
+    @cached_property
+    def schedules(self) -> Planner:
+        """Schedules to be looked at and changed. They fire while `scheduled` lasts, and not without."""
+        return self.plan()
 
     async def clean(self, *, older_than: timedelta | None = None, dry_run: bool = False) -> Freed:
         """Remove what no kept job reaches. Jobs finished longer than `older_than` ago are kept no more."""
@@ -129,7 +139,8 @@ async def open_home(
         stack.push_async_callback(providers.close)
         calls = paid_calls(settings, ledger, ledger.reader, store, clock, providers)
         stack.push_async_callback(calls.close, settings.grace.total_seconds())
-        given = {Studio: studio, **faces(providers, studio, used=execute), **(tools or {})}
+        scripts = Scripts(Roster(settings), store)
+        given = {Studio: studio, Scripts: scripts, **faces(providers, studio, used=execute), **(tools or {})}
         engine = _engine(settings, ledger, more, given, clock, calls)
         executor = _executor(engine, settings) if execute else None
         if executor is not None:
@@ -139,7 +150,26 @@ async def open_home(
         access = await _access(settings, ledger, clock)
         library = await stack.enter_async_context(_library(settings, ledger, store, clock))
         videos, quotes = _videos(ledger, engine), price_list(providers, ledger.reader, clock)
-        yield Home(settings, engine, store, executor, recovery, access, pool, ledger, library, videos, quotes)
+        plan = partial(_planner, settings, ledger, engine)
+        yield Home(
+            settings, engine, store, executor, recovery, access, pool, ledger, library, videos, quotes, plan
+        )
+
+
+def _planner(settings: Settings, ledger: SqlLedger, engine: Engine) -> Planner:
+    """What plans schedules, whose libraries take long to load: when somebody asks for the first time."""
+    from genlock.ledger.schedules.sql import SqlSchedules
+    from genlock.schedules.opening import planner_of
+
+    checks = {script.name: Roster(settings).check}
+    return planner_of(settings, SqlSchedules(ledger, engine.clock), engine, checks)
+
+
+def scheduled(home: Home) -> AbstractAsyncContextManager[None]:
+    """While this lasts, schedules fire, the main pipeline's among them. For a process that serves."""
+    from genlock.schedules.opening import keep_time
+
+    return keep_time(home.settings, home.schedules)
 
 
 def _videos(ledger: SqlLedger, engine: Engine) -> Videos:

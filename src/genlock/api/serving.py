@@ -13,7 +13,7 @@ import structlog
 from genlock.api.dependency import Services
 from genlock.api.listener import answering
 from genlock.api.oversight import oversee
-from genlock.bootstrap import Home
+from genlock.bootstrap import Home, scheduled
 from genlock.ledger.records import JobFilter, JobRow, JobState
 from genlock.owner import Ownership
 
@@ -28,7 +28,7 @@ async def serving(home: Home, ownership: Ownership) -> AsyncIterator[Services]:
     log.info("Checking for orphaned jobs from previous shutdown...")
     await _tell_recovery(home)
     await _welcome(home)
-    async with oversee(home) as oversight:
+    async with oversee(home) as oversight, scheduled(home):
         services = replace(Services.of(home), oversight=oversight)
         own = replace(Services.of(home, trusted=True), oversight=oversight, channels=services.channels)
         async with answering(ownership, lambda: own):

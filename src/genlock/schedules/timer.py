@@ -7,7 +7,8 @@ beside others on the same ledger does what is left to do.
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 
 import structlog
@@ -16,6 +17,7 @@ from genlock.errors import BadInput, LedgerError
 from genlock.failpoint import around
 from genlock.ledger.schedules.protocol import ScheduleLedger
 from genlock.ledger.schedules.records import FiringRow, FiringState, ScheduleRow
+from genlock.schedules.planner import Planner
 from genlock.schedules.policy import MOST, dues_of
 from genlock.schedules.rhythm import latest, rhythm_of
 from genlock.schedules.starter import Starter, tell_pause
@@ -95,6 +97,19 @@ class Timer:
     async def _give_up(self, row: ScheduleRow, reason: str) -> None:
         await self._ledger.pause(row.id, reason)
         log.error(f"{row.spec.name} is paused: {reason}", action="pause", schedule=row.id)
+
+
+@asynccontextmanager
+async def ticking(planner: Planner, *, shared: bool = False) -> AsyncIterator[Timer]:
+    """While this lasts, a timer fires what is planned; it wakes up for what changes there."""
+    timer = Timer(planner.ledger, planner.starter, shared=shared)
+    planner.ring = timer.ring
+    task = asyncio.create_task(timer.run(), name="genlock-timer")
+    try:
+        yield timer
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
 
 
 def _tell(row: ScheduleRow, firing: FiringRow) -> None:
