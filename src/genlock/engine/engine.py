@@ -21,14 +21,15 @@ from genlock.engine.executor import Executor, NoExecutor
 from genlock.engine.job import Jobs
 from genlock.engine.lookup import find_job
 from genlock.engine.name import job_id
-from genlock.engine.present import present_event, present_graph, present_job, present_task
+from genlock.engine.present import present_event, present_graph, present_task
+from genlock.engine.snapshot import Snapshots
 from genlock.engine.spec import first_resources, fit_inputs, job_spec
 from genlock.engine.task import Task
 from genlock.engine.views import EventView, GraphView, JobView, RedoView, TaskView
 from genlock.engine.waking import wake_fitting
 from genlock.errors import BadInput, Conflict, GraphError, NotFound, StageError
 from genlock.ledger.protocol import Ledger, LedgerReader
-from genlock.ledger.records import JobCreated, JobFilter, JobRow, JobSpec, JobState, TaskRef, TaskState
+from genlock.ledger.records import JobCreated, JobFilter, JobSpec, JobState, TaskRef
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -73,6 +74,7 @@ class Engine:
             rng=self._rng,
             calls=calls,
         )
+        self._snapshots = Snapshots(reader, self.jobs, self.attempts.values, clock)
         self._executor: Executor = NoExecutor()
         self.aftercare = None if calls is None else Aftercare(calls, reader)
         vendors = None if calls is None else calls.vendors
@@ -114,7 +116,7 @@ class Engine:
             value: R = load(pipeline.output, found, f"the result of job {row.id}")
         except BadInput as error:
             another = f"; the job was started by another version of {pipeline.name!r}"
-            why = f"{_skipped(await self._present(row))}{another if row.graph != pipeline.text else ''}"
+            why = f"{_skipped(await self._snapshots.of(row))}{another if row.graph != pipeline.text else ''}"
             raise StageError(f"{error}{why}") from error
         return value
 
@@ -192,7 +194,7 @@ class Engine:
 
     async def show(self, job: str) -> JobView:
         row = await find_job(self.reader, job)
-        view = await self._present(row)
+        view = await self._snapshots.of(row)
         return view.model_copy(update={"cost": await self.accounts.cost_of(row.id)})
 
     async def list(
@@ -206,7 +208,7 @@ class Engine:
     ) -> Sequence[JobView]:
         where = JobFilter(states=frozenset(states), pipeline=pipeline, owner=owner)
         rows = await self.reader.jobs(where, after=after, limit=limit)
-        return await asyncio.gather(*(self._present(row) for row in rows))
+        return await asyncio.gather(*(self._snapshots.of(row) for row in rows))
 
     async def tasks(self, job: str) -> Sequence[TaskView]:
         row = await find_job(self.reader, job)
@@ -242,7 +244,7 @@ class Engine:
         else:
             row = await find_job(self.reader, job)
             graph = self.jobs.of(row).graph
-            view = await self._present(row)
+            view = await self._snapshots.of(row)
             states = {stage.name: str(stage.state) for stage in view.stages}
         return present_graph(graph, states)
 
@@ -334,14 +336,6 @@ class Engine:
         await self._executor.stop_lost()
         self.ring()
         return answer
-
-    async def _present(self, row: JobRow) -> JobView:
-        job = self.jobs.of(row)
-        nodes = {task.ref.node: task for task in await self.reader.nodes(row.id)}
-        may_run = not row.state.finished
-        running = await self.reader.tasks(row.id, states={TaskState.RUNNING}, limit=200) if may_run else ()
-        result = await self.attempts.values.result(job) if row.state is JobState.COMPLETED else None
-        return present_job(row, job.graph, nodes, await self.reader.counts(row.id), running, result)
 
 
 def _skipped(view: JobView) -> str:
