@@ -100,6 +100,12 @@ class FakeService(JobService):
         self.dedups[dedup or ""] = job.id
         return job
 
+    async def find(self, job: str, *, owner: str | None = None) -> str:
+        found = await self.show(job)
+        if owner not in (None, found.owner):
+            raise NotFound(f"there is no job {job!r}")
+        return found.id
+
     async def show(self, job: str) -> JobView:
         if self.fault:
             raise self.fault

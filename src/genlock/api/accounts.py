@@ -8,21 +8,30 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import Field
 
+from genlock.api.belonging import (
+    PayableCall,
+    ReadableCall,
+    ReadableJob,
+    budgets_for,
+    payable_budget_for,
+    reach_for,
+)
 from genlock.api.caller import Caller, allow
 from genlock.api.caller import Scope as Right
-from genlock.api.dependency import Service
+from genlock.api.dependency import Given, Service
 from genlock.api.problem import RESPONSES
 from genlock.api.wire import Body, Envelope, wrapped
 from genlock.engine.views import BudgetView, CallView, CostView
 from genlock.ledger.spending import By, CallState, Decision
 
 router = APIRouter(tags=["money"], responses=RESPONSES)
-Key = Annotated[
-    str, Path(min_length=1, max_length=100, description="a call's key or enough letters of its end")
-]
 Scope = Annotated[
     str, Path(min_length=1, max_length=300, description="`job:ID`, `user:NAME`, `schedule:ID` or `day:DATE`")
 ]
+Job = Annotated[
+    str | None, Query(min_length=1, max_length=200, description="only this job, and what is nested in it")
+]
+Owner = Annotated[str | None, Query(max_length=200, description="for admins: only this one's")]
 Answer = Envelope[Any]
 Reader = Annotated[Caller, allow(Right.JOBS_READ)]
 Payer = Annotated[Caller, allow(Right.MONEY_WRITE)]
@@ -34,7 +43,12 @@ class Verdict(Body):
 
     decision: Decision
     provider_id: str | None = Field(default=None, min_length=1, max_length=2000)
-    by: str = Field(default="local", min_length=1, max_length=200)
+    by: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=200,
+        description="on the socket: who decides; else who signed in",
+    )
 
 
 class Cap(Body):
@@ -47,31 +61,38 @@ class Cap(Body):
 async def list_calls(
     service: Service,
     caller: Reader,
-    job: str | None = None,
+    job: Job = None,
     state: Annotated[list[CallState] | None, Query(description="any of these states")] = None,
     vendor: str | None = None,
+    owner: Owner = None,
     after: Annotated[str | None, Query(description="the last key of the page before")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> Answer:
     """Paid calls, newest first."""
+    reach = reach_for(caller, owner)
+    if job is not None:
+        job = await service.find(job, owner=reach)
     found = await service.accounts.calls(
-        job=job, states=state or (), vendor=vendor, after=after, limit=limit + 1
+        job=job, states=state or (), vendor=vendor, owner=reach, after=after, limit=limit + 1
     )
     page = found[:limit]
     return wrapped(page, next=page[-1].key if len(found) > limit else None)
 
 
 @router.get("/calls/{key}", response_model=Envelope[CallView])
-async def show_call(key: Key, service: Service, caller: Reader) -> Answer:
+async def show_call(key: ReadableCall, service: Service) -> Answer:
     """One paid call as it stands."""
     return wrapped(await service.accounts.call(key))
 
 
 @router.post("/calls/{key}/resolve", response_model=Envelope[CallView])
-async def resolve_call(key: Key, verdict: Verdict, service: Service, caller: Payer) -> Answer:
+async def resolve_call(key: PayableCall, verdict: Verdict, services: Given, caller: Payer) -> Answer:
     """Decide about a call in doubt."""
-    accounts = service.accounts
-    return wrapped(await accounts.resolve(key, verdict.decision, by=verdict.by, handle=verdict.provider_id))
+    by = verdict.by or caller.user if services.trusted else caller.user
+    accounts = services.jobs.accounts
+    done = await accounts.resolve(key, verdict.decision, by=by, handle=verdict.provider_id)
+    await services.record(caller, "call.resolved", f"call:{done.key}", decision=verdict.decision)
+    return wrapped(done)
 
 
 @router.get("/costs", response_model=Envelope[list[CostView]])
@@ -79,16 +100,20 @@ async def list_costs(
     service: Service,
     caller: Reader,
     by: By = By.JOB,
-    job: str | None = None,
+    job: Job = None,
+    owner: Owner = None,
     since: Annotated[datetime | None, Query(description="calls intended from then on")] = None,
     until: Annotated[datetime | None, Query(description="... and before then")] = None,
 ) -> Answer:
     """What was spent, reserved and saved, in groups."""
-    return wrapped(await service.accounts.costs(by, job=job, since=since, until=until))
+    reach = reach_for(caller, owner)
+    if job is not None:
+        job = await service.find(job, owner=reach)
+    return wrapped(await service.accounts.costs(by, job=job, owner=reach, since=since, until=until))
 
 
 @router.get("/jobs/{job}/costs", response_model=Envelope[list[CostView]])
-async def show_job_costs(job: str, service: Service, caller: Reader, by: By = By.STAGE) -> Answer:
+async def show_job_costs(job: ReadableJob, service: Service, by: By = By.STAGE) -> Answer:
     """What one job has cost, with all that is nested in it."""
     return wrapped(await service.accounts.costs(by, job=job))
 
@@ -97,22 +122,28 @@ async def show_job_costs(job: str, service: Service, caller: Reader, by: By = By
 async def list_budgets(
     service: Service,
     caller: Reader,
-    scope: Annotated[list[str] | None, Query(description="only these")] = None,
+    scope: Annotated[list[str] | None, Query(max_length=100, description="only these")] = None,
 ) -> Answer:
-    """What may be spent and was, by scope."""
-    return wrapped(await service.accounts.budgets(scope or ()))
+    """What may be spent and was, by scope: one's own and those of one's own jobs, for admins all."""
+    return wrapped(await service.accounts.budgets(await budgets_for(caller, service, scope)))
 
 
 @router.put("/budgets/{scope}", response_model=Envelope[BudgetView])
-async def set_cap(scope: Scope, cap: Cap, service: Service, caller: Payer) -> Answer:
-    """Set what may be spent in a scope; tasks that waited for it go on."""
-    return wrapped(await service.accounts.set_cap(scope, cap.cap))
+async def set_cap(scope: Scope, cap: Cap, services: Given, caller: Payer) -> Answer:
+    """Set what may be spent in a scope; tasks that waited for it go on. Only admins set a user's."""
+    named = await payable_budget_for(caller, services.jobs, scope)
+    done = await services.jobs.accounts.set_cap(named, cap.cap)
+    await services.record(caller, "budget.capped", f"budget:{done.scope}", cap=cap.cap or "none")
+    return wrapped(done)
 
 
 @router.post("/budgets/{scope}/thaw", response_model=Envelope[BudgetView])
-async def thaw_budget(scope: Scope, service: Service, caller: Payer) -> Answer:
+async def thaw_budget(scope: Scope, services: Given, caller: Payer) -> Answer:
     """Let a scope be spent from again that was frozen because nobody looked after its job for long."""
-    return wrapped(await service.accounts.thaw(scope))
+    named = await payable_budget_for(caller, services.jobs, scope)
+    done = await services.jobs.accounts.thaw(named)
+    await services.record(caller, "budget.thawed", f"budget:{done.scope}")
+    return wrapped(done)
 
 
 @router.post("/hooks/{vendor}", status_code=202, response_model=Envelope[bool])

@@ -9,19 +9,22 @@ from fastapi import APIRouter, Header, Path, Query, Request
 from fastapi.responses import StreamingResponse
 from pydantic import Field, model_validator
 
+from genlock.api.answer import JobAnswer, RetryAnswer, answer_of, retried
+from genlock.api.belonging import ReadableJob, SteerableJob, check_new, dedup_for, owner_for, reach_for
 from genlock.api.caller import Caller, Scope, allow
 from genlock.api.channel import LAST, last_seen
 from genlock.api.dependency import Given, Service
+from genlock.api.order import CapsOrder, Executor, check_executor, labels_of, open_params
 from genlock.api.problem import RESPONSES
+from genlock.api.repeat import Once
+from genlock.api.videos import RedoAnswer, priced
 from genlock.api.wire import Body, Envelope, wrapped
-from genlock.engine.views import EventView, GraphView, JobView, RedoView, TaskView
+from genlock.engine.views import EventView, GraphView, JobView, TaskView
 from genlock.ledger.records import JobState
+from genlock.pipelines.review import refuse_gate
 
 router = APIRouter(prefix="/jobs", tags=["jobs"], responses=RESPONSES)
 STREAM = "text/event-stream"
-JobId = Annotated[
-    str, Path(min_length=1, max_length=200, description="a job's id or a unique beginning of it")
-]
 Answer = Envelope[Any]
 Reader = Annotated[Caller, allow(Scope.JOBS_READ)]
 Writer = Annotated[Caller, allow(Scope.JOBS_WRITE)]
@@ -33,9 +36,13 @@ class Order(Body):
     pipeline: str = Field(min_length=1, description="the pipeline's name, such as `campaign`")
     params: dict[str, Any] = Field(default={}, description="the pipeline's inputs by name")
     id: str | None = Field(default=None, min_length=1, max_length=200)
-    owner: str = Field(default="local", min_length=1, max_length=200)
+    owner: str | None = Field(
+        default=None, min_length=1, max_length=200, description="for admins: whose it is; else one's own"
+    )
     deadline: timedelta | None = Field(default=None, gt=timedelta(0), description="seconds or ISO 8601")
     labels: dict[str, Any] = Field(default={})
+    executor: Executor = None
+    caps: CapsOrder | None = None
     dedup: str | None = Field(default=None, min_length=1, max_length=500)
 
 
@@ -68,17 +75,21 @@ class Signal(Body):
 
 
 @router.post("", status_code=202, response_model=Envelope[JobView])
-async def start_job(order: Order, service: Service, caller: Writer) -> Answer:
+async def start_job(order: Order, services: Given, caller: Writer, once: Once) -> Answer:
     """Start a job. It is committed when this answers, and runs by itself from then on."""
-    job = await service.start(
+    check_executor(order.executor)
+    owner = owner_for(caller, order.owner)
+    job = await services.jobs.start(
         order.pipeline,
-        order.params,
+        await open_params(services, order.pipeline, order.params, caller),
         id=order.id,
-        owner=order.owner,
-        dedup=order.dedup,
+        owner=owner,
+        dedup=dedup_for(owner, order.dedup, once),
         deadline=order.deadline,
-        labels=order.labels,
+        labels=labels_of(order.labels, order.caps, caller),
     )
+    check_new(caller, owner, job)
+    await services.record(caller, "job.started", f"job:{job.id}", pipeline=job.pipeline)
     return wrapped(job)
 
 
@@ -88,32 +99,32 @@ async def list_jobs(
     caller: Reader,
     status: Annotated[list[JobState] | None, Query(description="any of these states")] = None,
     pipeline: str | None = None,
-    owner: str | None = None,
+    owner: Annotated[str | None, Query(description="for admins: only this one's")] = None,
     after: Annotated[str | None, Query(description="the last id of the page before")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> Answer:
     """Jobs, newest first."""
     found = await service.list(
-        states=status or (), pipeline=pipeline, owner=owner, after=after, limit=limit + 1
+        states=status or (), pipeline=pipeline, owner=reach_for(caller, owner), after=after, limit=limit + 1
     )
     page = found[:limit]
     return wrapped(page, next=page[-1].id if len(found) > limit else None)
 
 
-@router.get("/{job}", response_model=Envelope[JobView])
-async def show_job(job: JobId, service: Service, caller: Reader) -> Answer:
-    """One job as it stands."""
-    return wrapped(await service.show(job))
+@router.get("/{job}", response_model=Envelope[JobAnswer])
+async def show_job(job: ReadableJob, services: Given) -> Answer:
+    """One job as it stands, with what it costs and the film that came of it."""
+    return wrapped(await answer_of(await services.jobs.show(job), services))
 
 
 @router.get("/{job}/tasks", response_model=Envelope[list[TaskView]])
-async def list_tasks(job: JobId, service: Service, caller: Reader) -> Answer:
+async def list_tasks(job: ReadableJob, service: Service) -> Answer:
     """The job's tasks in the order of its graph, with attempts and errors."""
     return wrapped(await service.tasks(job))
 
 
 @router.get("/{job}/graph", response_model=Envelope[GraphView])
-async def show_graph(job: JobId, service: Service, caller: Reader) -> Answer:
+async def show_graph(job: ReadableJob, service: Service) -> Answer:
     """The job's graph as data, as Mermaid and as SVG."""
     return wrapped(await service.graph(job))
 
@@ -125,9 +136,8 @@ async def show_graph(job: JobId, service: Service, caller: Reader) -> Answer:
 )
 async def list_events(
     request: Request,
-    job: JobId,
+    job: ReadableJob,
     service: Service,
-    caller: Reader,
     services: Given,
     accept: Annotated[str, Header()] = "",
     last_event_id: Annotated[str | None, Header(description="stream on behind this event")] = None,
@@ -146,36 +156,64 @@ async def list_events(
 
 
 @router.post("/{job}/cancel", response_model=Envelope[JobView])
-async def cancel_job(job: JobId, service: Service, caller: Writer, because: Because | None = None) -> Answer:
+async def cancel_job(
+    job: SteerableJob, services: Given, caller: Writer, because: Because | None = None
+) -> Answer:
     """Stop a job for good."""
-    return wrapped(await service.cancel(job, because.reason if because else ""))
+    reason = because.reason if because else ""
+    done = await services.jobs.cancel(job, reason)
+    await services.record(caller, "job.cancelled", f"job:{done.id}", reason=reason)
+    return wrapped(done)
 
 
 @router.post("/{job}/pause", response_model=Envelope[JobView])
-async def pause_job(job: JobId, service: Service, caller: Writer, because: Because | None = None) -> Answer:
+async def pause_job(
+    job: SteerableJob, services: Given, caller: Writer, because: Because | None = None
+) -> Answer:
     """Start nothing new; what runs is finished."""
-    return wrapped(await service.pause(job, because.reason if because else ""))
+    reason = because.reason if because else ""
+    done = await services.jobs.pause(job, reason)
+    await services.record(caller, "job.paused", f"job:{done.id}", reason=reason)
+    return wrapped(done)
 
 
 @router.post("/{job}/resume", response_model=Envelope[JobView])
-async def resume_job(job: JobId, service: Service, caller: Writer) -> Answer:
+async def resume_job(job: SteerableJob, services: Given, caller: Writer) -> Answer:
     """Undo a pause."""
-    return wrapped(await service.resume(job))
+    done = await services.jobs.resume(job)
+    await services.record(caller, "job.resumed", f"job:{done.id}")
+    return wrapped(done)
 
 
-@router.post("/{job}/retry", response_model=Envelope[JobView])
-async def retry_job(job: JobId, service: Service, caller: Writer) -> Answer:
-    """Run what failed again; what is done stays done."""
-    return wrapped(await service.retry(job))
+@router.post("/{job}/retry", response_model=Envelope[RetryAnswer])
+async def retry_job(job: SteerableJob, services: Given, caller: Writer) -> Answer:
+    """Run what failed again; what is done stays done, and the answer says what that is."""
+    before = await services.jobs.show(job)
+    done = await services.jobs.retry(job)
+    await services.record(caller, "job.retried", f"job:{done.id}")
+    return wrapped(await retried(before, done, services))
 
 
-@router.post("/{job}/rerun", response_model=Envelope[RedoView])
-async def rerun_job(job: JobId, what: Rerun, service: Service, caller: Writer) -> Answer:
-    """Run a stage or one task again although it is done, and what follows from it."""
-    return wrapped(await service.redo(job, what.stage or what.task or "", dry_run=what.dry_run))
+@router.post("/{job}/rerun", response_model=Envelope[RedoAnswer])
+async def rerun_job(job: SteerableJob, what: Rerun, services: Given, caller: Writer) -> Answer:
+    """Run a stage or one task again although it is done, and what follows; with `dryRun`, what that costs."""
+    target = what.stage or what.task or ""
+    done = await services.jobs.redo(job, target, dry_run=what.dry_run)
+    if not what.dry_run:
+        await services.record(caller, "job.rerun", f"job:{done.job}", what=target)
+    return wrapped(await priced(done, services.quotes))
 
 
 @router.post("/{job}/tasks/{task:path}/signal", response_model=Envelope[JobView])
-async def signal_task(job: JobId, task: str, signal: Signal, service: Service, caller: Writer) -> Answer:
+async def signal_task(
+    job: SteerableJob,
+    task: Annotated[str, Path(min_length=1, max_length=500)],
+    signal: Signal,
+    services: Given,
+    caller: Writer,
+) -> Answer:
     """Tell a task what it waits for; the first value of a name stays."""
-    return wrapped(await service.signal(job, task, signal.name, signal.value))
+    refuse_gate(signal.name)
+    done = await services.jobs.signal(job, task, signal.name, signal.value)
+    await services.record(caller, "task.signalled", f"job:{done.id}", task=task, name=signal.name)
+    return wrapped(done)

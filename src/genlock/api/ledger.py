@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter
 
 from genlock.api.caller import Caller, Scope, allow
-from genlock.api.dependency import Service
+from genlock.api.dependency import Given
 from genlock.api.problem import RESPONSES
 from genlock.api.wire import Envelope, wrapped
 
@@ -15,6 +15,8 @@ router = APIRouter(prefix="/ledger", tags=["ledger"], responses=RESPONSES)
 
 
 @router.post("/copy", response_model=Envelope[str])
-async def copy_ledger(service: Service, caller: Annotated[Caller, allow(Scope.ADMIN)]) -> Envelope[str]:
+async def copy_ledger(services: Given, caller: Annotated[Caller, allow(Scope.ADMIN)]) -> Envelope[str]:
     """Make a copy of the ledger in its own folder, for `genlock backup`, which takes it away. Its path."""
-    return wrapped(await service.copy_ledger())
+    path = await services.jobs.copy_ledger()
+    await services.record(caller, "ledger.copied", "ledger")
+    return wrapped(path)

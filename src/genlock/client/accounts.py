@@ -49,13 +49,14 @@ class SocketAccounts(AccountService):
         job: str | None = None,
         states: Collection[CallState] = (),
         vendor: str | None = None,
+        owner: str | None = None,
         after: str | None = None,
         limit: int = 100,
     ) -> Sequence[CallView]:
         found: list[CallView] = []
         while len(found) < limit:
             size = min(PAGE, limit - len(found))
-            query = _said(job=job, vendor=vendor, after=after, state=[*states], limit=size)
+            query = _said(job=job, vendor=vendor, owner=owner, after=after, state=[*states], limit=size)
             page = await self._ask(_CALLS, "GET", "/calls", query=query)
             found += page
             if len(page) < size:
@@ -63,8 +64,9 @@ class SocketAccounts(AccountService):
             after = page[-1].key
         return found
 
-    async def call(self, key: str) -> CallView:
-        return await self._ask(_CALL, "GET", f"/calls/{quote(key, safe='')}")
+    async def call(self, key: str, *, owner: str | None = None) -> CallView:
+        path = f"/calls/{quote(key, safe='')}"
+        return await self._ask(_CALL, "GET", path, query=_said(owner=owner))
 
     async def resolve(self, key: str, decision: Decision, *, by: str, handle: str | None = None) -> CallView:
         body = {"decision": decision, "by": by, "providerId": handle}
@@ -75,10 +77,11 @@ class SocketAccounts(AccountService):
         by: By,
         *,
         job: str | None = None,
+        owner: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> Sequence[CostView]:
-        query = _said(by=by, job=job, since=_iso(since), until=_iso(until))
+        query = _said(by=by, job=job, owner=owner, since=_iso(since), until=_iso(until))
         return await self._ask(_COSTS, "GET", "/costs", query=query)
 
     async def budgets(self, scopes: Collection[str] = ()) -> Sequence[BudgetView]:

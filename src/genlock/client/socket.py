@@ -17,7 +17,7 @@ from genlock.client.accounts import SocketAccounts
 from genlock.clock import Clock, SystemClock
 from genlock.engine.service import JobService
 from genlock.engine.views import EventView, GraphView, JobView, RedoView, TaskView
-from genlock.errors import OwnerError, OwnerGone
+from genlock.errors import NotFound, OwnerError, OwnerGone
 from genlock.ledger.records import JobState
 from genlock.owner import owner_of, short_path
 from genlock.settings import Settings
@@ -97,6 +97,12 @@ class SocketClient(JobService):
             "labels": dict(labels or {}),
         }
         return await self._ask(_JOB, "POST", "/jobs", body=body, again=True)
+
+    async def find(self, job: str, *, owner: str | None = None) -> str:
+        found = await self.show(job)
+        if owner not in (None, found.owner):
+            raise NotFound(f"there is no job {job!r}; `genlock jobs` lists them")
+        return found.id
 
     async def show(self, job: str) -> JobView:
         return await self._ask(_JOB, "GET", _at(job))

@@ -51,15 +51,16 @@ class Accounts:
         job: str | None = None,
         states: Collection[CallState] = (),
         vendor: str | None = None,
+        owner: str | None = None,
         after: str | None = None,
         limit: int = 100,
     ) -> Sequence[CallView]:
         found = None if job is None else await self._find(job)
-        where = CallFilter(job=found, tree=True, states=frozenset(states), vendor=vendor)
+        where = CallFilter(job=found, tree=True, states=frozenset(states), vendor=vendor, owner=owner)
         return [present_call(row) for row in await self._reader.calls(where, after=after, limit=limit)]
 
-    async def call(self, key: str) -> CallView:
-        return present_call(await find_call(self._reader, key))
+    async def call(self, key: str, *, owner: str | None = None) -> CallView:
+        return present_call(await find_call(self._reader, key, owner))
 
     async def resolve(self, key: str, decision: Decision, *, by: str, handle: str | None = None) -> CallView:
         row = await find_call(self._reader, key)
@@ -72,11 +73,12 @@ class Accounts:
         by: By,
         *,
         job: str | None = None,
+        owner: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> Sequence[CostView]:
         found = None if job is None else await self._find(job)
-        where = CallFilter(job=found, tree=True)
+        where = CallFilter(job=found, tree=True, owner=owner)
         return [present_cost(row) for row in await self._reader.costs(by, where, since=since, until=until)]
 
     async def cost_of(self, job: str) -> CostView | None:

@@ -192,6 +192,9 @@ class Engine:
             self._executor.ring()
         return created
 
+    async def find(self, job: str, *, owner: str | None = None) -> str:
+        return (await find_job(self.reader, job, owner)).id
+
     async def show(self, job: str) -> JobView:
         row = await find_job(self.reader, job)
         view = await self._snapshots.of(row)

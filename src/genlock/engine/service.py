@@ -33,13 +33,16 @@ class AccountService(Protocol):
         job: str | None = None,
         states: Collection[CallState] = (),
         vendor: str | None = None,
+        owner: str | None = None,
         after: str | None = None,
         limit: int = 100,
     ) -> Sequence[CallView]:
-        """Newest first; those of a job with all that is nested in it."""
+        """Newest first; those of a job with all that is nested in it. Only those of jobs of `owner`, if one
+        is named; here and below.
+        """
         ...
 
-    async def call(self, key: str) -> CallView: ...
+    async def call(self, key: str, *, owner: str | None = None) -> CallView: ...
 
     async def resolve(self, key: str, decision: Decision, *, by: str, handle: str | None = None) -> CallView:
         """Decide about a call in doubt; `Conflict` if it is not, `BadInput` for adopt without a handle."""
@@ -50,6 +53,7 @@ class AccountService(Protocol):
         by: By,
         *,
         job: str | None = None,
+        owner: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> Sequence[CostView]: ...
@@ -93,6 +97,10 @@ class JobService(Protocol):
         """Commit a job. `params` are the pipeline's inputs by name, as JSON values; `BadInput` says what
         does not fit, before anything is written. The job runs by itself from then on.
         """
+        ...
+
+    async def find(self, job: str, *, owner: str | None = None) -> str:
+        """The whole id of a job. Jobs of others than `owner`, if one is named, do not exist."""
         ...
 
     async def show(self, job: str) -> JobView: ...

@@ -109,7 +109,7 @@ def _insert_job(batch: Batch, spec: JobSpec, parent: TaskRef | None) -> JobDraft
         "graph": spec.graph,
         "input": spec.input,
         "labels": spec.labels,
-        "owner": spec.owner,
+        "owner": _owner_of(batch, parent.job) if parent else spec.owner,
         "executor": spec.executor,
         "dedup": spec.dedup,
         "parent_job": parent.job if parent else None,
@@ -128,6 +128,13 @@ def _insert_job(batch: Batch, spec: JobSpec, parent: TaskRef | None) -> JobDraft
     job = JobDraft(*(values[name] for name in JOB_FIELDS))
     batch.adopt(job)
     return job
+
+
+def _owner_of(batch: Batch, job: str) -> str:
+    """Whose a job is, and so whose all are that are nested in it."""
+    owner = schema.job.c.owner
+    find = batch.statements.named("owner", lambda: select(owner).where(schema.job.c.id == bindparam("of")))
+    return str(find.rows(batch.connection, of=job)[0][0])
 
 
 def _insert_nodes(batch: Batch, job: str, nodes: Sequence[NodeSpec], graph: Graph) -> None:

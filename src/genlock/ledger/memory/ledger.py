@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from genlock.clock import Clock
@@ -190,7 +191,8 @@ class MemoryLedger(MemoryPayments, MemoryReader):
         task.state, task.child_job = TaskState.SPREAD, known.spec.id if known else spec.id
         task.token = task.holder = None
         self._log(task, "task.nested", job=task.child_job)
-        child = known or bear(self._book, spec, task.ref, change)
+        theirs = replace(spec, owner=self._book.job(task.ref.job).spec.owner)
+        child = known or bear(self._book, theirs, task.ref, change)
         if child.state.finished:
             self._book.tell_owner(child, change)
         self._book.settle(child, change)
@@ -200,12 +202,12 @@ class MemoryLedger(MemoryPayments, MemoryReader):
     async def park(
         self, claim: Claim, reason: str, *, signal: str | None = None, until: datetime | None = None
     ) -> Advance:
-        task, change = self._book.held(claim), Change()
-        at = until.isoformat() if until else None
+        task, change, at = self._book.held(claim), Change(), until.isoformat() if until else None
         reason, signal = plain(reason), signal and named(signal, "the signal")
         self._log(task, "task.parked", reason=reason, signal=signal, until=at)
         if signal is not None and (self._till.has_come(task, signal) or f"signal:{signal}" in task.notes):
             self._log(task, "task.woken")
+            task.signal = signal
             self._book.ready(task, change)
         else:
             task.state, task.parked_for, task.signal, task.due_at = TaskState.PARKED, reason, signal, until
