@@ -5,13 +5,11 @@ Each crafted file names a canary, a file that is watched, and a door, a port on 
 
 from __future__ import annotations
 
-import ctypes
 import os
 import socket
 import struct
 import sys
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import av
@@ -23,10 +21,10 @@ from genlock.media.check.report import CheckFilm
 from genlock.media.pool import RenderPool
 from genlock.media.request import ImportPicture, LookAtPicture, ProbeMedia
 from genlock.media.sound.soundtrack import MeasureLoudness
+from trap import Trap, Watch
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="watches files with inotify")
 
-OPENED, READ = 0x20, 0x01
 XLINK = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
 CRAFTED = {
     "drawing.svg": f'<svg {XLINK}><image xlink:href="file://{{canary}}"/>'
@@ -52,44 +50,6 @@ NAMES = (
     "%03d {number}.jpg",
     "http:{number}.mp4",
 )
-
-
-class Watch:
-    """Tells whether anybody has opened or read a file."""
-
-    def __init__(self, path: Path) -> None:
-        self._libc = ctypes.CDLL(None, use_errno=True)
-        self._handle = self._libc.inotify_init1(os.O_NONBLOCK)
-        assert self._handle >= 0
-        assert self._libc.inotify_add_watch(self._handle, os.fsencode(path), OPENED | READ) >= 0
-
-    def seen(self) -> bool:
-        try:
-            return bool(os.read(self._handle, 64 * 1024))
-        except BlockingIOError:
-            return False
-
-    def close(self) -> None:
-        os.close(self._handle)
-
-
-@dataclass
-class Trap:
-    canary: Path
-    watch: Watch
-    listener: socket.socket
-
-    @property
-    def door(self) -> str:
-        return f"http://127.0.0.1:{self.listener.getsockname()[1]}/x.ts"
-
-    def sprung(self) -> bool:
-        """Whether anybody has looked at the canary or knocked at the door since it was last asked."""
-        try:
-            self.listener.accept()[0].close()
-        except BlockingIOError:
-            return self.watch.seen()
-        return True
 
 
 @pytest.fixture

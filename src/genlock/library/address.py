@@ -27,7 +27,7 @@ _INSIDE = ("localhost", "local", "internal", "lan", "intranet", "home.arpa")
 _SAFE = "!$&'()*+,;=:@/~-._%"  # of a path or query that is passed on as it is
 # Answered by clouds with keys and passwords, at a number that looks public.
 _METADATA = {ip_address("168.63.129.16")}
-_RELAY = ip_network("192.88.99.0/24")
+_SPECIAL_4 = (ip_network("192.0.0.0/24"), ip_network("192.88.99.0/24"))  # for protocols, and relays
 _PUBLIC_6 = IPv6Network("2000::/3")
 # Numbers that stand for an IPv4 address behind a gateway, and those that are not for the open network.
 _SPECIAL_6 = tuple(
@@ -158,7 +158,7 @@ def refusal(number: IP) -> str | None:
         (number.is_private, "a private address"),
         (number.is_reserved, "a reserved address"),
         (not number.is_global, "an address that is not on the open network"),
-        (number in _RELAY, "a relay"),
+        (any(number in net for net in _SPECIAL_4), "an address for the network's own use"),
     )
     return next((words for found, words in kinds if found), None)
 

@@ -24,6 +24,7 @@ TRIED = 4  # of the numbers that a name stands for
 BUFFER = 1 << 20
 _MOVED = {301, 302, 303, 307, 308}
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
+Judge = Callable[[IP], str | None]  # why a number is not connected to
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +56,11 @@ class Fetcher:
         seconds: float,
         allowed: Allowed | None = None,
         resolve: Resolve = look_up,
+        judge: Judge = refusal,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self._largest, self._seconds = largest, seconds
-        self._allowed, self._resolve = allowed or Allowed(), resolve
+        self._allowed, self._resolve, self._judge = allowed or Allowed(), resolve, judge
         self._tls = tls
 
     async def fetch(self, url: str, to: Path) -> Fetched:
@@ -90,7 +92,7 @@ class Fetcher:
         if not numbers:
             raise BadAddress(f"there is no {address.host}, or not at the moment")
         for number in numbers:
-            why = None if self._allowed.covers(address) else refusal(number)
+            why = None if self._allowed.covers(address) else self._judge(number)
             if why:
                 raise BadAddress(
                     f"{address.host} stands for {number}, {why}: only public addresses are fetched from"
