@@ -96,6 +96,13 @@ async def api(settings: Settings) -> AsyncIterator[Api]:
 
 
 @pytest.fixture
+async def live(settings: Settings) -> AsyncIterator[Api]:
+    """A home that runs its tasks."""
+    async with served(settings) as api:
+        yield api
+
+
+@pytest.fixture
 async def admin(api: Api) -> httpx2.AsyncClient:
     """A client with a token of an admin."""
     return await api.client(await api.token("boss", frozenset(Scope), admin=True))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends, Request
@@ -17,10 +18,11 @@ if TYPE_CHECKING:
     from genlock.access.identity import Identity
     from genlock.api.oversight import Oversight
     from genlock.bootstrap import Home
+    from genlock.engine.declare import Pipeline
+    from genlock.library.library import Library
     from genlock.pipelines.quote import Quotes
     from genlock.pipelines.video import Videos
     from genlock.store.artifact import Store
-    from genlock.library.library import Library
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +39,7 @@ class Services:
     videos: Videos | None = None
     quotes: Quotes | None = None
     store: Store | None = None
+    pipelines: Mapping[str, Pipeline[..., Any]] = field(default_factory=dict)
     trusted: bool = False
     request_limit: int = 64 << 20  # bytes of a request that brings no pictures
 
@@ -60,6 +63,7 @@ class Services:
             videos=home.videos,
             quotes=home.quotes,
             store=home.store,
+            pipelines=home.engine.pipelines,
             trusted=trusted,
             request_limit=(64 if trusted else home.settings.request_mb) << 20,
         )

@@ -155,6 +155,8 @@ class Videos:
         row = await self._row(video)
         if word.verdict is Verdict.REJECTED and not word.reason.strip():
             raise BadInput(f"say why film {row.job} is rejected: who makes it again has to know")
+        if word.revision > row.revision:
+            raise Conflict(f"film {row.job} has no revision {word.revision}: the newest is {row.revision}")
         film = await self.file(row.job, "film", word.revision)
         if word.sha256 not in (None, film.sha256):
             raise Conflict(
