@@ -82,11 +82,14 @@ Measure = Callable[[Piece, Path, Any], tuple[float, float]]
 
 
 def _together(work: Measure, pieces: Sequence[Piece], processes: int, folder: Path) -> Cost:
-    """The pieces dealt out to processes which do the same thing at the same time."""
+    """The pieces dealt out to processes which do the same thing at the same time.
+
+    Each gets a run of the film, as parts of a clip are rendered by one process that remembers its pictures.
+    """
     context = multiprocessing.get_context("spawn")
     gate, costs = context.Barrier(processes), context.SimpleQueue()
     rounds = -(-len(pieces) // processes)
-    hands = [list(pieces[number::processes]) for number in range(processes)]
+    hands = [list(pieces[number * rounds : (number + 1) * rounds]) for number in range(processes)]
     started = [
         context.Process(target=_one, args=(work, hand, rounds, folder / f"bare{number}.mp4", gate, costs))
         for number, hand in enumerate(hands)
