@@ -118,7 +118,8 @@ def _log(method: str, route: str, answer: _Answer, seconds: float) -> None:
 
 def _route(scope: Scope) -> str:
     """As it was declared, so that no name of a thing is in it."""
-    path = getattr(scope.get("route"), "path", None)
+    within = scope.get("fastapi", {}).get("effective_route_context")  # with the prefix of its router
+    path = getattr(within or scope.get("route"), "path", None)
     return path if isinstance(path, str) else NOWHERE
 
 
