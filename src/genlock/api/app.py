@@ -15,11 +15,13 @@ from genlock.api import (
     assets,
     campaigns,
     clients,
+    cron,
     films,
     health,
     jobs,
     ledger,
     problem,
+    schedules,
     videos,
 )
 from genlock.api.dependency import Services
@@ -51,6 +53,8 @@ def create_app(services: Services) -> FastAPI:
     app.include_router(films.router, prefix=PREFIX)
     app.include_router(videos.router, prefix=PREFIX)
     app.include_router(access.router, prefix=PREFIX)
+    app.include_router(schedules.router, prefix=PREFIX)
+    app.include_router(cron.router)
     app.include_router(health.router)
     app.add_middleware(Repeat, services=services)
     app.add_middleware(Intake, limit=services.request_limit)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from genlock.library.library import Library
     from genlock.pipelines.quote import Quotes
     from genlock.pipelines.video import Videos
+    from genlock.schedules.service import ScheduleService
     from genlock.store.artifact import Store
 
 
@@ -39,6 +40,7 @@ class Services:
     videos: Videos | None = None
     quotes: Quotes | None = None
     store: Store | None = None
+    plan: Callable[[], ScheduleService] | None = None  # loaded when somebody asks for schedules
     pipelines: Mapping[str, Pipeline[..., Any]] = field(default_factory=dict)
     trusted: bool = False
     request_limit: int = 64 << 20  # bytes of a request that brings no pictures
@@ -63,6 +65,7 @@ class Services:
             videos=home.videos,
             quotes=home.quotes,
             store=home.store,
+            plan=lambda: home.schedules,
             pipelines=home.engine.pipelines,
             trusted=trusted,
             request_limit=(64 if trusted else home.settings.request_mb) << 20,
@@ -103,3 +106,11 @@ async def library_of(request: Request) -> Library:
     if services.library is None:
         raise NotFound("there is no library here")
     return services.library
+
+
+async def schedules_of(request: Request) -> ScheduleService:
+    """The service of schedules."""
+    services: Services = request.app.state.services
+    if services.plan is None:
+        raise NotFound("there are no schedules here")
+    return services.plan()

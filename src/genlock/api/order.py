@@ -17,6 +17,7 @@ from genlock.errors import BadInput, Forbidden, NotFound, Unsupported
 from genlock.media.photo.source import from_text
 from genlock.money import Money
 from genlock.pipelines.models import AbsolutePath
+from genlock.pipelines.script import script
 
 EMBEDDED = "embedded"
 WRITTEN = "output"  # the field that names where a copy is written: no asset will do
@@ -60,6 +61,8 @@ async def open_params(
     services: Services, pipeline: str, params: Mapping[str, Any], caller: Caller
 ) -> dict[str, Any]:
     """The parameters with assets in the place of their ids. `Forbidden` for files of this server."""
+    if pipeline == script.name and not caller.admin:
+        raise Forbidden("scripts of this server are run by admins alone")
     known = services.pipelines.get(pipeline)
     if known is None:
         return dict(params)
