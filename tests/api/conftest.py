@@ -14,6 +14,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from genlock import pipeline, stage
 from genlock.access.identity import ANYBODY
 from genlock.access.office import Office
 from genlock.api.dependency import Services
@@ -23,6 +24,19 @@ from genlock.ledger.access.records import Scope
 from genlock.owner import Ownership
 from genlock.settings import Settings
 
+
+@stage
+async def write(text: str) -> str:
+    return text.upper()
+
+
+@pipeline
+def note(text: str) -> str:
+    """Needs no pictures and costs nothing."""
+    return write(text)
+
+
+NOTE = {"pipeline": "note", "params": {"text": "hello"}}  # an order of it
 EVERYTHING = frozenset(Scope) - {Scope.ADMIN}  # what a token of a user can have who is no admin
 
 
@@ -91,7 +105,7 @@ def settings(tmp_path: Path) -> Settings:
 @pytest.fixture
 async def api(settings: Settings) -> AsyncIterator[Api]:
     """A home that runs no tasks by itself: what is asked of it stays as it is."""
-    async with served(settings, execute=False) as api:
+    async with served(settings, execute=False, more=[note]) as api:
         yield api
 
 

@@ -33,7 +33,8 @@ def begin(
     named = {"user": question.user, "route": question.route, "key": question.key, "request_hash": ""}
     values = {**named, "holder": holder, "until": now + lease, "created_at": now}
     insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    taken = connection.execute(insert(answer).values(**values).on_conflict_do_nothing()).rowcount == 1
+    add = insert(answer).values(**values).on_conflict_do_nothing().returning(answer.c.key)
+    taken = connection.execute(add).first() is not None
     # Not taken: another process was quicker.
     return Turn(Standing.NEW if taken else Standing.RUNNING, from_micros(now))
 
