@@ -240,3 +240,16 @@ async def test_a_job_whose_tasks_are_with_a_provider_does_not_wait_for_people(be
     assert await bench.job_state() == "waiting"
     await bench.ledger.cancel(bench.ref("clip").job)
     assert await bench.job_state() == "cancelled"
+
+
+@pytest.mark.parametrize("signal", ["call:gl_1", "place:acme"])
+async def test_who_comes_back_from_a_provider_goes_before_all_that_has_not_begun(bench, signal):
+    await bench.start("bought", "gate", "a", "b")
+    for key, name in (("bought", signal), ("gate", "word")):
+        await bench.ledger.park(
+            await bench.claim(key), "waits", signal=name, until=bench.clock.now() + timedelta(seconds=1)
+        )
+    bench.clock.turn(60)
+    await bench.ledger.expire()
+    claims = await bench.ledger.claim("ann", limit=4)
+    assert [claim.task.key for claim in claims] == ["bought", "a", "b", "gate"]

@@ -13,7 +13,7 @@ from genlock import Task, pipeline, provided, stage
 from genlock.clock import SystemClock
 from genlock.engine.engine import Engine
 from genlock.executors.embedded import STOPPED_WITHIN, Embedded
-from genlock.executors.resource import Resources
+from genlock.executors.resource import Resources, Share
 from genlock.ledger.memory.ledger import MemoryLedger
 from genlock.ledger.records import JobState
 
@@ -317,3 +317,105 @@ async def test_what_comes_due_while_the_executor_looks_elsewhere_is_not_forgotte
         for ticks in range(40):
             assert await engine.run(siesta, ticks) == ticks
     await executor.stop()
+
+
+class Step(asyncio.Semaphore):
+    """Lets one body on at a time."""
+
+
+@stage(resources={"cpu": 1})
+async def asking(n: int, *, gate: Gate = provided(), log: Log = provided(), task: Task = provided()) -> int:
+    async with task.aside():  # as it is while a provider is asked
+        await gate.wait()
+    log.append("asked")
+    return n
+
+
+@stage(resources={"cpu": 1})
+async def drawing(n: int, *, step: Step = provided(), log: Log = provided()) -> int:
+    log.append("drawing")
+    await step.acquire()
+    return n
+
+
+@pipeline
+def asked(n: int) -> int:
+    return asking(n)
+
+
+@pipeline
+def drawn(items: list[int]) -> list[int]:
+    return drawing.map(items)
+
+
+async def test_while_a_body_asks_a_provider_others_have_its_resources(world, until):
+    tools = {Gate: Gate(), Step: Step(3), Log: Log()}
+    engine = await world.start(asked, drawn, tools=tools, resources={"cpu": 1})
+    job = asyncio.create_task(engine.run(asked, 1))
+    await until(lambda: world.executors[0].busy, "the body that asks")
+    async with asyncio.timeout(20):
+        assert await engine.run(drawn, [1, 2, 3]) == [1, 2, 3]
+        tools[Gate].set()
+        assert await job == 1
+
+
+async def test_a_body_that_was_answered_goes_on_before_tasks_that_have_not_begun(world, until):
+    tools = {Gate: Gate(), Step: Step(0), Log: Log()}
+    resources = {"cpu": 1}
+    engine = await world.start(asked, drawn, tools=tools, resources=resources)
+    waits = asyncio.create_task(engine.run(asked, 1))
+    await until(lambda: world.executors[0].busy, "the body that asks")
+    draws = asyncio.create_task(engine.run(drawn, [1, 2, 3]))
+    await until(lambda: tools[Log] == ["drawing"], "the first that draws")
+    tools[Gate].set()
+    await until(lambda: world.executors[0].resources.is_awaited("cpu=1"), "the body that was answered")
+    for _ in range(3):
+        tools[Step].release()
+    async with asyncio.timeout(20):
+        assert (await waits, await draws) == (1, [1, 2, 3])
+    assert tools[Log] == ["drawing", "asked", "drawing", "drawing"]
+
+
+async def test_who_is_ended_in_the_line_takes_nothing_with_it() -> None:
+    freed: list[int] = []
+    resources = Resources({"cpu": 1})
+    first, second = (Share(resources, "cpu=1", lambda: freed.append(1)) for _ in range(2))
+    first.give()
+    first.give()
+    assert resources.room("cpu=1") == 0
+    second.lend()
+    third = Share(resources, "cpu=1", lambda: None)
+    waiting = asyncio.create_task(second.regain())
+    await asyncio.sleep(0)
+    assert resources.is_awaited("cpu=1")
+    assert not resources.is_awaited("gpu=1")
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    second.give()
+    third.give()
+    assert (resources.room("cpu=1"), len(freed)) == (1, 1)
+
+
+async def test_who_is_ended_when_its_turn_has_come_gives_it_back() -> None:
+    resources = Resources({"cpu": 1})
+    share = Share(resources, "cpu=1", lambda: None)
+    share.lend()
+    other = Share(resources, "cpu=1", lambda: None)
+    waiting = asyncio.create_task(share.regain())
+    await asyncio.sleep(0)
+    other.give()
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    share.give()
+    assert resources.room("cpu=1") == 1
+
+
+async def test_a_share_that_was_lent_twice_is_had_again_when_both_answers_are_there() -> None:
+    resources = Resources({"gpu": 1, "cpu": 2})
+    share = Share(resources, "cpu=1,gpu=1", lambda: None)
+    share.lend()
+    share.lend()
+    await share.regain()
+    assert resources.room("gpu=1") == 1
+    await share.regain()
+    assert (resources.room("gpu=1"), resources.room("cpu=1")) == (0, 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -23,6 +23,7 @@ from genlock.engine.graph import Node
 from genlock.engine.job import Job, Jobs
 from genlock.engine.retry import RetryDefault, retry_at
 from genlock.engine.scratch import Scratch
+from genlock.engine.seat import NOWHERE, Seat
 from genlock.engine.spec import child_spec
 from genlock.engine.task import LedgerTask, Task
 from genlock.engine.value import Values
@@ -35,14 +36,6 @@ from genlock.trace import Place, Tracer
 PAGE = 1000  # children of a map written in one transaction
 ROOM_MAY_COME = timedelta(minutes=1)  # between two tries on a disk that was full
 CODE_MAY_COME, CODE_COMES_SLOWLY = timedelta(minutes=1), timedelta(hours=1)  # between looks; they double
-
-
-@dataclass(frozen=True, slots=True)
-class Next:
-    """What the caller could run at once: so many tasks, with one of these resources (None: any)."""
-
-    limit: int = 0
-    resources: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,26 +69,26 @@ class Attempts:
         self.bodies = Bodies()
         self.tracer: Tracer | None = None  # of those who watch over this process
 
-    async def run(self, claim: Claim, after: Callable[[], Next] = Next) -> Advance:
+    async def run(self, claim: Claim, seat: Seat = NOWHERE) -> Advance:
         """Run a claimed task and write what came of it. A claim lost on the way ends quietly.
 
-        `after` is asked when the task has succeeded: until then the caller may have begun to stop.
+        `seat` is what the caller has for it: it lends the resources to others while a provider is asked.
         """
         task = claim.task
         place = trace.enter(Place(job=task.job, task=task.key, attempt=claim.attempt, tracer=self.tracer))
         try:
-            return await self._outcome(claim, after)
+            return await self._outcome(claim, seat)
         except ClaimLost:
             return Advance()
         finally:
             trace.leave(place)
 
-    async def _outcome(self, claim: Claim, after: Callable[[], Next]) -> Advance:
+    async def _outcome(self, claim: Claim, seat: Seat) -> Advance:
         try:
             job = await self._jobs.get(claim.task.job)
             told = {"job": job.id, "task": claim.task.key, "attempt": claim.attempt}
             with trace.span("task", parent=job.trace, **told):
-                return await self._advance(job, job.graph.nodes[claim.task.node], claim, after)
+                return await self._advance(job, job.graph.nodes[claim.task.node], claim, seat)
         except BaseException as error:  # noqa: BLE001 - whatever a body raises is an outcome, and is recorded
             return await self._raised(claim, error)
 
@@ -115,7 +108,7 @@ class Attempts:
             case failure:
                 return await self._fail(claim, failure)
 
-    async def _advance(self, job: Job, node: Node, claim: Claim, after: Callable[[], Next]) -> Advance:
+    async def _advance(self, job: Job, node: Node, claim: Claim, seat: Seat) -> Advance:
         if node.when is not None and not await self.values.resolve(job, node.when):
             return await self._ledger.skip(claim, "its condition is false")
         stage = job.stage(node)
@@ -125,7 +118,7 @@ class Attempts:
         texts = {name: argument.canonical for name, argument in arguments.items()}
         hashed = input_hash_of(texts, node.stage, stage.version)
         if claim.kept is not None and claim.kept.input_hash == hashed:
-            return await self._succeed(claim, claim.kept.output, hashed, after, kept=True)
+            return await self._succeed(claim, claim.kept.output, hashed, seat, kept=True)
         if isinstance(stage, Pipeline):
             inputs = {name: argument.value for name, argument in arguments.items()}
             if job.fit(node).change is not None:  # else they fit as they did when the job was started
@@ -137,10 +130,10 @@ class Attempts:
         )  # another take is asked for because this one did not please
         shared = await self._reader.shared(hashed) if share else None
         if shared is not None:
-            return await self._succeed(claim, shared, hashed, after, kept=True)
+            return await self._succeed(claim, shared, hashed, seat, kept=True)
         values = job.read(node, {name: argument.text for name, argument in arguments.items()})
-        output = await self._body(stage, claim, values)
-        return await self._succeed(claim, output, hashed, after, share=share)
+        output = await self._body(stage, claim, values, seat)
+        return await self._succeed(claim, output, hashed, seat, share=share)
 
     async def _child(self, pipeline: Pipeline[..., Any], claim: Claim, inputs: Mapping[str, Any]) -> JobSpec:
         """A nested job that was cancelled is so for good: a retry of its task makes another one."""
@@ -152,10 +145,10 @@ class Attempts:
                     return replace(spec, id=f"{spec.id}-a{claim.attempt}")
         return spec
 
-    async def _body(self, stage: Stage[..., Any], claim: Claim, values: dict[str, Any]) -> str:
+    async def _body(self, stage: Stage[..., Any], claim: Claim, values: dict[str, Any], seat: Seat) -> str:
         scratch = Scratch(self._work, claim)
         if stage.tools:
-            task = self._task(claim, scratch)
+            task = self._task(claim, scratch, seat)
             values |= {name: self._tool(want, task) for name, want in stage.tools.items()}
         try:
             limit = stage.timeout or self._limits.attempt_timeout
@@ -165,9 +158,9 @@ class Attempts:
                 await scratch.clear()
         return dump_text(stage.output, result, f"what {stage.name} returned")
 
-    def _task(self, claim: Claim, scratch: Scratch) -> LedgerTask:
+    def _task(self, claim: Claim, scratch: Scratch, seat: Seat) -> LedgerTask:
         folder = scratch.folder
-        return LedgerTask(claim, self._ledger, self._reader, self._clock, folder, self._calls)
+        return LedgerTask(claim, self._ledger, self._reader, self._clock, folder, self._calls, seat)
 
     def _tool(self, want: Any, task: LedgerTask) -> object:
         """What a stage asks for; of what costs money a face that pays through this task."""
@@ -179,12 +172,12 @@ class Attempts:
         claim: Claim,
         output: str,
         hashed: str,
-        after: Callable[[], Next],
+        seat: Seat,
         *,
         kept: bool = False,
         share: bool = False,
     ) -> Advance:
-        then = after()
+        then = seat.next()
         advance = await self._ledger.succeed(
             claim,
             output,

@@ -17,6 +17,7 @@ from genlock import trace
 from genlock.clock import Clock
 from genlock.engine.answer import Keeper, failed, recorded, request_hash
 from genlock.engine.purse import Purse, over_budget
+from genlock.engine.seat import Asker
 from genlock.errors import (
     CallFailed,
     Conflict,
@@ -45,7 +46,6 @@ SLOWEST = timedelta(seconds=60)  # between two looks at a call that has been at 
 TOP_UP = timedelta(minutes=10)  # between two tries at an account that was empty
 
 Adapters = Callable[[str], Adapter[Any]]
-Report = Callable[[float, str | None], Any]
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Calls:
     _met: dict[str, float] = field(default_factory=dict)
     _sending: dict[asyncio.Task[CallRow | Made], str] = field(default_factory=dict)
 
-    async def call(self, claim: Claim, name: str, ask: Ask, report: Report) -> Answer:
+    async def call(self, claim: Claim, name: str, ask: Ask, task: Asker) -> Answer:
         """The answer of this call of the task: recorded, or made now. Parks while the provider works.
 
         What was begun is gone on with as it was asked for, though it could not be asked for today.
@@ -84,7 +84,7 @@ class Calls:
         began = self.clock.monotonic()
         begun = await self._begun(claim, name)
         if begun is not None:
-            return await self._go_on(claim, begun, ask, report)
+            return await self._go_on(claim, begun, ask, task)
         spec = await self._spec(claim, name, ask)
         intent = await self.ledger.intend(claim, spec)
         if intent.over is not None:
@@ -93,8 +93,9 @@ class Calls:
             reason = f"waits for a place at {spec.vendor}, which takes {spec.limit} requests at once"
             raise Parked(reason, signal=f"place:{spec.vendor}", until=self.clock.now() + BUSY)
         if intent.fresh:
-            return await self._send(intent.call, ask, began)
-        return await self._go_on(claim, intent.call, ask, report)
+            async with task.aside():
+                return await self._send(intent.call, ask, began)
+        return await self._go_on(claim, intent.call, ask, task)
 
     async def close(self, grace: float) -> None:
         """Let requests that are under way come to an answer: an id that is thrown away is money lost."""
@@ -141,15 +142,17 @@ class Calls:
 
     # -- a call that was intended before ---------------------------------------------------------------
 
-    async def _go_on(self, claim: Claim, row: CallRow, ask: Ask, report: Report) -> Answer:
+    async def _go_on(self, claim: Claim, row: CallRow, ask: Ask, task: Asker) -> Answer:
         match row.state:
             case CallState.SETTLED:
                 await self.ledger.answered(claim, row.key)
                 return recorded(row)
             case CallState.ACCEPTED:
-                return await self._look(row, ask, report)
+                async with task.aside():
+                    return await self._look(row, ask, task)
             case CallState.INTENDED:
-                return await self._recover(claim, row, ask, report)
+                async with task.aside():
+                    return await self._recover(claim, row, ask, task)
             case CallState.DOUBT:
                 raise self._in_doubt(row)
             case CallState.ABANDONED:
@@ -159,7 +162,7 @@ class Calls:
             case _:  # `intend` begins anew after any of these
                 raise Conflict(f"call {row.path} is {row.state}, and was not begun anew")
 
-    async def _recover(self, claim: Claim, row: CallRow, ask: Ask, report: Report) -> Answer:
+    async def _recover(self, claim: Claim, row: CallRow, ask: Ask, task: Asker) -> Answer:
         """It may have been sent by a process that is gone, or that is only thought to be."""
         adapter = self.adapters(row.adapter)
         began = self.clock.monotonic()
@@ -170,7 +173,7 @@ class Calls:
             raise self._in_doubt(await self.ledger.doubt(row.key, row.sends, reason, claim=claim))
         handle = await self._found(claim, adapter, row)
         if handle is not None:
-            return await self._look(await self.ledger.accept(row.key, row.sends, handle), ask, report)
+            return await self._look(await self.ledger.accept(row.key, row.sends, handle), ask, task)
         row = await self.ledger.absent(claim, row.key, row.sends)
         wait = self.until_certain(adapter, row)
         if wait > 0 or row.absences < 2:
@@ -259,7 +262,7 @@ class Calls:
 
     # -- an accepted call ------------------------------------------------------------------------------
 
-    async def _look(self, row: CallRow, ask: Ask, report: Report) -> Answer:
+    async def _look(self, row: CallRow, ask: Ask, task: Asker) -> Answer:
         adapter = self.adapters(row.adapter)
         assert row.handle is not None
         try:
@@ -278,7 +281,7 @@ class Calls:
                 raise await self._broke(row, outcome)
             case Working():
                 if outcome.progress is not None:
-                    await report(outcome.progress, outcome.note or None)
+                    await task.report(outcome.progress, outcome.note or None)
                 pause = max(self._pace(adapter, row), outcome.retry_in or timedelta(0))
                 raise self._wait_for(row, pause, outcome.note or f"{row.adapter} is at work on it")
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -16,6 +17,7 @@ from genlock.engine.calls import Calls
 from genlock.engine.codec import dump, encode, load
 from genlock.engine.failure import kept
 from genlock.engine.fit import Unfit
+from genlock.engine.seat import NOWHERE, Seat
 from genlock.errors import BadInput, DuplicateName, EventTimeout, Parked, Unsupported
 from genlock.ledger.protocol import Ledger, LedgerReader
 from genlock.ledger.records import Claim
@@ -104,9 +106,10 @@ class LedgerTask:
         clock: Clock,
         workdir: Callable[[], Path],
         calls: Calls | None = None,
+        seat: Seat = NOWHERE,
     ) -> None:
         self._claim, self._ledger, self._reader, self._clock = claim, ledger, reader, clock
-        self._workdir, self._calls = workdir, calls
+        self._workdir, self._calls, self._seat = workdir, calls, seat
         self._names: set[str] = set()
         self._notes: dict[str, str] | None = None
         self._reported = float("-inf")
@@ -147,7 +150,18 @@ class LedgerTask:
         if self._calls is None:
             raise Unsupported(f"{self.key} wants to buy something, and this engine was given no providers")
         self._use(f"call:{name}")
-        return await self._calls.call(self._claim, name, ask, self.report)
+        return await self._calls.call(self._claim, name, ask, self)
+
+    @asynccontextmanager
+    async def aside(self) -> AsyncIterator[None]:
+        """See `Asker`. A body that goes on has its resources again; one that ends need not wait for them."""
+        self._seat.lend()
+        try:
+            yield
+        except Exception:
+            await self._seat.regain()
+            raise
+        await self._seat.regain()
 
     async def report(self, progress: float, note: str | None = None) -> None:
         if not math.isfinite(progress):

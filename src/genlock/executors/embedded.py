@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,11 +11,11 @@ from functools import partial
 
 import structlog
 
-from genlock.engine.attempt import Next
 from genlock.engine.engine import Engine
 from genlock.engine.graph import resources_text
+from genlock.engine.seat import Next
 from genlock.errors import ClaimLost, LedgerError, NotFound
-from genlock.executors.resource import Resources
+from genlock.executors.resource import Resources, Share
 from genlock.ledger.records import Claim, Taker, TaskRef, TaskState
 
 log = structlog.get_logger(__name__)
@@ -44,6 +44,24 @@ class Body:
 
     claim: Claim
     task: asyncio.Task[bool]
+    share: Share
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Place:
+    """A `Seat` in this process."""
+
+    share: Share
+    follow: Callable[[], Next]
+
+    def next(self) -> Next:
+        return self.follow()
+
+    def lend(self) -> None:
+        self.share.lend()
+
+    async def regain(self) -> None:
+        await self.share.regain()
 
 
 class Embedded:
@@ -133,6 +151,11 @@ class Embedded:
             self._engine.attempts.bodies.stop(task)
             asyncio.get_running_loop().call_later(STOPPED_WITHIN, _complain, task)
         return tasks
+
+    @property
+    def resources(self) -> Resources:
+        """What there is, and what of it is taken."""
+        return self._resources
 
     @property
     def busy(self) -> int:
@@ -247,9 +270,10 @@ class Embedded:
     def _begin(self, claims: Collection[Claim]) -> None:
         """Without a pause after the claim is known: nobody can look for the body and not find it."""
         for claim in claims:
-            self._resources.take(claim.resources)
-            task = asyncio.create_task(self._one(claim), name=str(claim.task))
-            self._bodies[claim.token] = Body(claim, task)
+            share = Share(self._resources, claim.resources, self._freed)
+            place = Place(share, partial(self._next, claim.resources))
+            task = asyncio.create_task(self._one(claim, place), name=str(claim.task))
+            self._bodies[claim.token] = Body(claim, task, share)
             task.add_done_callback(partial(self._ended, claim))
 
     def _ended(self, claim: Claim, body: asyncio.Task[bool]) -> None:
@@ -257,18 +281,23 @@ class Embedded:
 
         Nobody is called for nothing: a chain of stages needs no other hand.
         """
-        del self._bodies[claim.token]
-        self._resources.give(claim.resources)
+        self._bodies.pop(claim.token).share.give()
         if self._short or body.cancelled() or body.exception() or not body.result():
             self._stale = True
             self._bell.set()
 
-    async def _one(self, claim: Claim) -> bool:
+    def _freed(self) -> None:
+        """A body lends what it has: whoever waits for it is claimed."""
+        if self._short:
+            self._stale = True
+            self._bell.set()
+
+    async def _one(self, claim: Claim, place: Place) -> bool:
         """Run a task, and then what it made ready and fits. True if nothing else can have come of it: a
         task that is to be tried again, or waits, comes due in its time.
         """
         try:
-            advance = await self._engine.attempts.run(claim, lambda: self._next(claim.resources))
+            advance = await self._engine.attempts.run(claim, place)
             self._begin(advance.claimed)
             if len(advance.ready) > len(advance.claimed):
                 self.ring()
@@ -299,7 +328,7 @@ class Embedded:
 
         Other resources may seem free, but are promised to the claims that are being written now.
         """
-        if self._loop is None:
+        if self._loop is None or self._resources.is_awaited(mine):
             return Next()
         if mine not in self._next_kinds:
             covered = frozenset(kind for kind in self._kinds if self._resources.covers(mine, kind))

@@ -15,9 +15,9 @@ from genlock.ledger import schema
 from genlock.ledger.batch import Batch, Change
 from genlock.ledger.count import weight
 from genlock.ledger.draft import BLOCKED, DONE, FAILED, READY, SKIPPED, SPREAD, JobDraft, TaskDraft
-from genlock.ledger.moment import from_micros
-from genlock.ledger.records import Failure, JobState, TaskRef
-from genlock.ledger.spending import is_attended
+from genlock.ledger.moment import from_micros, to_micros
+from genlock.ledger.records import FIRST, Failure, JobState, TaskRef
+from genlock.ledger.spending import BOUGHT, is_attended
 
 RUNNING_JOB, PENDING_JOB, WAITING_JOB, PAUSED_JOB = (
     JobState.RUNNING.value,
@@ -30,6 +30,8 @@ COMPLETED_JOB, FAILED_JOB, CANCELLED_JOB = (
     JobState.FAILED.value,
     JobState.CANCELLED.value,
 )
+
+_FIRST = to_micros(FIRST)
 
 
 def move(batch: Batch, task: TaskDraft, state: str) -> None:
@@ -54,10 +56,13 @@ def shift(job: JobDraft, before: str | None, after: str | None) -> None:
 
 
 def make_ready(batch: Batch, task: TaskDraft, change: Change, due_at: int | None = None) -> None:
-    """Anything -> ready; it counts as made ready if it can be claimed now."""
+    """Anything -> ready; it counts as made ready if it can be claimed now. Who comes back from a provider is
+    claimed before all that has not begun: what was bought is not kept there for long.
+    """
     move(batch, task, READY)
+    otherwise = _FIRST if (task.signal or "").startswith(BOUGHT) else batch.now
     task.let_go()
-    task.due_at = batch.now if due_at is None else due_at
+    task.due_at = otherwise if due_at is None else due_at
     task.held = 0 if batch.job(task.job).claimable else 1
     if not task.held and task.due_at <= batch.now:
         change.ready.append(task.ref)

@@ -98,6 +98,7 @@ def park(batch: Batch, claim: Claim, reason: str, signal: str | None, until: dat
         has_come(batch, task, signal) or read_note(batch, task, f"signal:{signal}") is not None
     ):
         batch.log(job, "task.woken", task.key)
+        task.signal = signal
         make_ready(batch, task, change)
     else:
         task.let_go()

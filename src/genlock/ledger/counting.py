@@ -9,6 +9,8 @@ from sqlalchemy import Connection, func, select, text
 
 from genlock.ledger import schema
 from genlock.ledger.census import MOST, Census
+from genlock.ledger.moment import to_micros
+from genlock.ledger.records import FIRST
 
 _job, _task, _call, _budget = schema.job.c, schema.task.c, schema.call.c, schema.budget.c
 
@@ -52,12 +54,16 @@ def take(connection: Connection, now: int) -> Census:
 
 
 def _waiting(connection: Connection, now: int) -> tuple[int, int]:
-    """How many tasks could be claimed, `MOST` at most, and since when the first of these has waited."""
+    """How many tasks could be claimed, `MOST` at most, and since when the first of these has waited; what
+    goes before all others has not.
+    """
     due = (
         select(_task.due_at)
         .where(schema.IS_READY, _task.due_at <= now, _task.job.not_in(schema.held_back()))
         .limit(MOST)
         .subquery()
     )
-    [(count, since)] = connection.execute(select(func.count(), func.min(due.c.due_at)))
+    [(count, since)] = connection.execute(
+        select(func.count(), func.min(func.nullif(due.c.due_at, to_micros(FIRST))))
+    )
     return int(count), now if since is None else int(since)

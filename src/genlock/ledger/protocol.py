@@ -60,7 +60,8 @@ class Ledger(Payments, Protocol):
         resources: Collection[str] | None = None,
         queues: Collection[str] | None = None,
     ) -> Sequence[Claim]:
-        """Take ready, due tasks of claimable jobs: these, or else the longest-ready of any job.
+        """Take ready, due tasks of claimable jobs: these, or else the longest-ready of any job, and before
+        them those that come back from a provider.
 
         `resources` and `queues` narrow to rows with one of these values. A task that is not to
         be had (any more) is left out of the answer: being late is no error. ready -> running.

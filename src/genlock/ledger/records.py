@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
 from genlock.ledger.wording import named, plain
+
+FIRST = datetime.fromtimestamp(0, UTC)  # due since then is what goes before all that has not begun
 
 
 class TaskState(StrEnum):

@@ -16,6 +16,7 @@ from genlock.clock import Clock
 from genlock.errors import ClaimLost, NotFound
 from genlock.ledger.memory.row import Change, Job, Task
 from genlock.ledger.records import (
+    FIRST,
     Claim,
     Event,
     Failure,
@@ -23,7 +24,7 @@ from genlock.ledger.records import (
     TaskRef,
     TaskState,
 )
-from genlock.ledger.spending import is_attended
+from genlock.ledger.spending import BOUGHT, is_attended
 
 
 class Book:
@@ -107,9 +108,12 @@ class Book:
                 waiting.set_result(None)
 
     def ready(self, task: Task, change: Change, due_at: datetime | None = None) -> None:
-        """Anything -> ready; it counts as made ready if it can be claimed now."""
+        """Anything -> ready; it counts as made ready if it can be claimed now. Who comes back from a provider
+        is claimed before all that has not begun.
+        """
         now = self.clock.now()
-        task.state, task.due_at = TaskState.READY, due_at or now
+        otherwise = FIRST if (task.signal or "").startswith(BOUGHT) else now
+        task.state, task.due_at = TaskState.READY, due_at or otherwise
         task.token = task.holder = task.signal = task.parked_for = None
         if task.due_at <= now and self.jobs[task.ref.job].state.claimable:
             change.ready.append(task.ref)
