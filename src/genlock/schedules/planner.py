@@ -175,23 +175,27 @@ class Planner(ScheduleService):
         return name, params
 
     async def _alter(self, row: ScheduleRow, plan: Plan) -> ScheduleView:
-        spec, timing = self.planned(row.id, row.spec.owner, plan)
         kept, same = row.spec, ("kind", "expression", "zone")
         if row.id in self._built_in:
-            self._refuse_built_in(kept, spec)
+            spec, timing = self._still_built_in(kept, plan), None
+        else:
+            spec, timing = self.planned(row.id, kept.owner, plan)
         moves = any(getattr(spec, name) != getattr(kept, name) for name in same)
         await self._set_cap(spec, kept.cap)
         altered = await self.ledger.alter(spec, timing if moves else None)
         self.ring()
         return present_schedule(altered)
 
-    def _refuse_built_in(self, kept: ScheduleSpec, spec: ScheduleSpec) -> None:
-        free = {"missed": kept.missed, "overlap": kept.overlap, "cap": kept.cap, "patience": kept.patience}
-        if replace(spec, **free) != kept:  # type: ignore[arg-type] # each has its own type
+    def _still_built_in(self, kept: ScheduleSpec, plan: Plan) -> ScheduleSpec:
+        """With other policies. `Conflict` if it is to do something else, or at other times."""
+        free = {"missed": plan.missed, "overlap": plan.overlap, "cap": plan.cap, "patience": plan.patience}
+        if _plan_of(kept).model_copy(update=free) != plan:
             raise Conflict(
                 f"what {kept.id!r} does and when comes from settings ({self._built_in[kept.id]}): only its "
                 "missed, overlap, cap and patience can be changed here"
             )
+        cap = None if plan.cap is None else _amount(plan.cap)
+        return replace(kept, missed=plan.missed, overlap=plan.overlap, cap=cap, patience=plan.patience)
 
     async def _set_cap(self, spec: ScheduleSpec, before: str | None) -> None:
         """The cap holds before the schedule that it bounds may start anything."""
