@@ -12,6 +12,7 @@ from fastapi.routing import APIRoute
 from genlock.api import (
     access,
     accounts,
+    alias,
     assets,
     campaigns,
     clients,
@@ -20,6 +21,7 @@ from genlock.api import (
     health,
     jobs,
     ledger,
+    luigi,
     problem,
     schedules,
     videos,
@@ -52,6 +54,8 @@ def create_app(services: Services) -> FastAPI:
     app.include_router(ledger.router, prefix=PREFIX)
     app.include_router(films.router, prefix=PREFIX)
     app.include_router(videos.router, prefix=PREFIX)
+    app.include_router(luigi.router, prefix=PREFIX)
+    app.include_router(alias.router)
     app.include_router(access.router, prefix=PREFIX)
     app.include_router(schedules.router, prefix=PREFIX)
     app.include_router(cron.router)
