@@ -55,6 +55,27 @@ def shots(numbers: list[int], first: Artifact, last: Artifact) -> int:
     return join(shoot.map(numbers, first, last))
 
 
+@stage(resources={"cpu": 1})
+async def render_shot(first: Artifact, last: Artifact, *, video: VideoModel = provided()) -> Artifact:
+    return (await video.clip(first, last, prompt="a shot", seconds=5)).clip
+
+
+@pipeline
+def rendered_shot(first: Artifact, last: Artifact) -> Artifact:
+    return render_shot(first, last)
+
+
+@stage(resources={"cpu": 1})
+async def render(number: int) -> int:
+    await asyncio.sleep(0.05)
+    return number
+
+
+@pipeline
+def renders(numbers: list[int]) -> list[int]:
+    return render.map(numbers)
+
+
 @pytest.fixture
 def opened(settings: Callable[..., Any], vendors: Simulator) -> Open:
     vendors.behave()
@@ -64,7 +85,7 @@ def opened(settings: Callable[..., Any], vendors: Simulator) -> Open:
         given = settings(video=MODELS[vendor], settle_window=0.4, backoff=0.01, **more)
         given.home.mkdir(exist_ok=True)
         given.models.write_text(models)
-        async with open_home(given, more=[shots]) as home:
+        async with open_home(given, more=[shots, rendered_shot, renders]) as home:
             yield home
 
     return opening
@@ -329,6 +350,19 @@ async def test_no_more_are_at_work_than_the_account_has_places_for(
             await asyncio.sleep(0.005)
     assert most == 4
     assert len(vendors.charges()) == 12
+
+
+async def test_a_clip_at_a_provider_is_fetched_though_renders_stand_in_line_for_longer(
+    opened: Open, order: Any, vendors: Simulator
+) -> None:
+    ends = {name: value for name, value in order().items() if name != "numbers"}
+    async with opened("replicate", cpu=1) as home:
+        bought = (await home.engine.start("rendered_shot", ends)).id
+        await until(lambda: home.engine.accounts.calls(states=[CallState.ACCEPTED]))
+        line = (await home.engine.start("renders", {"numbers": list(range(200))})).id
+        assert (await ended(home, bought)).state is JobState.COMPLETED
+        assert not (await home.engine.show(line)).state.finished
+        await home.engine.cancel(line)
 
 
 async def test_a_cancelled_job_asks_the_vendor_to_stop_and_counts_what_it_cost(

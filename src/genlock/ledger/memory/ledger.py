@@ -48,8 +48,7 @@ class MemoryLedger(MemoryPayments, MemoryReader):
         return self
 
     async def create_job(self, spec: JobSpec, *, taker: Taker | None = None) -> JobCreated:
-        known = self._known(spec)
-        if known:
+        if known := self._known(spec):
             return JobCreated(known.spec.id, created=False)
         change = Change()
         job = bear(self._book, spec, None, change)
