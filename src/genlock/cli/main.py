@@ -17,7 +17,7 @@ import typer
 from typer.core import TyperGroup
 
 from genlock import errors
-from genlock.cli import backup, check, clean, doctor, graph, jobs, money, prove, resume, run, serve
+from genlock.cli import backup, check, clean, doctor, graph, jobs, money, people, prove, resume, run, serve
 from genlock.errors import GenlockError
 
 FAULT = 70  # what sysexits.h calls an internal software error
@@ -41,6 +41,8 @@ ORDER = (
     "calls",
     "budgets",
     "serve",
+    "users",
+    "tokens",
     "graph",
     "check",
     "prove",
@@ -76,6 +78,8 @@ app.command("costs")(money.costs)
 app.add_typer(money.calls_app, name="calls")
 app.add_typer(money.budgets_app, name="budgets")
 app.command("serve")(serve.serve)
+app.add_typer(people.users_app, name="users")
+app.add_typer(people.tokens_app, name="tokens")
 app.command("graph")(graph.graph)
 app.command("check")(check.check)
 app.command("prove")(prove.prove)

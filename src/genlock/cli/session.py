@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from genlock.errors import HomeTaken, OwnerGone
 
 if TYPE_CHECKING:
+    from genlock.access.service import AccessService
     from genlock.api.dependency import Services
     from genlock.bootstrap import Home
     from genlock.engine.service import JobService
@@ -33,6 +34,18 @@ class Session:
     ) -> None:
         self.settings, self.service, self.home = settings, service, home
         self._ownership, self._stack = ownership, AsyncExitStack()
+
+    @property
+    def access(self) -> AccessService:
+        """Users and tokens, as the admin that one is on one's own machine."""
+        from genlock.access.identity import ANYBODY
+        from genlock.access.office import Office
+        from genlock.client.socket import SocketClient
+
+        if self.home is not None:
+            return Office(self.home.access, ANYBODY)
+        assert isinstance(self.service, SocketClient)
+        return self.service.access
 
     @property
     def executes(self) -> bool:

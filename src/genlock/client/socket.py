@@ -13,6 +13,7 @@ import httpx2
 from pydantic import TypeAdapter, ValidationError
 
 from genlock.api.wire import END, PREFIX, PROBLEM, QUIET, ErrorEnvelope, Problem, error_of
+from genlock.client.access import SocketAccess
 from genlock.client.accounts import SocketAccounts
 from genlock.clock import Clock, SystemClock
 from genlock.engine.service import JobService
@@ -49,6 +50,7 @@ class SocketClient(JobService):
         self._path = short_path(settings.socket)
         self._http: httpx2.AsyncClient | None = None
         self._accounts = SocketAccounts(self._ask)
+        self.access = SocketAccess(self._ask)  # users and tokens
 
     @property
     def accounts(self) -> SocketAccounts:
