@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as jsons
+import os
 import shlex
 import sys
 import tempfile
@@ -62,7 +63,9 @@ SettleWindow = Annotated[
         help="How long a request is looked for; with 0 the proof has to find a second charge.",
     ),
 ]
-Lanes = Annotated[int, typer.Option(min=1, help="Trials at once.")]
+Lanes = Annotated[
+    int | None, typer.Option(min=1, help="Trials at once. Without it: one more than there are cores.")
+]
 Speed = Annotated[float, typer.Option(min=1, help="How fast waiting passes.")]
 
 
@@ -79,7 +82,7 @@ def prove(
     seed: Seed = 0,
     only: Only = None,
     settle_window: SettleWindow = None,
-    lanes: Lanes = 2,
+    lanes: Lanes = None,
     speed: Speed = 100.0,
     json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
@@ -103,7 +106,8 @@ def prove(
             Aim(subject, stand, _scenarios(scenario), sample, random, seed, trials, words)
             for stand in (Stand.of(word, settle_window=settle_window) for word in provider or VIDEO)
         ]
-        raise typer.Exit(_prove(aims, lanes, speed, json=json, quiet=quiet))
+        count = lanes or (os.cpu_count() or 1) + 1
+        raise typer.Exit(_prove(aims, count, speed, json=json, quiet=quiet))
 
 
 def _prove(aims: Sequence[Aim], lanes: int, speed: float, *, json: bool, quiet: bool) -> int:

@@ -1,7 +1,7 @@
-"""A warm process that forks one child a run: it has imported everything, and runs nothing itself.
+"""A warm process that forks one child a run: it has imported everything, and has done a small job once.
 
-It has a single thread, always: a fork beside other threads may copy a lock that nobody will ever release.
-What is imported for the user is therefore tried by counting threads afterwards.
+It has a single thread when it forks: a fork beside other threads may copy a lock that nobody will ever
+release. What is imported for the user is therefore tried by counting threads afterwards.
 """
 
 from __future__ import annotations
@@ -138,6 +138,7 @@ def _warm_up(modules: Sequence[str]) -> None:
     from genlock.engine.declare import Pipeline
     from genlock.providers.catalog import Catalog
     from genlock.providers.http import trusted
+    from genlock.testing.proof.rehearsal import rehearse
 
     Catalog.load()
     trusted()
@@ -145,6 +146,7 @@ def _warm_up(modules: Sequence[str]) -> None:
     for each in (*pipelines().values(), *declared):
         if isinstance(each, Pipeline):
             assert each.text
+    rehearse()
 
 
 def threads() -> int:

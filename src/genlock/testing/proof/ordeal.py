@@ -11,10 +11,9 @@ from functools import partial
 from pathlib import Path
 
 from genlock.ledger.spending import Decision
-from genlock.settings import Settings
 from genlock.testing.proof.lane import HUNG, PATIENCE, Lane
 from genlock.testing.proof.order import HELD, TOLD, Doubt, Order, Subject, Told
-from genlock.testing.proof.sight import Sight
+from genlock.testing.proof.sight import DATABASE, Sight
 from genlock.testing.simulator import Charge
 
 KILLED = -signal.SIGKILL
@@ -40,9 +39,9 @@ class Ordeal:
 
     def __post_init__(self) -> None:
         if self.url is None:
-            settings = Settings(home=self.folder / "home")
-            settings.home.mkdir(mode=0o700)
-            shutil.copyfile(self.lane.ledger, settings.database)
+            home = self.folder / "home"
+            home.mkdir(mode=0o700)
+            shutil.copyfile(self.lane.ledger, home / DATABASE)
 
     def order(self, point: str | None) -> Order:
         """For a process that dies at this point; None: nowhere."""

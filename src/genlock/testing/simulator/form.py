@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from email import message_from_bytes
+from email.message import EmailMessage
+from email.parser import BytesParser
 from email.policy import HTTP
 
 
@@ -18,12 +19,19 @@ class Part:
 
 def form(kind: str, body: bytes) -> dict[str, Part]:
     """The fields of a multipart form by name; none if it is not one. `kind` is the header Content-Type."""
-    if not kind.startswith("multipart/form-data"):
+    boundary = _head(f"Content-Type: {kind}".encode()).get_boundary()
+    if boundary is None or not kind.startswith("multipart/form-data"):
         return {}
-    message = message_from_bytes(f"Content-Type: {kind}\r\n\r\n".encode() + body, policy=HTTP)
     found = {}
-    for part in message.walk():
-        name, data = part.get_param("name", header="content-disposition"), part.get_payload(decode=True)
-        if isinstance(name, str) and isinstance(data, bytes):
-            found[name] = Part(data, part.get_filename() or "", part.get_content_type())
+    # Only what is said of a field is read by the mail library, which would look at a picture line by line.
+    for text in (b"\r\n" + body).split(b"\r\n--" + boundary.encode())[1:]:
+        said, empty, data = text.partition(b"\r\n\r\n")
+        head = _head(said.lstrip())
+        name = head.get_param("name", header="content-disposition") if empty else None
+        if isinstance(name, str):
+            found[name] = Part(data, head.get_filename() or "", head.get_content_type())
     return found
+
+
+def _head(lines: bytes) -> EmailMessage:
+    return BytesParser(policy=HTTP).parsebytes(lines, headersonly=True)
