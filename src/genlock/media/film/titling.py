@@ -19,7 +19,8 @@ _FADES: Mapping[str, float] = {"calm": 0.5, "bold": 0.2, "cinematic": 0.8}  # se
 _WAITS = 0.25  # seconds before words come over a picture that has just come
 _TITLE_ENOUGH = 2.4  # seconds: what a title wants before it shares its clip with a turn
 _CARD = 4.0  # seconds the card stays, at least
-_RACK = 0.8  # seconds in which the last picture goes out of focus
+# Seconds in which the last picture goes out of focus, and mostly dark: slowly, or it looks like a fault.
+_RACK: Mapping[str, float] = {"calm": 1.4, "bold": 0.8, "cinematic": 1.6}
 _LEAST_DIM, _CARD_BLUR = 0.45, 0.012
 _BRIGHTEST = 100.0  # of 0..255: on it, white letters have more than 4.5 times its light
 _BRIGHTEST_CARD = 66.0  # darker than need be: a card is a place to rest on
@@ -154,7 +155,7 @@ def _carded(plan: FilmPlan, words: Words, design: Design) -> FilmPlan:
     """The last picture goes out of focus and dark, and stays so behind the words."""
     last = plan.shots[-1]
     grid = _Grid(plan, 0)
-    rack = grid.frames(_RACK / 2) * 2
+    rack = grid.frames(_RACK[design] / 2) * 2
     stays = _stay(plan)
     lasts = stays - rack
     longer = Shot.model_validate({**last.model_dump(), "frames": last.frames + rack, "tail": rack})
