@@ -17,7 +17,21 @@ import typer
 from typer.core import TyperGroup
 
 from genlock import errors
-from genlock.cli import backup, check, clean, doctor, graph, jobs, money, people, prove, resume, run, serve
+from genlock.cli import (
+    backup,
+    check,
+    clean,
+    doctor,
+    graph,
+    jobs,
+    money,
+    people,
+    prove,
+    resume,
+    run,
+    schedules,
+    serve,
+)
 from genlock.errors import GenlockError
 
 FAULT = 70  # what sysexits.h calls an internal software error
@@ -40,6 +54,7 @@ ORDER = (
     "costs",
     "calls",
     "budgets",
+    "schedules",
     "serve",
     "users",
     "tokens",
@@ -77,6 +92,7 @@ app.add_typer(jobs.app, name="jobs")
 app.command("costs")(money.costs)
 app.add_typer(money.calls_app, name="calls")
 app.add_typer(money.budgets_app, name="budgets")
+app.add_typer(schedules.app, name="schedules")
 app.command("serve")(serve.serve)
 app.add_typer(people.users_app, name="users")
 app.add_typer(people.tokens_app, name="tokens")

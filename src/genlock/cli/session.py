@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from genlock.bootstrap import Home
     from genlock.engine.service import JobService
     from genlock.owner import Ownership
+    from genlock.schedules.service import ScheduleService
     from genlock.settings import Settings
 
 T = TypeVar("T")
@@ -46,6 +47,16 @@ class Session:
             return Office(self.home.access, ANYBODY)
         assert isinstance(self.service, SocketClient)
         return self.service.access
+
+    @property
+    def schedules(self) -> ScheduleService:
+        """What starts by itself, of this home."""
+        from genlock.client.socket import SocketClient
+
+        if self.home is not None:
+            return self.home.schedules
+        assert isinstance(self.service, SocketClient)
+        return self.service.schedules
 
     @property
     def executes(self) -> bool:

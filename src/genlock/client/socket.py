@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from genlock.api.wire import END, PREFIX, PROBLEM, QUIET, ErrorEnvelope, Problem, error_of
 from genlock.client.access import SocketAccess
 from genlock.client.accounts import SocketAccounts
+from genlock.client.schedules import SocketSchedules
 from genlock.clock import Clock, SystemClock
 from genlock.engine.service import JobService
 from genlock.engine.views import EventView, GraphView, JobView, RedoView, TaskView
@@ -50,6 +51,7 @@ class SocketClient(JobService):
         self._path = short_path(settings.socket)
         self._http: httpx2.AsyncClient | None = None
         self._accounts = SocketAccounts(self._ask)
+        self.schedules = SocketSchedules(self._ask)
         self.access = SocketAccess(self._ask)  # users and tokens
 
     @property
@@ -260,6 +262,6 @@ def _problem(answer: httpx2.Response, body: bytes) -> Problem:
 
 def _read(shape: TypeAdapter[T], answer: httpx2.Response) -> T:
     try:
-        return shape.validate_python(answer.json()["data"])
+        return shape.validate_python(None if answer.status_code == 204 else answer.json()["data"])
     except (ValueError, KeyError) as error:
         raise OwnerError("the owner of the home answered in words of another version: restart it") from error

@@ -137,7 +137,7 @@ class Planner(ScheduleService):
             id=id,
             name=plan.name,
             owner=owner,
-            workflow=plan.workflow,
+            workflow=plan.workflow or plan.pipeline,
             pipeline=pipeline,
             params=json.dumps(params, ensure_ascii=True),
             kind=kind,

@@ -22,7 +22,6 @@ from genlock.ledger.schedules.records import (
 from genlock.span import short_span
 
 ID = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}"
-WORKFLOW = "user_schedule"  # what a schedule belongs to that names nothing else
 
 
 class ScheduleView(View):
@@ -87,7 +86,9 @@ class Plan(View):
         default=None, max_length=40, description="the most that all its jobs may spend: `25.00`"
     )
     patience: int = Field(default=5, ge=0, le=1000, description="failures in a row that pause it; 0: never")
-    workflow: str = Field(default=WORKFLOW, min_length=1, max_length=200)
+    workflow: str | None = Field(
+        default=None, min_length=1, max_length=200, description="what it belongs to; the pipeline's name"
+    )
 
     @model_validator(mode="after")
     def _one(self) -> Plan:
