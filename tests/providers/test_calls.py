@@ -355,6 +355,7 @@ async def test_no_more_are_at_work_than_the_account_has_places_for(
 async def test_a_clip_at_a_provider_is_fetched_though_renders_stand_in_line_for_longer(
     opened: Open, order: Any, vendors: Simulator
 ) -> None:
+    vendors.misbehave(Fault(Do.LONG_WORK, vendor="replicate", seconds=1.0))
     ends = {name: value for name, value in order().items() if name != "numbers"}
     async with opened("replicate", cpu=1) as home:
         bought = (await home.engine.start("rendered_shot", ends)).id
