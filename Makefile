@@ -13,7 +13,7 @@ BIN := .venv/bin
 FILM := out/campaign.mp4
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help run test check unit prove bench schema format lock clean always
+.PHONY: help run test check unit prove bench soak schema settings format lock clean always
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ bench: .venv/installed ## measure with full counts and write docs/figures/
 
 schema: .venv/installed ## write down the ledger's new schema, with jobs in it, for all later versions to read
 	@$(BIN)/python tests/history.py
+
+settings: .venv/installed ## write docs/settings.md from the definitions of the settings
+	@$(BIN)/python scripts/settings.py
 
 format: .venv/installed ## put formatting in order and fix what ruff can fix
 	@$(BIN)/ruff format .

@@ -3,112 +3,31 @@
 from __future__ import annotations
 
 import os
-import re
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from platformdirs import user_data_path
-from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import AliasChoices, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from genlock.errors import BadInput
-from genlock.failpoint import Order
-from genlock.money import Money
-from genlock.span import read_span
-
-
-def _positive(value: timedelta) -> timedelta:
-    if value <= timedelta(0):
-        msg = "must be longer than nothing"
-        raise ValueError(msg)
-    return value
-
-
-def _seconds(value: Any) -> Any:
-    """The environment only has text: a bare number in it means seconds."""
-    try:
-        return float(value) if isinstance(value, str) else value
-    except ValueError:
-        return value
-
-
-def _checked(order: str | None) -> str | None:
-    """Say at once that it cannot be carried out, not when the process should have died."""
-    if order is not None:
-        try:
-            Order.parse(order)
-        except BadInput as error:
-            raise ValueError(str(error)) from error
-    return order
-
-
-Span = Annotated[timedelta, BeforeValidator(_seconds), AfterValidator(_positive)]
-
-
-def _plain(key: SecretStr) -> SecretStr:
-    """A key as it goes into a header. One with a line break in it would be shown in the error about that."""
-    bare = key.get_secret_value().strip()
-    if not bare.isascii() or not bare.isprintable() or " " in bare:
-        msg = "must be printable ASCII without blanks: was a part of another line copied with it?"
-        raise ValueError(msg)
-    return SecretStr(bare)
-
-
-def _unguessable(token: SecretStr) -> SecretStr:
-    if len(token.get_secret_value()) < 32:
-        msg = "must have 32 characters or more, such as those of `openssl rand -hex 32`"
-        raise ValueError(msg)
-    return token
-
-
-def _address(url: str) -> str:
-    """Scheme, host and perhaps a path; a `/v1` at the end is what most vendors' own libraries are given."""
-    if not re.fullmatch(r"https?://[A-Za-z0-9.:\[\]_-]+(/[A-Za-z0-9._~/-]*)?", url):
-        msg = "must be an address as in https://host/path, without a user, a query or a fragment"
-        raise ValueError(msg)
-    return url.rstrip("/").removesuffix("/v1").rstrip("/")
-
-
-def _database(url: str) -> str:
-    if not url.startswith(("postgresql://", "postgres://")):
-        msg = "must be an address as in postgresql://user@host/name"
-        raise ValueError(msg)
-    return url
-
-
-def _amount(value: Any) -> Any:
-    """Money as people write it."""
-    try:
-        return Money.parse(value) if isinstance(value, str) else value
-    except BadInput as error:
-        raise ValueError(str(error)) from error
-
-
-Cap = Annotated[Money, BeforeValidator(_amount)]
-Key = Annotated[SecretStr, AfterValidator(_plain)]
-Address = Annotated[str, AfterValidator(_address)]
-
-
-def _key(*names: str) -> Any:
-    """A key under the name that its vendor gives it, without our prefix."""
-    return Field(default=None, validation_alias=AliasChoices(*names), repr=False)
+from genlock.setting import (
+    Address,
+    Cap,
+    DatabaseUrl,
+    Every,
+    Failpoint,
+    Key,
+    Pause,
+    Span,
+    Unguessable,
+    vendor_key,
+)
 
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _every(value: Any) -> Any:
-    """As people write a span, or that there is to be none."""
-    if not isinstance(value, str):
-        return value
-    if value.strip().lower() in ("off", "none", "never"):
-        return None
-    try:
-        return read_span(value)
-    except BadInput as error:
-        raise ValueError(f"{error}; or off") from error
 
 
 class Accounts(BaseSettings):
@@ -131,39 +50,64 @@ class Accounts(BaseSettings):
         default=None, description="where vendors reach this server, for webhooks and pictures"
     )
 
-    kling_access_key: Key | None = _key("KLING_ACCESS_KEY")
-    kling_secret_key: Key | None = _key("KLING_SECRET_KEY")
-    kling_url: Address = "https://api-singapore.klingai.com"
-    replicate_key: Key | None = _key("REPLICATE_API_TOKEN")
-    replicate_webhook_secret: Key | None = _key("REPLICATE_WEBHOOK_SECRET")
-    replicate_url: Address = "https://api.replicate.com"
-    runway_key: Key | None = _key("RUNWAYML_API_SECRET")
-    runway_url: Address = "https://api.dev.runwayml.com"
-    luma_key: Key | None = _key("LUMAAI_API_KEY")
-    luma_url: Address = "https://api.lumalabs.ai"
-    fal_key: Key | None = _key("FAL_KEY")
-    fal_url: Address = "https://queue.fal.run"
-    fal_platform_url: Address = "https://api.fal.ai"
-    google_key: Key | None = _key("GOOGLE_API_KEY", "GEMINI_API_KEY")
-    google_url: Address = "https://generativelanguage.googleapis.com"
-    vertex_token: Key | None = _key("GENLOCK_VERTEX_TOKEN")
-    vertex_project: str | None = Field(default=None, description="Google Cloud project that pays")
-    vertex_location: str = Field(default="us-central1", description="region of the models")
-    vertex_bucket: str | None = Field(default=None, description="bucket that results are written to")
-    vertex_url: Address | None = Field(default=None, description="default: the region's own address")
-    storage_url: Address = "https://storage.googleapis.com"
-    elevenlabs_key: Key | None = _key("ELEVENLABS_API_KEY")
-    elevenlabs_url: Address = "https://api.elevenlabs.io"
-    xai_key: Key | None = _key("XAI_API_KEY")
-    xai_url: Address = "https://api.x.ai"
-    openai_key: Key | None = _key("OPENAI_API_KEY")
-    openai_url: Address = "https://api.openai.com"
-    ollama_key: Key | None = _key("OLLAMA_API_KEY")
-    ollama_url: Address = "http://localhost:11434"
-    vllm_key: Key | None = _key("VLLM_API_KEY")
-    vllm_url: Address = "http://localhost:8000"
-    server_key: Key | None = _key("GENLOCK_SERVER_KEY")
-    server_url: Address = "http://localhost:8880"
+    kling_access_key: Key | None = vendor_key("KLING_ACCESS_KEY", what="Kling: the access key")
+    kling_secret_key: Key | None = vendor_key(
+        "KLING_SECRET_KEY", what="Kling: the secret that requests are signed with"
+    )
+    kling_url: Address = Field(default="https://api-singapore.klingai.com", description="Kling: its address")
+    replicate_key: Key | None = vendor_key("REPLICATE_API_TOKEN", what="Replicate: your key")
+    replicate_webhook_secret: Key | None = vendor_key(
+        "REPLICATE_WEBHOOK_SECRET", what="Replicate: what its reports are signed with"
+    )
+    replicate_url: Address = Field(default="https://api.replicate.com", description="Replicate: its address")
+    runway_key: Key | None = vendor_key("RUNWAYML_API_SECRET", what="Runway: your key")
+    runway_url: Address = Field(default="https://api.dev.runwayml.com", description="Runway: its address")
+    luma_key: Key | None = vendor_key("LUMAAI_API_KEY", what="Luma: your key")
+    luma_url: Address = Field(default="https://api.lumalabs.ai", description="Luma: its address")
+    fal_key: Key | None = vendor_key("FAL_KEY", what="fal: your key")
+    fal_url: Address = Field(default="https://queue.fal.run", description="fal: its address")
+    fal_platform_url: Address = Field(
+        default="https://api.fal.ai", description="fal: where its requests are listed"
+    )
+    google_key: Key | None = vendor_key(
+        "GOOGLE_API_KEY", "GEMINI_API_KEY", what="Google (Gemini API): your key"
+    )
+    google_url: Address = Field(
+        default="https://generativelanguage.googleapis.com", description="Google (Gemini API): its address"
+    )
+    vertex_token: Key | None = vendor_key("GENLOCK_VERTEX_TOKEN", what="Google (Vertex AI): an access token")
+    vertex_project: str | None = Field(default=None, description="Google (Vertex AI): the project that pays")
+    vertex_location: str = Field(
+        default="us-central1", description="Google (Vertex AI): the region of the models"
+    )
+    vertex_bucket: str | None = Field(
+        default=None, description="Google (Vertex AI): the bucket that results are written to"
+    )
+    vertex_url: Address | None = Field(
+        default=None, description="Google (Vertex AI): its address; default: that of the region"
+    )
+    storage_url: Address = Field(
+        default="https://storage.googleapis.com", description="Google: where results in buckets are fetched"
+    )
+    elevenlabs_key: Key | None = vendor_key("ELEVENLABS_API_KEY", what="ElevenLabs: your key")
+    elevenlabs_url: Address = Field(
+        default="https://api.elevenlabs.io", description="ElevenLabs: its address"
+    )
+    xai_key: Key | None = vendor_key("XAI_API_KEY", what="xAI: your key")
+    xai_url: Address = Field(default="https://api.x.ai", description="xAI: its address")
+    openai_key: Key | None = vendor_key("OPENAI_API_KEY", what="OpenAI: your key")
+    openai_url: Address = Field(default="https://api.openai.com", description="OpenAI: its address")
+    ollama_key: Key | None = vendor_key("OLLAMA_API_KEY", what="Ollama: your key")
+    ollama_url: Address = Field(default="http://localhost:11434", description="Ollama: its address")
+    vllm_key: Key | None = vendor_key("VLLM_API_KEY", what="vLLM: your key")
+    vllm_url: Address = Field(default="http://localhost:8000", description="vLLM: its address")
+    server_key: Key | None = vendor_key(
+        "GENLOCK_SERVER_KEY", what="a server of yours that speaks OpenAI's protocol: your key"
+    )
+    server_url: Address = Field(
+        default="http://localhost:8880",
+        description="a server of yours that speaks OpenAI's protocol: its address",
+    )
 
 
 class Settings(Accounts):
@@ -173,7 +117,7 @@ class Settings(Accounts):
         default_factory=lambda: user_data_path("genlock", appauthor=False),
         description="folder of the ledger, the store, the lock and the socket",
     )
-    database_url: Annotated[str, AfterValidator(_database)] | None = Field(
+    database_url: DatabaseUrl | None = Field(
         default=None,
         repr=False,  # it may have a password in it
         description="a PostgreSQL database of this home's own for its ledger, instead of a file in it",
@@ -222,7 +166,7 @@ class Settings(Accounts):
     cap_user: Cap | None = Field(default=None, description="... all calls of one owner's jobs")
     cap_schedule: Cap | None = Field(default=None, description="... all calls of jobs that a schedule starts")
     cap_day: Cap | None = Field(default=None, description="... all calls of one day, in UTC")
-    settle_window: Annotated[timedelta, BeforeValidator(_seconds)] | None = Field(
+    settle_window: Pause | None = Field(
         default=None,
         ge=timedelta(0),
         description="for proofs: how long a request that is not found may still turn up",
@@ -231,10 +175,10 @@ class Settings(Accounts):
         default=timedelta(hours=24),
         description="a job found at the start that stood still this long asks before it spends again",
     )
-    failpoint: Annotated[str | None, AfterValidator(_checked)] = Field(
+    failpoint: Failpoint = Field(
         default=None, description="for proofs: where this process is to kill itself, as `commit:17:after`"
     )
-    admin_token: Annotated[Key, AfterValidator(_unguessable)] | None = Field(
+    admin_token: Unguessable | None = Field(
         default=None, repr=False, description="a token of the user `admin`, instead of one made at the start"
     )
     rate_requests: int = Field(
@@ -243,8 +187,10 @@ class Settings(Accounts):
     rate_sign_ins: int = Field(
         default=30, ge=0, description="failed sign-ins from one address in a minute; 0: as many as it likes"
     )
-    request_mb: int = Field(default=4, ge=1, description="size of the largest request that brings no pictures")
-    main_every: Annotated[timedelta | None, BeforeValidator(_every)] = Field(
+    request_mb: int = Field(
+        default=4, ge=1, description="size of the largest request that brings no pictures"
+    )
+    main_every: Every = Field(
         default=timedelta(hours=5),
         gt=timedelta(0),
         le=timedelta(days=366),
