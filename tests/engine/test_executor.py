@@ -419,3 +419,37 @@ async def test_a_share_that_was_lent_twice_is_had_again_when_both_answers_are_th
     assert resources.room("gpu=1") == 1
     await share.regain()
     assert (resources.room("gpu=1"), resources.room("cpu=1")) == (0, 1)
+
+
+async def test_who_stands_in_line_twice_for_one_share_takes_it_once() -> None:
+    resources = Resources({"cpu": 1})
+    share = Share(resources, "cpu=1", lambda: None)
+    share.lend()
+    other = Share(resources, "cpu=1", lambda: None)
+    first = asyncio.create_task(share.regain())
+    await asyncio.sleep(0)
+    share.lend()
+    second = asyncio.create_task(share.regain())
+    await asyncio.sleep(0)
+    other.give()
+    async with asyncio.timeout(5):
+        await asyncio.gather(first, second)
+    assert resources.room("cpu=1") == 0
+    share.give()
+    assert resources.room("cpu=1") == 1
+
+
+async def test_what_is_lent_again_while_it_stands_in_line_is_left_to_others() -> None:
+    resources = Resources({"cpu": 1})
+    share = Share(resources, "cpu=1", lambda: None)
+    share.lend()
+    other = Share(resources, "cpu=1", lambda: None)
+    first = asyncio.create_task(share.regain())
+    await asyncio.sleep(0)
+    share.lend()
+    other.give()
+    async with asyncio.timeout(5):
+        await first
+        assert resources.room("cpu=1") == 1
+        await share.regain()
+    assert resources.room("cpu=1") == 0

@@ -100,6 +100,7 @@ class Share:
     def __init__(self, resources: Resources, text: str, freed: Callable[[], None]) -> None:
         self._resources, self._text, self._freed = resources, text, freed
         self._lent, self._held = 0, True
+        self._one: asyncio.Lock | None = None
         resources.take(text)
 
     def lend(self) -> None:
@@ -112,9 +113,14 @@ class Share:
     async def regain(self) -> None:
         """Have it again, as soon as there is room."""
         self._lent -= 1
-        if not self._lent:
+        self._one = self._one or asyncio.Lock()
+        async with self._one:  # two that stood in line for one share would wait for each other
+            if self._lent or self._held:
+                return
             await self._resources.regain(self._text)
             self._held = True
+        if self._lent:  # again, while it stood in line
+            self.give()
 
     def give(self) -> None:
         """Let go of it, if the body has it."""
