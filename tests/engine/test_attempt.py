@@ -157,6 +157,20 @@ async def test_what_a_body_raises_when_it_is_stopped_is_not_its_failure(world, u
     assert (log, task.state, task.tries) == (["begun", "ended"], TaskState.READY, 0)
 
 
+def test_what_the_ledger_could_not_write_is_tried_again_whatever_the_stage_says():
+    import random
+
+    from genlock.clock import SystemClock
+    from genlock.engine.retry import RetryDefault, retry_at
+    from genlock.errors import LedgerError
+
+    now, dice = SystemClock().now(), random.Random(1)
+    picky = Retry(attempts=2, on=(Permanent,))
+    for retry in (None, picky):
+        assert retry_at(LedgerError("away"), retry, RetryDefault(), tries=1, now=now, rng=dice) is not None
+    assert retry_at(LedgerError("away"), picky, RetryDefault(), tries=2, now=now, rng=dice) is None
+
+
 def test_the_wait_before_a_late_try_is_still_a_wait():
     import random
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from genlock.engine.declare import Retry
 from genlock.engine.failure import leaves
-from genlock.errors import Permanent, Transient
+from genlock.errors import LedgerError, Permanent, Transient
 
 MOST_DOUBLINGS = 64  # of any base that is a duration at all, these are longer than any cap
 LONGEST_ASKED = timedelta(days=365)
@@ -36,10 +36,11 @@ def retry_at(
 
     Exponential with full jitter (Brooker, "Exponential Backoff and Jitter"): the wait is anything from
     nothing to base·2ⁿ, at most the cap; what the other side asked for with Retry-After is never undercut
-    (but nobody is waited for longer than a year). A group of errors is tried again if each of them is.
+    (but nobody is waited for longer than a year). A group of errors is tried again if each of them is; so is
+    whatever the ledger could not write or tell.
     """
     attempts = retry.attempts if retry else default.attempts
-    on = retry.on if retry else (Transient,)
+    on = (retry.on if retry else Transient, LedgerError)  # a database that was away is nobody's fault
     raised = list(leaves(error))
     if tries >= attempts or not all(isinstance(one, on) and not isinstance(one, Permanent) for one in raised):
         return None
