@@ -55,10 +55,16 @@ format: .venv/installed ## put formatting in order and fix what ruff can fix
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-lock: ## bring requirements.lock in line with pyproject.toml (needs uv)
+lock: ## bring the locks in line with pyproject.toml (needs uv)
 	@uv pip compile pyproject.toml --group dev --universal --generate-hashes --no-annotate --no-header \
 	    --quiet --python-version 3.11 -o requirements.lock
-	@echo "requirements.lock: $$(grep -c == requirements.lock) packages"
+	@sed -n 's/^\([A-Za-z0-9._-]*==[^ ]*\).*/\1/p' requirements.lock > packaging/.pins
+	@uv pip compile pyproject.toml --extra postgres --extra telemetry -c packaging/.pins --universal --generate-hashes \
+	    --no-annotate --no-header --quiet --python-version 3.11 -o packaging/requirements.lock
+	@echo "hatchling" | uv pip compile - -c packaging/.pins --universal --generate-hashes --no-annotate --no-header --quiet \
+	    --python-version 3.11 -o packaging/build.lock
+	@rm packaging/.pins
+	@echo "requirements.lock: $$(grep -c == requirements.lock) packages, $$(grep -c == packaging/requirements.lock) of them in the image"
 
 clean: ## remove .venv, caches and films made by `make run`
 	@rm -rf .venv out dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
