@@ -20,7 +20,7 @@ import structlog
 
 from genlock import collector, failpoint
 from genlock.access.access import Access
-from genlock.buyer import faces, paid_calls, price_list
+from genlock.buyer import handed, paid_calls, price_list
 from genlock.clock import Clock, SteadyClock, SystemClock
 from genlock.engine.attempt import Limits
 from genlock.engine.calls import Calls
@@ -34,7 +34,7 @@ from genlock.ledger.census import Watched
 from genlock.media.pool import Launch, RenderPool
 from genlock.pipelines.quote import Quotes
 from genlock.pipelines.roster import Roster
-from genlock.pipelines.script import Scripts, script
+from genlock.pipelines.script import script
 from genlock.pipelines.studio import Studio
 from genlock.pipelines.video import Videos
 from genlock.providers.registry import Providers
@@ -134,26 +134,27 @@ async def open_home(
         stack.push_async_callback(ledger.close)
         collector.settle()
         store = LocalStore(settings.store)
-        studio = Studio(pool, store, clock, reserve=settings.disk_reserve)
         providers = Providers(settings, store, clock)
         stack.push_async_callback(providers.close)
         calls = paid_calls(settings, ledger, ledger.reader, store, clock, providers)
         stack.push_async_callback(calls.close, settings.grace.total_seconds())
-        scripts = Scripts(Roster(settings), store)
-        given = {Studio: studio, Scripts: scripts, **faces(providers, studio, used=execute), **(tools or {})}
+        given = {**handed(settings, pool, store, clock, providers, used=execute), **(tools or {})}
         engine = _engine(settings, ledger, more, given, clock, calls)
-        executor = _executor(engine, settings) if execute else None
-        if executor is not None:
-            stack.push_async_callback(executor.stop, settings.grace)
-            await stack.enter_async_context(_looked_after(engine))
+        executor = await _executing(stack, engine, settings) if execute else None
         recovery = await _begin(settings, engine, executor, opening)
         access = await _access(settings, ledger, clock)
         library = await stack.enter_async_context(_library(settings, ledger, store, clock))
-        videos, quotes = _videos(ledger, engine), price_list(providers, ledger.reader, clock)
-        plan = partial(_planner, settings, ledger, engine)
-        yield Home(
-            settings, engine, store, executor, recovery, access, pool, ledger, library, videos, quotes, plan
-        )
+        quotes, plan = price_list(providers, ledger.reader, clock), partial(_planner, settings, ledger, engine)
+        ours = (settings, engine, store, executor, recovery, access, pool, ledger)
+        yield Home(*ours, library, _videos(ledger, engine), quotes, plan)
+
+
+async def _executing(stack: AsyncExitStack, engine: Engine, settings: Settings) -> Embedded:
+    """What runs tasks, until the stack is closed."""
+    executor = _executor(engine, settings)
+    stack.push_async_callback(executor.stop, settings.grace)
+    await stack.enter_async_context(_looked_after(engine))
+    return executor
 
 
 def _planner(settings: Settings, ledger: SqlLedger, engine: Engine) -> Planner:

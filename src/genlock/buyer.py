@@ -1,4 +1,4 @@
-"""What a home buys with: paid calls under its caps, and the faces that stages are handed."""
+"""What a home buys with: paid calls under its caps, and what stages are handed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from genlock.engine.calls import Calls, Terms
 from genlock.engine.purse import Caps, Purse
 from genlock.ledger.payments import Payments
 from genlock.ledger.protocol import LedgerReader
+from genlock.media.pool import RenderPool
 from genlock.pipelines.quote import Quotes
+from genlock.pipelines.roster import Roster
+from genlock.pipelines.script import Scripts
 from genlock.pipelines.studio import Studio
 from genlock.providers.catalog import Kind, Model
 from genlock.providers.registry import Providers
@@ -60,6 +63,15 @@ def faces(providers: Providers, studio: Studio, *, used: bool = True) -> dict[An
 
     checks = dict.fromkeys((Kind.VIDEO, Kind.MUSIC, Kind.SPEECH), studio.verify)
     return dict(tools(providers, checks, used=used))
+
+
+def handed(
+    settings: Settings, pool: RenderPool, store: Store, clock: Clock, providers: Providers, *, used: bool
+) -> dict[Any, object]:
+    """What stages are handed, by the annotation that asks for it; what costs money only if it is `used`."""
+    studio = Studio(pool, store, clock, reserve=settings.disk_reserve)
+    scripts = Scripts(Roster(settings), store)
+    return {Studio: studio, Scripts: scripts, **faces(providers, studio, used=used)}
 
 
 def price_list(providers: Providers, reader: LedgerReader, clock: Clock) -> Quotes:

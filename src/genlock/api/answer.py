@@ -181,7 +181,9 @@ async def _more(view: JobView, services: Services) -> dict[str, Any]:
     return {"cost": await _cost(view, services), "film": await _film(view, services)}
 
 
-async def _cost(view: JobView, services: Services) -> JobCost:
+async def _cost(view: JobView, services: Services) -> JobCost | None:
+    if services.quotes is None and view.cost is None:
+        return None
     quote = await services.quotes.of_job(view.id) if services.quotes else None
     known = quote is not None and quote.micros is not None
     estimated = str(Money(quote.micros or 0, quote.currency)) if quote and known else None

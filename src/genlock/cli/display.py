@@ -216,7 +216,7 @@ def picture(job: JobView, times: Times, now: datetime, left: timedelta | None, w
         head.append(f"  {length((job.finished_at or now) - job.started_at)}")
     if left is not None and not job.state.finished:
         head.append(f"  about {length(left)} left", style="dim")
-    if job.cost is not None:
+    if job.cost is not None and job.cost.calls:
         head.append(f"  {money(job.cost)}", style="magenta" if job.cost.micros["doubt"] else "")
     table = Table.grid(padding=(0, 1), expand=True)
     table.width = max(20, width - ECHO)
@@ -308,7 +308,7 @@ def _say_end(job: JobView, tasks: Sequence[TaskView], place: str | None) -> None
         took = f" in {length(job.finished_at - job.started_at)}"
     print(f"{job.pipeline} {job.id} {job.state}{took}")
     width = terminal_width()
-    if job.cost is not None:
+    if job.cost is not None and job.cost.calls:
         print(folded(f"  {'money':<7} {money(job.cost)}", width))
     for name, value in film_lines(job.result, place):
         print(folded(f"  {name:<7} {value}", width))

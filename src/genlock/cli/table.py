@@ -88,7 +88,7 @@ def _facts(
     if job.deadline_at and not job.state.finished:
         yield "deadline", f"{job.deadline_at.astimezone():%Y-%m-%d %H:%M:%S}"
     yield "progress", f"{job.progress:.0%}, {job.completed_stages} of {job.total_stages} stages"
-    if job.cost:
+    if job.cost and job.cost.calls:
         yield "money", money(job.cost)
     if job.error:
         where = f" in {job.error.task}" if job.error.task else ""
