@@ -144,9 +144,9 @@ async def open_home(
         recovery = await _begin(settings, engine, executor, opening)
         access = await _access(settings, ledger, clock)
         library = await stack.enter_async_context(_library(settings, ledger, store, clock))
-        quotes, plan = price_list(providers, ledger.reader, clock), partial(_planner, settings, ledger, engine)
+        quotes = price_list(providers, ledger.reader, clock)
         ours = (settings, engine, store, executor, recovery, access, pool, ledger)
-        yield Home(*ours, library, _videos(ledger, engine), quotes, plan)
+        yield Home(*ours, library, _videos(ledger, engine), quotes, partial(_planner, settings, ledger, engine))
 
 
 async def _executing(stack: AsyncExitStack, engine: Engine, settings: Settings) -> Embedded:
