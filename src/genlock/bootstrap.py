@@ -145,8 +145,8 @@ async def open_home(
         access = await _access(settings, ledger, clock)
         library = await stack.enter_async_context(_library(settings, ledger, store, clock))
         quotes = price_list(providers, ledger.reader, clock)
-        ours = (settings, engine, store, executor, recovery, access, pool, ledger)
-        yield Home(*ours, library, _videos(ledger, engine), quotes, partial(_planner, settings, ledger, engine))
+        ours = (settings, engine, store, executor, recovery, access, pool, ledger, library)
+        yield Home(*ours, _videos(ledger, engine), quotes, partial(_planner, settings, ledger, engine))
 
 
 async def _executing(stack: AsyncExitStack, engine: Engine, settings: Settings) -> Embedded:
