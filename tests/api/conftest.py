@@ -6,7 +6,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from genlock import pipeline, stage
 from genlock.access.identity import ANYBODY
 from genlock.access.office import Office
 from genlock.api.dependency import Services
+from genlock.api.oversight import oversee
 from genlock.api.server import Server
 from genlock.bootstrap import Home, open_home
 from genlock.ledger.access.records import Scope
@@ -47,6 +48,7 @@ class Api:
     home: Home
     url: str
     stack: AsyncExitStack
+    services: Services
     users: set[str] = field(default_factory=set)
 
     async def token(
@@ -93,8 +95,10 @@ async def served(settings: Settings, **options: Any) -> AsyncIterator[Api]:
     """A home that this process owns, opened and served. `options` are those of `open_home`."""
     with Ownership.take(settings, command="genlock serve") or pytest.fail("the home is taken"):
         async with open_home(settings, **options) as home, AsyncExitStack() as stack:
-            url = await stack.enter_async_context(listening(Services.of(home)))
-            yield Api(home, url, stack)
+            oversight = await stack.enter_async_context(oversee(home))
+            services = replace(Services.of(home), oversight=oversight)
+            url = await stack.enter_async_context(listening(services))
+            yield Api(home, url, stack, services)
 
 
 @pytest.fixture
