@@ -183,9 +183,11 @@ def children_cpu() -> float:
 
 
 def split(tasks: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """Seconds from the first start to the last end of each stage; stages overlap."""
+    """Seconds from the first start to the last end of each stage that ran; stages overlap."""
     spans: dict[str, tuple[datetime, datetime]] = {}
     for task in tasks:
+        if task["startedAt"] is None:
+            continue
         began, ended = (datetime.fromisoformat(task[name]) for name in ("startedAt", "finishedAt"))
         first, last = spans.get(task["stage"], (began, ended))
         spans[task["stage"]] = min(first, began), max(last, ended)
