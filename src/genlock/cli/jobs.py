@@ -108,6 +108,9 @@ def signal(
     value: Annotated[str, typer.Argument(metavar="[VALUE]", help="JSON, or plain text.")] = "true",
 ) -> None:
     """Answer a task that waits for a word from outside; the first answer stays."""
+    from genlock.pipelines.review import refuse_gate
+
+    refuse_gate(name)
     answer = _value(value)
     _steer("genlock jobs signal", lambda session: session.service.signal(job, task, name, answer))
 

@@ -31,6 +31,7 @@ from genlock.cli import (
     run,
     schedules,
     serve,
+    videos,
 )
 from genlock.errors import GenlockError
 
@@ -54,6 +55,7 @@ ORDER = (
     "costs",
     "calls",
     "budgets",
+    "videos",
     "schedules",
     "serve",
     "users",
@@ -92,6 +94,7 @@ app.add_typer(jobs.app, name="jobs")
 app.command("costs")(money.costs)
 app.add_typer(money.calls_app, name="calls")
 app.add_typer(money.budgets_app, name="budgets")
+app.add_typer(videos.app, name="videos")
 app.add_typer(schedules.app, name="schedules")
 app.command("serve")(serve.serve)
 app.add_typer(people.users_app, name="users")

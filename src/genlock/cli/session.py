@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from genlock.bootstrap import Home
     from genlock.engine.service import JobService
     from genlock.owner import Ownership
+    from genlock.pipelines.video import VideoService
     from genlock.schedules.service import ScheduleService
     from genlock.settings import Settings
 
@@ -62,6 +63,16 @@ class Session:
     def executes(self) -> bool:
         """Whether jobs run as long as this session is open, here or in the owner."""
         return self.home is None or self.home.executor is not None
+
+    @property
+    def videos(self) -> VideoService:
+        """The films of this home."""
+        from genlock.client.socket import SocketClient
+
+        if self.home is not None:
+            return self.home.videos
+        assert isinstance(self.service, SocketClient)
+        return self.service.videos
 
     async def open_socket(self) -> None:
         """Let other processes ask, from now on; nothing if this process is not the owner.

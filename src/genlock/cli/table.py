@@ -13,6 +13,7 @@ from rich.text import Text
 
 from genlock.cli.film import film_lines, left_out_lines
 from genlock.cli.word import ago, briefly, folded, length, money, told
+from genlock.ledger.library.verdict import GATE
 from genlock.ledger.records import JobState, TaskState
 
 if TYPE_CHECKING:
@@ -109,6 +110,9 @@ def _waits(job: JobView, tasks: Sequence[TaskView]) -> Iterator[tuple[str, str]]
     for task in tasks:
         if task.state is TaskState.PARKED and (task.waits_for or "").startswith(SIGNAL):
             name = shlex.quote((task.waits_for or "").removeprefix(SIGNAL))
+            if task.key == GATE:
+                yield "waits", f"for a person: genlock videos approve {job.id}, or reject {job.id} REASON"
+                continue
             yield "waits", f"{task.key}: genlock jobs signal {job.id} {shlex.quote(task.key)} {name} [VALUE]"
     asked = [task for task in tasks if task.state is TaskState.PARKED and ASKS in (task.waits_for or "")]
     for task in asked[:SHOWN]:

@@ -16,6 +16,7 @@ from genlock.api.wire import END, PREFIX, PROBLEM, QUIET, ErrorEnvelope, Problem
 from genlock.client.access import SocketAccess
 from genlock.client.accounts import SocketAccounts
 from genlock.client.schedules import SocketSchedules
+from genlock.client.videos import SocketVideos
 from genlock.clock import Clock, SystemClock
 from genlock.engine.service import JobService
 from genlock.engine.views import EventView, GraphView, JobView, RedoView, TaskView
@@ -52,6 +53,7 @@ class SocketClient(JobService):
         self._http: httpx2.AsyncClient | None = None
         self._accounts = SocketAccounts(self._ask)
         self.schedules = SocketSchedules(self._ask)
+        self.videos = SocketVideos(self._ask)
         self.access = SocketAccess(self._ask)  # users and tokens
 
     @property
