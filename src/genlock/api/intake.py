@@ -49,6 +49,8 @@ class _Meter:
         self._size, self._over, self._begun = 0, False, False
 
     async def receive(self) -> Message:
+        if self._over:
+            raise _Over
         message = await self._receive()
         self._size += len(message.get("body", b""))
         self._over = self._over or self._size > self._limit
