@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
@@ -20,7 +19,7 @@ from genlock.api.caller import Caller, allow
 from genlock.api.caller import Scope as Right
 from genlock.api.dependency import Given, Service
 from genlock.api.problem import RESPONSES
-from genlock.api.wire import Body, Envelope, wrapped
+from genlock.api.wire import Body, Envelope, When, wrapped
 from genlock.engine.views import BudgetView, CallView, CostView
 from genlock.ledger.spending import By, CallState, Decision
 
@@ -102,8 +101,8 @@ async def list_costs(
     by: By = By.JOB,
     job: Job = None,
     owner: Owner = None,
-    since: Annotated[datetime | None, Query(description="calls intended from then on")] = None,
-    until: Annotated[datetime | None, Query(description="... and before then")] = None,
+    since: Annotated[When | None, Query(description="calls intended from then on")] = None,
+    until: Annotated[When | None, Query(description="... and before then")] = None,
 ) -> Answer:
     """What was spent, reserved and saved, in groups."""
     reach = reach_for(caller, owner)

@@ -140,7 +140,9 @@ async def list_events(
     service: Service,
     services: Given,
     accept: Annotated[str, Header()] = "",
-    last_event_id: Annotated[str | None, Header(description="stream on behind this event")] = None,
+    last_event_id: Annotated[
+        str | None, Header(pattern="^[0-9]{0,16}$", description="stream on behind this event")
+    ] = None,
     after: Annotated[int, Query(ge=0, le=LAST, description="the number of the last event seen")] = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = 1000,
 ) -> Any:

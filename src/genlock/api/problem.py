@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
 
 from genlock.api.wire import ErrorEnvelope, Fault, Problem, named_problem, problem_of
 from genlock.errors import GenlockError
@@ -70,7 +71,22 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     code = http.HTTPStatus(error.status_code).phrase.title().replace(" ", "").replace("-", "")
     detail = f"{request.method} {request.url.path}: {error.detail}"
-    return answer(named_problem(code, error.status_code, detail, request.url.path), error.headers)
+    headers = dict(error.headers or {})
+    if error.status_code == http.HTTPStatus.METHOD_NOT_ALLOWED and (methods := _allowed(request)):
+        headers["Allow"] = methods
+    return answer(named_problem(code, error.status_code, detail, request.url.path), headers)
+
+
+def _allowed(request: Request) -> str:
+    """What this path is declared with, of which one route alone knows a part. A path without names in it
+    is meant before one that fits by a name.
+    """
+    declared: dict[str, dict[str, Any]] = request.app.openapi()["paths"]
+    verbs = declared.get(request.url.path)
+    if verbs is None:
+        fitting = (path for path in declared if compile_path(path)[0].match(request.url.path))
+        verbs = declared.get(next(fitting, ""), {})
+    return ", ".join(sorted(verb.upper() for verb in verbs))
 
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:

@@ -6,14 +6,14 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Response
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from genlock.api.belonging import owner_for, reach_for
 from genlock.api.caller import Caller, Scope, allow
 from genlock.api.dependency import Given, Services, schedules_of
 from genlock.api.order import open_params
 from genlock.api.problem import RESPONSES
-from genlock.api.wire import Body, Envelope, wrapped
+from genlock.api.wire import Body, Envelope, When, wrapped
 from genlock.errors import Forbidden, NotFound
 from genlock.schedules.service import ScheduleService
 from genlock.schedules.view import ID, FiringView, Plan, PlanChange, ScheduleView
@@ -169,7 +169,7 @@ async def resume_schedule(schedule: Steerable, services: Given, plans: Plans, ca
 async def list_firings(
     schedule: Readable,
     plans: Plans,
-    after: Annotated[AwareDatetime | None, Query(description="the last `dueAt` of the page before")] = None,
+    after: Annotated[When | None, Query(description="the last `dueAt` of the page before")] = None,
     limit: Limit = 50,
 ) -> Answer:
     """What became of its runs, newest first."""

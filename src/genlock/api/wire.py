@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from genlock import errors
@@ -38,6 +38,17 @@ STATUS: Mapping[type[BaseException], int] = {
     GenlockError: 500,
 }
 UNEXPECTED = "genlock met an error it does not know; its log has the trace"
+
+
+def _as_written(value: Any) -> Any:
+    """A bare number would be read as seconds since 1970, which nobody says it is."""
+    if isinstance(value, str) and not re.match(r"\d{4}-\d\d-\d\d[Tt ]", value):
+        msg = "is to be a date and a time, as in 2026-11-22T09:30:00Z"
+        raise ValueError(msg)
+    return value
+
+
+When = Annotated[AwareDatetime, BeforeValidator(_as_written)]
 
 
 class Wire(BaseModel):
