@@ -22,7 +22,7 @@ from genlock.engine.views import JobView, StageView
 from genlock.errors import Unsupported
 from genlock.ledger.library.verdict import SoughtFilms, Standing
 from genlock.ledger.records import JobState, TaskState
-from genlock.pipelines.review import Verdict
+from genlock.pipelines.review import Opinion
 from genlock.pipelines.video import VideoView
 
 router = APIRouter(tags=["aliases"], responses=RESPONSES)
@@ -182,7 +182,7 @@ async def approve_older_video(
     """Say yes to the newest revision, if its job waits for that; else 409."""
     newest = await seen_video(videos_of(services), video, caller)
     word = Approve(revision=newest.revision, sha256=newest.sha256, reason=remark.reason if remark else "")
-    return _video(await say(services, caller, newest.id, Verdict.APPROVED, word))
+    return _video(await say(services, caller, newest.id, Opinion.APPROVED, word))
 
 
 @router.post("/videos/{video}/reject", response_model=OlderVideo, operation_id="reject_video_oldest")
@@ -194,7 +194,7 @@ async def reject_older_video(
     newest = await seen_video(videos_of(services), video, caller)
     reason = (remark.reason.strip() if remark else "") or "no reason was given"
     word = Reject(revision=newest.revision, sha256=newest.sha256, reason=reason)
-    return _video(await say(services, caller, newest.id, Verdict.REJECTED, word))
+    return _video(await say(services, caller, newest.id, Opinion.REJECTED, word))
 
 
 def _older(job: JobView) -> OlderJob:
@@ -224,7 +224,7 @@ def _next(stages: list[StageView]) -> str | None:
 
 def _video(video: VideoView) -> OlderVideo:
     said = video.review
-    rejected = said is not None and said.verdict is Verdict.REJECTED
+    rejected = said is not None and said.verdict is Opinion.REJECTED
     return OlderVideo(
         id=video.id,
         job_id=video.id,

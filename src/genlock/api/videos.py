@@ -19,7 +19,7 @@ from genlock.errors import Unsupported
 from genlock.ledger.library.verdict import SoughtFilms, Standing
 from genlock.money import Money
 from genlock.pipelines.quote import Quotes
-from genlock.pipelines.review import Verdict
+from genlock.pipelines.review import Opinion
 from genlock.pipelines.video import Part, Videos, VideoView, Word
 from genlock.store.artifact import Store
 
@@ -134,13 +134,13 @@ async def show_sheet(
 @router.post("/{video}/approve", response_model=Envelope[VideoAnswer])
 async def approve_video(video: Id, word: Approve, services: Given, caller: Reviewer) -> Answer:
     """Say yes to a revision, and its job completes. 409 if it is not the newest, or nobody waits for it."""
-    return wrapped(await say(services, caller, video, Verdict.APPROVED, word))
+    return wrapped(await say(services, caller, video, Opinion.APPROVED, word))
 
 
 @router.post("/{video}/reject", response_model=Envelope[VideoAnswer])
 async def reject_video(video: Id, word: Reject, services: Given, caller: Reviewer) -> Answer:
     """Say no to a revision: its job fails with the reason, until something of it is made again."""
-    return wrapped(await say(services, caller, video, Verdict.REJECTED, word))
+    return wrapped(await say(services, caller, video, Opinion.REJECTED, word))
 
 
 @router.post("/{video}/redo-clip", response_model=Envelope[RedoAnswer])
@@ -155,7 +155,7 @@ async def redo_clip(video: Id, what: RedoClip, services: Given, caller: Reviewer
 
 
 async def say(
-    services: Services, caller: Caller, video: str, verdict: Verdict, word: Approve | Reject
+    services: Services, caller: Caller, video: str, verdict: Opinion, word: Approve | Reject
 ) -> VideoAnswer:
     """What a caller says of a film, written down with the bytes it is said of."""
     videos = videos_of(services)

@@ -11,7 +11,7 @@ from genlock.cli.inquiry import Json, inquire, plain, print_json, word_of
 
 if TYPE_CHECKING:
     from genlock.cli.session import Session
-    from genlock.pipelines.review import Verdict
+    from genlock.pipelines.review import Opinion
     from genlock.pipelines.video import VideoView
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="The film's id, which is its job's.")]
@@ -75,9 +75,9 @@ def approve(
     reason: Annotated[str, typer.Option(help="A remark, if there is one.")] = "",
 ) -> None:
     """Say yes to a film that waits for it; its job completes."""
-    from genlock.pipelines.review import Verdict
+    from genlock.pipelines.review import Opinion
 
-    _say("genlock videos approve", video, Verdict.APPROVED, revision, reason)
+    _say("genlock videos approve", video, Opinion.APPROVED, revision, reason)
 
 
 @app.command()
@@ -87,9 +87,9 @@ def reject(
     revision: Revision = None,
 ) -> None:
     """Say no to a film that waits; its job fails with the reason, until something of it is made again."""
-    from genlock.pipelines.review import Verdict
+    from genlock.pipelines.review import Opinion
 
-    _say("genlock videos reject", video, Verdict.REJECTED, revision, reason)
+    _say("genlock videos reject", video, Opinion.REJECTED, revision, reason)
 
 
 @app.command()
@@ -111,7 +111,7 @@ def redo(
     inquire("genlock videos redo", act)
 
 
-def _say(command: str, video: str, verdict: Verdict, revision: int | None, reason: str) -> None:
+def _say(command: str, video: str, verdict: Opinion, revision: int | None, reason: str) -> None:
     async def act(session: Session) -> None:
         from genlock.ledger.access.records import LOCAL
         from genlock.pipelines.video import Word

@@ -11,11 +11,11 @@ from pydantic import TypeAdapter
 from genlock.client.accounts import Ask
 from genlock.engine.views import RedoView
 from genlock.ledger.library.verdict import SoughtFilms
-from genlock.pipelines.review import Verdict
+from genlock.pipelines.review import Opinion
 from genlock.pipelines.video import VideoService, VideoView, Word
 
 PAGE = 200  # films asked for at a time
-_VERBS = {Verdict.APPROVED: "approve", Verdict.REJECTED: "reject"}
+_VERBS = {Opinion.APPROVED: "approve", Opinion.REJECTED: "reject"}
 
 _VIDEO, _VIDEOS, _REDO = TypeAdapter(VideoView), TypeAdapter(list[VideoView]), TypeAdapter(RedoView)
 

@@ -16,7 +16,7 @@ from genlock.pipelines.models import Film
 _REVIEW_OF = "review of "
 
 
-class Verdict(StrEnum):
+class Opinion(StrEnum):
     """What a person says of a film."""
 
     APPROVED = "approved"
@@ -28,7 +28,7 @@ class Approval(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    verdict: Verdict
+    verdict: Opinion
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     revision: int = Field(ge=1, description="of the film, counted from 1")
     by: str
@@ -62,6 +62,6 @@ async def await_review(film: Film, *, task: Task = provided()) -> Approval:
             f"what was said is of another film, {said.sha256[:16]}: make this one anew with "
             f"`genlock jobs redo`, and say it of that"
         )
-    if said.verdict is Verdict.REJECTED:
+    if said.verdict is Opinion.REJECTED:
         raise Rejected(f"rejected by {said.by}: {said.reason}")
     return said

@@ -30,7 +30,7 @@ from genlock.ledger.library.verdict import (
 from genlock.ledger.records import JobState
 from genlock.pipelines.models import Film
 from genlock.pipelines.quote import CLIPS
-from genlock.pipelines.review import Approval, Verdict, gate_of
+from genlock.pipelines.review import Approval, Opinion, gate_of
 from genlock.store.artifact import Artifact
 
 Part = Literal["film", "poster", "sheet"]
@@ -40,7 +40,7 @@ class ReviewView(View):
     """What a person said of a revision, and of which bytes."""
 
     revision: int
-    verdict: Verdict
+    verdict: Opinion
     sha256: str
     reason: str
     by: str
@@ -92,7 +92,7 @@ class Word(BaseModel):
 
     revision: int
     by: str
-    verdict: Verdict
+    verdict: Opinion
     reason: str = ""
     sha256: str | None = None
     token: str | None = None
@@ -153,7 +153,7 @@ class Videos:
 
     async def say(self, video: str, word: Word) -> VideoView:
         row = await self._row(video)
-        if word.verdict is Verdict.REJECTED and not word.reason.strip():
+        if word.verdict is Opinion.REJECTED and not word.reason.strip():
             raise BadInput(f"say why film {row.job} is rejected: who makes it again has to know")
         if word.revision > row.revision:
             raise Conflict(f"film {row.job} has no revision {word.revision}: the newest is {row.revision}")
@@ -256,7 +256,7 @@ def present_revision(number: int, film: Film, row: FilmRow) -> RevisionView:
 def _present_review(review: Review) -> ReviewView:
     return ReviewView(
         revision=review.revision,
-        verdict=Verdict(review.verdict),
+        verdict=Opinion(review.verdict),
         sha256=review.sha256,
         reason=review.reason,
         by=review.by,
