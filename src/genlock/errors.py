@@ -38,7 +38,6 @@
     │       ├── Rejected        a person said no to what was made
     │       ├── RenderRefused   the media library says the material cannot be used
     │       ├── ScriptFailed    a script of one's own ended with an error
-    │       ├── ScriptFailed    a script of one's own ended with an error
     │       └── CheckFailed     a finished film is not what was planned
     ├── StoreError              a file is missing from the store or is not what its name says
     └── BackupError             a backup cannot be made, or is not whole
@@ -211,10 +210,6 @@ class Rejected(Permanent):
 
 class RenderRefused(Permanent):
     """The media library says that the material cannot be used."""
-
-
-class ScriptFailed(Permanent):
-    """A script of one's own ended with an error; the message has its last lines."""
 
 
 class ScriptFailed(Permanent):
