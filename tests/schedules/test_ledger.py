@@ -278,3 +278,11 @@ async def test_words_that_no_database_keeps_are_written_otherwise(desk: Desk) ->
     assert row.spec.name == "a\\0b"
     await desk.book.pause("s", "\0")
     assert (await desk.book.schedule("s")).reason == "\\0"
+
+
+async def test_files_that_a_schedule_names_are_kept(desk: Desk) -> None:
+    digest = "ab" * 32
+    await desk.add(params=f'{{"photos":["/store/{digest}"]}}')
+    for before in (None, desk.clock.now()):
+        texts = [text async for text in desk.ledger.reader.texts(unless_finished_before=before)]
+        assert any(digest in text for text in texts)

@@ -12,8 +12,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 from genlock.ledger import schema
 from genlock.ledger.batch import Batch
 from genlock.ledger.library.schema import asset
+from genlock.ledger.schedules.schema import schedule
 
-_job, _task, _call, _asset = schema.job.c, schema.task.c, schema.call.c, asset.c
+_job, _task, _call = schema.job.c, schema.task.c, schema.call.c
+_asset, _schedule = asset.c, schedule.c
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ def sources() -> list[Source]:
             (_call.key,),
         ),
         Source(select(_asset.sha256, _asset.thumbnail, _asset.id), (_asset.id,), of_jobs=False),
+        Source(select(_schedule.params, _schedule.id), (_schedule.id,), of_jobs=False),
     ]
 
 
