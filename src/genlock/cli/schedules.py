@@ -75,43 +75,42 @@ def show(
     inquire("genlock schedules show", act)
 
 
+_Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="A parameter of the job; the value is JSON or text."),
+]
+_Pipeline = Annotated[
+    str, typer.Argument(metavar="PIPELINE", help="What it starts: a pipeline, or script:NAME.")
+]
+_Every = Annotated[str | None, typer.Option(metavar="SPAN", help="How often, such as 5h or 90m.")]
+_Cron = Annotated[str | None, typer.Option(metavar="'M H D M W'", help="Or when, by a cron expression.")]
+_Zone = Annotated[str, typer.Option(metavar="ZONE", help="Time zone of --cron.")]
+_Missed = Annotated[str, typer.Option(help="Runs that nobody could start: skip, once or all.")]
+_Overlap = Annotated[str, typer.Option(help="A run while another is at work: skip, queue or allow.")]
+_Cap = Annotated[
+    str | None, typer.Option(metavar="AMOUNT", help="What all its jobs may spend, such as 25.00.")
+]
+_Patience = Annotated[int, typer.Option(min=0, max=1000, help="Failures in a row that pause it; 0: never.")]
+
+
 @app.command()
 def create(
-    pipeline: Annotated[
-        str, typer.Argument(metavar="PIPELINE", help="What it starts: a pipeline, or script:NAME.")
-    ],
-    every: Annotated[str | None, typer.Option(metavar="SPAN", help="How often, such as 5h or 90m.")] = None,
-    cron: Annotated[
-        str | None, typer.Option(metavar="'M H D M W'", help="Or when, by a cron expression.")
-    ] = None,
-    zone: Annotated[str, typer.Option(metavar="ZONE", help="Time zone of --cron.")] = "UTC",
+    pipeline: _Pipeline,
+    every: _Every = None,
+    cron: _Cron = None,
+    zone: _Zone = "UTC",
     name: Annotated[str | None, typer.Option(help="What people call it.")] = None,
     id: Annotated[str | None, typer.Option("--id", metavar="ID", help="Its id, if you choose it.")] = None,
-    set: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="A parameter of the job; the value is JSON or text."),
-    ] = None,
-    missed: Annotated[str, typer.Option(help="Runs that nobody could start: skip, once or all.")] = "once",
-    overlap: Annotated[
-        str, typer.Option(help="A run while another is at work: skip, queue or allow.")
-    ] = "skip",
-    cap: Annotated[
-        str | None, typer.Option(metavar="AMOUNT", help="What all its jobs may spend, such as 25.00.")
-    ] = None,
-    patience: Annotated[
-        int, typer.Option(min=0, max=1000, help="Failures in a row that pause it; 0: never.")
-    ] = 5,
+    set: _Set = None,
+    missed: _Missed = "once",
+    overlap: _Overlap = "skip",
+    cap: _Cap = None,
+    patience: _Patience = 5,
     json: Json = False,
 ) -> None:
     """Plan jobs: what is started, and when. They start while `genlock serve` runs."""
-    given: dict[str, Any] = {
-        "missed": missed,
-        "overlap": overlap,
-        "cap": cap,
-        "patience": patience,
-        "zone": zone,
-    }
-    given |= {"name": name or pipeline, "pipeline": pipeline, "every": every, "cron": cron}
+    given: dict[str, Any] = {"missed": missed, "overlap": overlap, "cap": cap, "patience": patience}
+    given |= {"name": name or pipeline, "pipeline": pipeline, "every": every, "cron": cron, "zone": zone}
     given["params"] = dict(map(_param, set or ()))
 
     async def act(session: Session) -> None:

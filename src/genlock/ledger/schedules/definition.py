@@ -38,6 +38,7 @@ def get(connection: Connection, id: str) -> ScheduleRow:
 
 
 def add(connection: Connection, now: int, spec: ScheduleSpec, timing: Timing) -> ScheduleRow:
+    """A new schedule; `Conflict` if there is one of this id."""
     if find(connection, spec.id) is not None:
         raise Conflict(f"there is a schedule {spec.id!r} already: change it, or take another id")
     _insert(connection, now, spec, timing)
@@ -47,6 +48,7 @@ def add(connection: Connection, now: int, spec: ScheduleSpec, timing: Timing) ->
 def register(
     connection: Connection, now: int, spec: ScheduleSpec, timing: Timing, unfit: str | None
 ) -> ScheduleRow:
+    """Add a built-in schedule, or bring what it does up to date."""
     row = find(connection, spec.id)
     if row is None:
         _insert(connection, now, spec, timing, unfit)
@@ -64,6 +66,7 @@ def register(
 
 
 def alter(connection: Connection, now: int, spec: ScheduleSpec, timing: Timing | None) -> ScheduleRow:
+    """Change what it does, and with a timing also when."""
     row = get(connection, spec.id)
     values = spec_values(spec)
     if timing is not None:
@@ -74,12 +77,14 @@ def alter(connection: Connection, now: int, spec: ScheduleSpec, timing: Timing |
 
 
 def remove(connection: Connection, id: str) -> None:
+    """Delete it with its history."""
     get(connection, id)
     connection.execute(delete(firing).where(firing.c.schedule == id))
     connection.execute(delete(schedule).where(schedule.c.id == id))
 
 
 def pause(connection: Connection, now: int, id: str, reason: str) -> ScheduleRow:
+    """active -> paused."""
     row = get(connection, id)
     if row.state is ScheduleState.PAUSED and not row.is_unfit:
         return row
@@ -88,6 +93,7 @@ def pause(connection: Connection, now: int, id: str, reason: str) -> ScheduleRow
 
 
 def resume(connection: Connection, now: int, id: str, timing: Timing) -> ScheduleRow:
+    """paused -> active."""
     row = get(connection, id)
     if row.is_unfit:
         raise Conflict(f"schedule {id!r} {row.reason}")

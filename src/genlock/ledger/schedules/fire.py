@@ -68,6 +68,7 @@ def open_kinds() -> Select[int, int, int, int]:
 def fire(
     connection: Connection, now: int, id: str, seen: datetime, dues: Sequence[Due], next_at: datetime | None
 ) -> list[FiringRow]:
+    """Write due times down as fired and move the next one on, unless somebody was first."""
     row = definition.find(connection, id)
     if row is None or row.state is not ScheduleState.ACTIVE or row.next_at != seen:
         return []
@@ -79,6 +80,7 @@ def fire(
 
 
 def trigger(connection: Connection, now: int, id: str) -> FiringRow:
+    """Fire at a person's wish."""
     row = definition.get(connection, id)
     if row.is_unfit:
         raise Conflict(f"schedule {id!r} {row.reason}")
@@ -91,6 +93,7 @@ def trigger(connection: Connection, now: int, id: str) -> FiringRow:
 
 
 def promote(connection: Connection) -> list[FiringRow]:
+    """queued -> started for the oldest of each schedule that has no unfinished job."""
     oldest = (
         select(firing.c.schedule, func.min(firing.c.due_at).label("due_at"))
         .where(IS_OPEN, firing.c.state == FiringState.QUEUED.value)
@@ -112,6 +115,7 @@ def promote(connection: Connection) -> list[FiringRow]:
 
 
 def begin(connection: Connection, id: str, due_at: datetime, of: str) -> None:
+    """Note which job a firing has."""
     connection.execute(
         update(firing)
         .where(firing.c.schedule == id, firing.c.due_at == to_micros(due_at), firing.c.job.is_(None))
@@ -120,6 +124,7 @@ def begin(connection: Connection, id: str, due_at: datetime, of: str) -> None:
 
 
 def refuse(connection: Connection, now: int, id: str, due_at: datetime, reason: str) -> ScheduleRow | None:
+    """started -> failed: its job could not be created."""
     row = definition.find(connection, id)
     if row is None:
         return None
@@ -137,6 +142,7 @@ def refuse(connection: Connection, now: int, id: str, due_at: datetime, reason: 
 
 
 def settle(connection: Connection, now: int) -> list[tuple[ScheduleRow, FiringRow]]:
+    """What came of jobs that have ended."""
     found = (
         select(firing.c.schedule, firing.c.due_at, job.c.state, job.c.error_message, job.c.finished_at)
         .select_from(_with_job)
