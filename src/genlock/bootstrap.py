@@ -199,9 +199,11 @@ def _library(
     settings: Settings, ledger: SqlLedger, store: Store, clock: Clock
 ) -> AbstractAsyncContextManager[Library]:
     from genlock.ledger.library.sql import SqlLibrary
+    from genlock.library.lending import Lending
     from genlock.library.opening import open_library
 
-    return open_library(settings, SqlLibrary(ledger), store, clock)
+    lending = Lending(ledger, ledger.reader, store)
+    return open_library(settings, SqlLibrary(ledger), store, clock, lending)
 
 
 async def _ledger(settings: Settings, clock: SteadyClock) -> SqlLedger:

@@ -123,6 +123,20 @@ def png(width: int, height: int, depth: int, colour: int, rows: bytes) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
 
 
+@pytest.mark.parametrize("pixels", [b"", b"no zlib at all", zlib.compress(bytes(100))])
+def test_a_png_without_sound_pixels_is_refused_though_it_has_no_exif_data(
+    tmp_path: Path, pixels: bytes
+) -> None:
+    whole = png(90, 80, 8, 2, bytes(271 * 80))
+    head, tail = whole[:33], whole[-12:]
+    data = struct.pack(">I", len(pixels)) + b"IDAT" + pixels + struct.pack(">I", zlib.crc32(b"IDAT" + pixels))
+    (tmp_path / "a.png").write_bytes(head + data + tail)
+    with pytest.raises(BadPicture, match=r"a\.png is damaged or cut off"):
+        report(tmp_path / "a.png")
+    (tmp_path / "a.png").write_bytes(whole)
+    assert report(tmp_path / "a.png").notes == ()
+
+
 def tiff_of(values: tuple[int, ...], photometric: int) -> bytes:
     """A TIFF of one colour with 16 bits a channel, which Pillow reads but does not write."""
     planes, width, height = len(values), 96, 64

@@ -19,6 +19,7 @@ from genlock.api import (
     cron,
     films,
     health,
+    inputs,
     jobs,
     ledger,
     luigi,
@@ -27,6 +28,7 @@ from genlock.api import (
     videos,
 )
 from genlock.api.dependency import Services
+from genlock.api.farewell import Farewell
 from genlock.api.intake import Intake
 from genlock.api.repeat import Repeat
 from genlock.api.request import Requests
@@ -59,14 +61,16 @@ def create_app(services: Services) -> FastAPI:
     app.include_router(access.router, prefix=PREFIX)
     app.include_router(schedules.router, prefix=PREFIX)
     app.include_router(cron.router)
+    for router in (clients.router, campaigns.router, assets.router):
+        app.include_router(router, prefix=PREFIX)
+    app.include_router(inputs.router)
     app.include_router(health.router)
     app.add_middleware(Repeat, services=services)
     app.add_middleware(Intake, limit=services.request_limit)
+    app.add_middleware(Farewell)
     app.add_middleware(Requests)  # around those above
     problem.install(app)
     return app
-    for router in (clients.router, campaigns.router, assets.router):
-        app.include_router(router, prefix=PREFIX)
 
 
 def create() -> Application:

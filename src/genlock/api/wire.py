@@ -35,6 +35,7 @@ STATUS: Mapping[type[BaseException], int] = {
     errors.LedgerError: 503,
     errors.Transient: 503,
     errors.Unsupported: 422,
+    errors.DiskFull: 507,
     GenlockError: 500,
 }
 UNEXPECTED = "genlock met an error it does not know; its log has the trace"

@@ -14,13 +14,20 @@ from typing import Any
 from genlock.clock import Clock
 from genlock.engine.codec import canonical
 from genlock.errors import Permanent, Transient
-from genlock.ledger.spending import CallRow, Settlement
+from genlock.ledger.payments import PaymentsReader
+from genlock.ledger.spending import CallRow, Settlement, fetched_id
 from genlock.money import Money
 from genlock.paid import Adapter, Answer, Broke, Made, Remote, Verify
 from genlock.store.artifact import Artifact, Store
 
 DOWNLOADS = 3  # of a file that turns out broken: a connection may have been cut without an error
 BETWEEN = 1.0  # seconds
+
+
+async def was_fetched(reader: PaymentsReader, row: CallRow) -> bool:
+    """Whether the vendor came for a picture of this very request: then it has it, whatever its list says."""
+    told = fetched_id(row.key, row.sends)
+    return any(each.id.startswith(told) for each in await reader.deliveries(key=row.key))
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from typing import Any
 
 from genlock import trace
 from genlock.clock import Clock
-from genlock.engine.answer import Keeper, failed, recorded, request_hash
+from genlock.engine.answer import Keeper, failed, recorded, request_hash, was_fetched
 from genlock.engine.purse import Purse, over_budget
 from genlock.engine.seat import Asker
 from genlock.errors import (
@@ -179,6 +179,9 @@ class Calls:
         if wait > 0 or row.absences < 2:
             again = max(timedelta(seconds=wait), BETWEEN_FINDS if self._window(adapter) else timedelta(0))
             raise self._wait_for(row, again, f"asks {row.vendor} whether it has the request")
+        if await was_fetched(self.reader, row):
+            why = "the provider has fetched the pictures of it, and its list does not have it"
+            raise self._in_doubt(await self.ledger.doubt(row.key, row.sends, why, claim=claim))
         return await self._send(await self.ledger.resend(claim, row.key, row.sends), ask, began)
 
     async def find(self, adapter: Adapter[Any], row: CallRow) -> str | None:

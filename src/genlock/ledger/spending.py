@@ -204,6 +204,11 @@ class Delivery:
     handle: str | None = None
 
 
+def fetched_id(key: str, sends: int, picture: str = "") -> str:
+    """The id of a report of our own: that the vendor has fetched a picture of this request from us."""
+    return f"fetched:{key}:{sends}:{picture}"
+
+
 @dataclass(frozen=True, slots=True)
 class BudgetRow:
     """A scope as it stands; `cap` None: what the settings say. `frozen` is why nothing may be spent."""

@@ -20,6 +20,7 @@ from genlock.ledger.library.protocol import LibraryReader
 from genlock.ledger.library.records import Asset, Campaign, Client, Kept, NewAsset, NewCampaign, NewClient
 from genlock.library.fetch import Fetcher
 from genlock.library.label import details_text, file_name, new_id, tag_list, title
+from genlock.library.lending import Lending
 from genlock.library.limit import Limits
 from genlock.library.reception import SMALL, Arrival, Received, Reception
 from genlock.library.shelf import Shelf
@@ -79,8 +80,9 @@ class Library:
         rng: Random,
         *,
         limits: Limits,
+        lending: Lending,
     ) -> None:
-        self.reader, self.reception, self.limits = reader, reception, limits
+        self.reader, self.reception, self.limits, self.lending = reader, reception, limits, lending
         self._ledger, self._store, self._fetcher, self._shelf = ledger, store, fetcher, shelf
         self._clock, self._rng = clock, rng
 

@@ -12,6 +12,7 @@ from genlock.ledger.library.protocol import Library as LibraryLedger
 from genlock.ledger.library.protocol import LibraryReader
 from genlock.library.address import Allowed
 from genlock.library.fetch import Fetcher
+from genlock.library.lending import Lending
 from genlock.library.library import Library
 from genlock.library.limit import Limits
 from genlock.library.reception import Reception
@@ -30,7 +31,9 @@ class Rows(LibraryLedger, LibraryReader, Protocol):
 
 
 @asynccontextmanager
-async def open_library(settings: Settings, rows: Rows, store: Store, clock: Clock) -> AsyncIterator[Library]:
+async def open_library(
+    settings: Settings, rows: Rows, store: Store, clock: Clock, lending: Lending
+) -> AsyncIterator[Library]:
     """The library of a home. Pictures are looked at in processes of its own, which start with the first one:
     a person who waits for an upload does not queue behind a film's frames.
     """
@@ -55,4 +58,6 @@ async def open_library(settings: Settings, rows: Rows, store: Store, clock: Cloc
             allowed=Allowed(settings.fetch_allow.split(",")),
         )
         shelf, rng, limits = Shelf(settings.shelf), random.SystemRandom(), Limits.of(settings)
-        yield Library(rows, rows, store, reception, fetcher, shelf, clock, rng, limits=limits)
+        yield Library(
+            rows, rows, store, reception, fetcher, shelf, clock, rng, limits=limits, lending=lending
+        )

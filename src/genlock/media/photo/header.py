@@ -60,6 +60,7 @@ _BRANDS = {
     **dict.fromkeys((b"heic", b"heix", b"hevc", b"heim", b"heis"), "an HEIC picture"),
 }
 _SAVE = "save it as JPEG, PNG or WebP"
+AGAIN = "copy it again from where it came"
 _BOM = b"\xef\xbb\xbf"
 _ORIENTATION, _SUBFILE, _DNG_VERSION = 0x0112, 0x00FE, 0xC612
 _REDUCED = 1  # the bit of a TIFF's subfile type that says: a smaller copy of the real picture
@@ -129,10 +130,10 @@ def _opened(path: Path, name: str, pixels: int) -> Opened:
     opened = Opened(image, name, image.size)
     try:
         _refuse(opened, path, pixels)
+        _note_oddities(opened, path)
     except BadPicture:
         image.close()
         raise
-    _note_oddities(opened, path)
     return opened
 
 
@@ -197,8 +198,22 @@ def _note_oddities(opened: Opened, path: Path) -> None:
         opened.turn = turn
 
 
+def decode(opened: Opened) -> None:
+    """Decode all pixels. `BadPicture` if there are not as many, or they make no sense."""
+    try:
+        opened.image.load()
+    except DECODING as error:
+        what = "its end is missing" if "truncated" in str(error) else str(error)
+        raise BadPicture(f"{opened.name} is damaged or cut off: {what}; {AGAIN}") from error
+
+
 def _orientation(opened: Opened) -> int:
-    """As the EXIF data says, as far as it can be read."""
+    """As the EXIF data says, as far as it can be read. A PNG may have it behind its pixels, which are
+    therefore decoded now: what is wrong with them would be taken for a fault of the EXIF data, and not
+    be told again.
+    """
+    if opened.image.format == "PNG":
+        decode(opened)
     try:
         return int(opened.image.getexif().get(_ORIENTATION, 1))
     except DECODING as error:

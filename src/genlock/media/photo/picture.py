@@ -22,7 +22,7 @@ from genlock.media.film.motion import Picture
 from genlock.media.operation import Progress, operation
 from genlock.media.photo.damage import damage
 from genlock.media.photo.focus import find_focus
-from genlock.media.photo.header import DECODING, Opened, open_picture
+from genlock.media.photo.header import AGAIN, Opened, decode, open_picture
 from genlock.media.photo.palette import palette
 from genlock.media.photo.srgb import as_srgb, describe, has_transparency, plain
 from genlock.media.photo.tone import find_tone
@@ -38,7 +38,6 @@ from genlock.media.request import (
 _SOFT = 480
 _PLAIN = 1.5
 _QUALITY, _SMALL_QUALITY = 95, 85
-_AGAIN = "copy it again from where it came"
 
 
 def _turn(method: Image.Transpose) -> Callable[[Image.Image], Image.Image]:
@@ -154,13 +153,9 @@ def _enough_memory(name: str) -> Iterator[None]:
 
 def _load(opened: Opened, path: Path) -> None:
     """Decode all pixels."""
-    try:
-        opened.image.load()
-    except DECODING as error:
-        what = "its end is missing" if "truncated" in str(error) else str(error)
-        raise BadPicture(f"{opened.name} is damaged or cut off: {what}; {_AGAIN}") from error
+    decode(opened)
     if missing := damage(opened.image, path):
-        raise BadPicture(f"{opened.name} is damaged or cut off: it {missing}; {_AGAIN}")
+        raise BadPicture(f"{opened.name} is damaged or cut off: it {missing}; {AGAIN}")
 
 
 def _working_copy(opened: Opened, size: tuple[int, int]) -> Image.Image:
@@ -168,7 +163,9 @@ def _working_copy(opened: Opened, size: tuple[int, int]) -> Image.Image:
     image = plain(opened.image)
     if image.size != size:
         image = image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
-    return _TURNS[opened.turn](as_srgb(image, opened.profile, opened.notes))
+    image = _TURNS[opened.turn](as_srgb(image, opened.profile, opened.notes))
+    image.info.clear()  # a comment in it would be written into the copy
+    return image
 
 
 def _report(opened: Opened, path: Path) -> PictureReport:
