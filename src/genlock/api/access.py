@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query
-from pydantic import Field
+from pydantic import Field, StrictBool
 
 from genlock.access.office import Office
 from genlock.access.views import DeedView, NewTokenView, SelfView, TokenView, UserView, present_self
@@ -27,14 +27,14 @@ class NewUser(Body):
     """Somebody who is to have tokens."""
 
     name: str = Field(min_length=1, max_length=64, examples=["ann"])
-    admin: bool = False
+    admin: StrictBool = False
 
 
 class UserChange(Body):
     """What becomes of a user; what is left out stays as it is."""
 
-    admin: bool | None = None
-    disabled: bool | None = None
+    admin: StrictBool | None = None
+    disabled: StrictBool | None = None
 
 
 class NewToken(Body):

@@ -11,7 +11,6 @@ from genlock.api.dependency import Services
 from genlock.api.wire import PREFIX
 from genlock.engine.service import JobService
 from genlock.engine.views import CostView, JobView, TaskView, View
-from genlock.errors import NotFound
 from genlock.ledger.library.verdict import FILM, Standing
 from genlock.ledger.records import JobState, TaskState
 from genlock.money import Money
@@ -206,9 +205,8 @@ async def _film(view: JobView, services: Services) -> JobFilm | None:
     stage = next((stage for stage in view.stages if stage.name == FILM), None)
     if services.videos is None or stage is None or stage.state is TaskState.SKIPPED:
         return None
-    try:
-        found = await services.videos.show(view.id)
-    except NotFound:
+    found = await services.videos.of_job(view.id, done=stage.state is TaskState.DONE)
+    if found is None:
         return None
     base = f"{PREFIX}/videos/{view.id}"
     return JobFilm(

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import ConfigDict, Field, create_model
+from pydantic import ConfigDict, Field, StrictBool, create_model
 
 from genlock.api.answer import Piece, SubJobs, pieces, sub_jobs, summary
 from genlock.api.belonging import ReadableJob, check_new, dedup_for, owner_for
@@ -58,7 +58,9 @@ class _ImagePairs(Body):
     caps: CapsOrder | None = None
     deadline: timedelta | None = Field(default=None, gt=timedelta(0), description="seconds or ISO 8601")
     logo: str | None = Field(default=None, max_length=4096, description="an asset: logo on the end card")
-    skip_audio: bool | None = Field(default=None, description="the older word for `withAudio`, turned round")
+    skip_audio: StrictBool | None = Field(
+        default=None, description="the older word for `withAudio`, turned round"
+    )
 
 
 _FILES = {"photos", "logo"}  # which are assets here

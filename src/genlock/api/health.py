@@ -17,6 +17,7 @@ from genlock.errors import Forbidden, NotFound
 
 router = APIRouter(tags=["health"])
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
+VERSION = version("genlock")
 EXAMPLE = "genlock_tasks_ready 3.0\n"
 NONE = "this process counts nothing: only `genlock serve` does"
 
@@ -51,7 +52,7 @@ class Ready(Wire):
 )
 async def show_health() -> Envelope[Health]:
     """That this server answers, whatever it could do."""
-    return wrapped(Health(version=version("genlock"), pid=os.getpid()))
+    return wrapped(Health(version=VERSION, pid=os.getpid()))
 
 
 @router.get(

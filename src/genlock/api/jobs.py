@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Query, Request
 from fastapi.responses import StreamingResponse
-from pydantic import Field, model_validator
+from pydantic import Field, StrictBool, model_validator
 
 from genlock.api.answer import JobAnswer, RetryAnswer, answer_of, retried
 from genlock.api.belonging import ReadableJob, SteerableJob, check_new, dedup_for, owner_for, reach_for
@@ -57,7 +57,7 @@ class Rerun(Body):
 
     stage: str | None = Field(default=None, min_length=1)
     task: str | None = Field(default=None, min_length=1)
-    dry_run: bool = False
+    dry_run: StrictBool = False
 
     @model_validator(mode="after")
     def _one(self) -> Rerun:

@@ -6,7 +6,7 @@ from pathlib import Path as File
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import Field
+from pydantic import Field, StrictBool
 
 from genlock.api.caller import Caller, Scope, allow
 from genlock.api.dependency import Given, Services
@@ -61,7 +61,7 @@ class RedoClip(Body):
 
     revision: Revision
     clip: int = Field(ge=1, le=10_000)
-    dry_run: bool = False
+    dry_run: StrictBool = False
 
 
 class RedoAnswer(RedoView):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -26,6 +27,7 @@ from genlock.providers.catalog import Model
 from genlock.providers.faces import Face
 from genlock.store.artifact import Artifact
 
+KEPT = 1024  # jobs whose estimates are kept
 VALID = timedelta(days=1)  # after which prices are looked at again
 CLIPS, PLAN, SHAPES = "video_generation", "sub_job_creation", "rendition"
 LOCAL = "local"
@@ -66,6 +68,7 @@ class Quotes:
 
     def __init__(self, models: Models, reader: LedgerReader, clock: Clock) -> None:
         self._models, self._reader, self._clock = models, reader, clock
+        self._known: OrderedDict[str, Quote | None] = OrderedDict()  # of jobs, whose orders stay as they are
 
     def ahead(self, pipeline: Pipeline[..., Any], inputs: Mapping[str, Any]) -> Quote:
         """Of a job that is not started; `inputs` fit the pipeline. Errors are those the job would meet."""
@@ -79,9 +82,19 @@ class Quotes:
 
     async def of_job(self, job: str) -> Quote | None:
         """Of a job that was started; None if nobody can say, or could no longer."""
+        if job not in self._known:
+            try:
+                row = await self._reader.job(job)
+            except GenlockError:
+                return None
+            self._known[job] = self._of_input(row.input)
+            while len(self._known) > KEPT:
+                self._known.popitem(last=False)
+        return self._known[job]
+
+    def _of_input(self, text: str) -> Quote | None:
         try:
-            row = await self._reader.job(job)
-            order = _order_of(json.loads(row.input))
+            order = _order_of(json.loads(text))
             return None if order is None else self._quote(self._lines(order))
         except (GenlockError, ValidationError):
             return None

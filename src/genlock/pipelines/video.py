@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, Protocol
@@ -34,6 +35,7 @@ from genlock.pipelines.review import Approval, Opinion, gate_of
 from genlock.store.artifact import Artifact
 
 Part = Literal["film", "poster", "sheet"]
+KEPT = 1024  # jobs that are known to have made no film yet
 
 
 class ReviewView(View):
@@ -123,6 +125,7 @@ class Videos:
 
     def __init__(self, films: Reviews, engine: Engine) -> None:
         self._films, self._engine = films, engine
+        self._without: OrderedDict[str, None] = OrderedDict()  # jobs that had made no film when looked at
 
     async def list(
         self, sought: SoughtFilms = SoughtFilms(), *, after: str | None = None, limit: int = 50
@@ -139,6 +142,22 @@ class Videos:
         return view.model_copy(
             update={"revisions": [*(each for each in earlier if each.revision != row.revision), newest]}
         )
+
+    async def of_job(self, job: str, *, done: bool) -> VideoView | None:
+        """The film of a job by its whole id, if there is one. `done`: whether the stage is that keeps it;
+        a job that had none before has none until then, and need not be looked at again.
+        """
+        if not done and job in self._without:
+            return None
+        try:
+            await self._films.film(job)
+        except NotFound:
+            self._without[job] = None
+            while len(self._without) > KEPT:
+                self._without.popitem(last=False)
+            return None
+        self._without.pop(job, None)
+        return await self.show(job)
 
     async def file(self, video: str, part: Part, revision: int | None = None) -> Artifact:
         """A film, its poster or its contact sheet; of the newest revision unless another is named."""
