@@ -202,6 +202,24 @@ async def test_a_job_that_cannot_be_started_is_a_failure_with_its_reason(desk: D
     assert (row.reason or "").startswith("a run failed, the last one: there is no pipeline")
 
 
+async def test_a_fault_at_the_start_of_one_job_does_not_hold_up_the_others(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await desk.plan("a", every="1h", params={"subject": "broken"})
+    await desk.plan("b", every="1h")
+    real = desk.engine.start
+
+    async def start(pipeline: str, params: dict[str, str], **options: object) -> object:
+        if params["subject"] == "broken":
+            raise RuntimeError("of its own")
+        return await real(pipeline, params, **options)
+
+    monkeypatch.setattr(desk.engine, "start", start)
+    await desk.pass_time(HOUR)
+    assert (await desk.told("a"), await desk.told("b")) == (["60 due failed"], ["60 due started"])
+    assert (await desk.history("a"))[0].reason == "a fault of genlock's own: RuntimeError: of its own"
+
+
 async def test_one_schedule_that_is_broken_does_not_stop_the_others(desk: Desk) -> None:
     lost = desk.spec("a", kind=Kind.CRON, expression="0 * * * *", zone="Mars/Olympus")
     await desk.book.add(lost, desk.timing())

@@ -7,7 +7,7 @@ import random
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from genlock.clock import Clock
@@ -108,7 +108,8 @@ class Planner(ScheduleService):
         if firing.state is FiringState.STARTED:
             await self.starter.start(await self.ledger.schedule(id), firing)
         self.ring()
-        [view] = [each for each in await self.firings(id, limit=1000) if each.due_at == firing.due_at]
+        [row] = await self.ledger.firings(id, after=firing.due_at + timedelta(microseconds=1), limit=1)
+        view = present_firing(row)
         if view.state is FiringState.FAILED and view.job is None:
             raise Conflict(f"schedule {id!r} could not be started: {view.reason}")
         return view

@@ -41,6 +41,10 @@ class Starter:
         except GenlockError as error:
             await self._refuse(row, firing, str(error))
             return None
+        except Exception as error:  # one that never starts must not hold up the others
+            log.exception("a fault of genlock's own", action="fire", schedule=spec.id)
+            await self._refuse(row, firing, f"a fault of genlock's own: {type(error).__name__}: {error}")
+            return None
         await self.ledger.begin(spec.id, firing.due_at, job.id)
         log.info(f"Running {spec.name}", action="fire", schedule=spec.id, job=job.id, due=due)
         return job.id
