@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 
 from genlock import pipeline, provided, stage
 from genlock.bootstrap import Home, open_home
+from genlock.clock import Clock, SystemClock
 from genlock.engine.views import JobView
 from genlock.errors import BadInput, Conflict, StageError
 from genlock.ledger.records import JobState, TaskRef, TaskState
@@ -81,11 +83,13 @@ def opened(settings: Callable[..., Any], vendors: Simulator) -> Open:
     vendors.behave()
 
     @asynccontextmanager
-    async def opening(vendor: str, models: str = QUICK, **more: Any) -> AsyncIterator[Home]:
+    async def opening(
+        vendor: str, models: str = QUICK, clock: Clock | None = None, **more: Any
+    ) -> AsyncIterator[Home]:
         given = settings(video=MODELS[vendor], settle_window=0.4, backoff=0.01, **more)
         given.home.mkdir(exist_ok=True)
         given.models.write_text(models)
-        async with open_home(given, more=[shots, rendered_shot, renders]) as home:
+        async with open_home(given, clock=clock, more=[shots, rendered_shot, renders]) as home:
             yield home
 
     return opening
@@ -315,6 +319,37 @@ async def test_a_higher_cap_in_the_settings_lets_a_job_go_on_when_the_home_is_op
     async with opened("replicate", models=HALF_A_DOLLAR, cap_job="1.00") as home:
         assert await made(home, job) == 2
     assert len(vendors.charges()) == 2
+
+
+class Noon(SystemClock):
+    """It is noon, and time passes as always until `sleep_over`."""
+
+    def __init__(self) -> None:
+        now = datetime.now(UTC)
+        self._ahead = now.replace(hour=12) - now
+
+    def now(self) -> datetime:
+        return super().now() + self._ahead
+
+    def sleep_over(self) -> None:
+        self._ahead += timedelta(hours=12)
+
+
+async def test_a_job_that_has_spent_the_day_s_money_goes_on_the_next_day(
+    opened: Open, order: Any, vendors: Simulator
+) -> None:
+    vendors.price("replicate", Rate(call=500_000))
+    clock = Noon()
+    async with opened("replicate", models=HALF_A_DOLLAR, clock=clock, cap_day="0.50", deadline="P2D") as home:
+        job = (await home.engine.start("shots", order(2))).id
+        await until(lambda: state_of(home, job))
+        assert len(vendors.charges()) == 1
+        clock.sleep_over()
+        assert home.executor is not None
+        home.executor.ring()
+        assert await made(home, job) == 2
+        days = [one for one in await home.engine.accounts.budgets() if one.scope.startswith("day:")]
+    assert [one.spent for one in days] == ["$0.50", "$0.50"]
 
 
 async def looked_again(home: Home, job: str) -> bool:

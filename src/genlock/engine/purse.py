@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from genlock.clock import Clock
@@ -68,7 +69,9 @@ class Purse:
 
 
 def over_budget(over: Over, spec: CallSpec) -> Exception | Parked:
-    """What a task comes to whose call costs more than is left: it waits for a person, or it fails at once."""
+    """What a task comes to whose call costs more than is left: it waits for a person, or for the next day if
+    it is a day's budget, or it fails at once.
+    """
     wanted, cap = Money(over.wanted, over.currency), Money(over.cap, over.currency)
     if over.scope == "call":
         return Permanent(
@@ -85,4 +88,11 @@ def over_budget(over: Over, spec: CallSpec) -> Exception | Parked:
         f"over budget: {spec.adapter} costs {wanted}, and of {cap} for {over.scope} {spent} are spent and "
         f"{reserved} reserved; raise it with `genlock budgets cap {over.scope} AMOUNT`",
         signal=signal,
+        until=_day_after(over.scope),
     )
+
+
+def _day_after(scope: str) -> datetime | None:
+    """When a day's budget is over and the next one begins; None for any other."""
+    kind, _, day = scope.partition(":")
+    return datetime.fromisoformat(day).replace(tzinfo=UTC) + timedelta(days=1) if kind == "day" else None
