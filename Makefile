@@ -44,6 +44,11 @@ bench: .venv/installed ## measure with full counts and write docs/figures/
 	@$(BIN)/python benchmarks/film.py --out docs/figures/film.json
 	@$(BIN)/python benchmarks/engine.py --peers --out docs/figures/engine.json
 	@$(BIN)/python benchmarks/paid_once.py --peers --out docs/figures/paid_once.json
+	@$(BIN)/python benchmarks/api.py --out docs/figures/api.json
+
+soak: .venv/installed ## what takes long: ten minutes of load, fifty jobs over ten kills, thousands of odd requests
+	@$(PYTEST) tests/api/test_restart.py tests/api/test_schema.py --prove
+	@$(BIN)/python benchmarks/api.py --seconds 600 --out docs/figures/api.json
 
 schema: .venv/installed ## write down the ledger's new schema, with jobs in it, for all later versions to read
 	@$(BIN)/python tests/history.py

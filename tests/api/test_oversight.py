@@ -205,13 +205,12 @@ async def test_looks_are_shared_and_kept_for_a_moment() -> None:
     assert len(looks) == 3
 
 
-async def test_a_look_that_hangs_is_no_reason_to_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_look_that_hangs_is_no_reason_to_wait() -> None:
     async def hang() -> str:
         await asyncio.Event().wait()
         raise AssertionError
 
-    monkeypatch.setattr("genlock.api.readiness.WITHIN", 0.01)
-    found = await Readiness({"it": Check(hang)}, SystemClock()).findings()
+    found = await Readiness({"it": Check(hang, within=0.01)}, SystemClock()).findings()
     assert not found["it"].ok
     assert "no answer" in found["it"].found
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from genlock.telemetry import Telemetry
 
 ENCODER_FOR = timedelta(minutes=10)  # that an encoder which has started is believed to start again
+ENCODER_WITHIN = 60.0  # seconds in which a process may have to be started first, on a machine that is busy
 SENT_WITHIN = 3.0  # seconds in which the last traces are sent
 SEGMENT = "render_segment"  # the operation that film is made by
 
@@ -91,6 +92,6 @@ def _checks(home: Home) -> Mapping[str, Check]:
     return {
         "ledger": Check(ledger),
         "disk": Check(disk),
-        "encoder": Check(encoder, ENCODER_FOR),
+        "encoder": Check(encoder, ENCODER_FOR, ENCODER_WITHIN),
         "broker": Check(broker),
     }

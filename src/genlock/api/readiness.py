@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from genlock.clock import Clock
 
-WITHIN = 5.0  # seconds that a look may take before it counts as failed
+WITHIN = 5.0  # seconds that a look may take, unless it is one at something slow
 KEEP = timedelta(seconds=2)  # that a look is good for
 STOPPING = "this process is stopping: another one goes on"
 
@@ -23,10 +23,13 @@ Look = Callable[[], Awaitable[str]]
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A look at one thing: what was found, or `Unready`. What was well stays so for `keep`."""
+    """A look at one thing: what was found, or `Unready`. What was well stays so for `keep`; a look that takes
+    more than `within` seconds has failed.
+    """
 
     look: Look
     keep: timedelta = KEEP
+    within: float = WITHIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +68,11 @@ class Readiness:
         return self._clock.monotonic() - at >= keep.total_seconds()
 
     async def _look(self, name: str) -> Finding:
+        check = self._checks[name]
         try:
-            async with asyncio.timeout(WITHIN):
-                return Finding(True, await self._checks[name].look())
+            async with asyncio.timeout(check.within):
+                return Finding(True, await check.look())
         except TimeoutError:
-            return Finding(False, f"gave no answer within {WITHIN:g} seconds")
+            return Finding(False, f"gave no answer within {check.within:g} seconds")
         except Exception as error:  # noqa: BLE001 - whatever it is, it is what is wrong
             return Finding(False, str(error) or type(error).__name__)

@@ -1,0 +1,193 @@
+"""Many clients at once over plain sockets, which cost this process little: readers, and streams of events.
+
+python benchmarks/load.py '{"host": …}'   # one JSON object each line: what `api.py` asks for
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+PATIENCE = 30.0  # seconds without an answer, or without a line of a stream
+
+
+@dataclass(frozen=True)
+class Server:
+    """Where it is, and what it is shown."""
+
+    port: int
+    token: str = ""
+
+    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return await asyncio.open_connection("127.0.0.1", self.port, limit=1 << 20)
+
+    def request(self, method: str, path: str, body: bytes = b"", **headers: str) -> bytes:
+        lines = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1", f"Authorization: Bearer {self.token}"]
+        lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+        if body:
+            lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
+        return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+async def answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
+    """Status and body."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    fields = dict(line.lower().split(b": ", 1) for line in head.split(b"\r\n")[1:] if b": " in line)
+    return int(head[9:12]), await reader.readexactly(int(fields[b"content-length"]))
+
+
+async def ask(server: Server, method: str, path: str, body: Any = None) -> Any:
+    """The data of one answer."""
+    reader, writer = await server.connect()
+    writer.write(server.request(method, path, json.dumps(body).encode() if body else b"", Connection="close"))
+    status, text = await answer(reader)
+    writer.close()
+    assert status < 300, f"{method} {path}: {status} {text!r}"
+    return json.loads(text)["data"]
+
+
+async def read(server: Server, path: Callable[[int], str], clients: int, seconds: float) -> list[float]:
+    """How long each answer took, in seconds, with so many clients asking all the time."""
+    until, took = time.monotonic() + seconds, list[float]()
+
+    async def client(number: int) -> None:
+        reader, writer = await server.connect()
+        while time.monotonic() < until:
+            began = time.monotonic()
+            writer.write(server.request("GET", path(number)))
+            status, _ = await asyncio.wait_for(answer(reader), PATIENCE)
+            assert status == 200, status
+            took.append(time.monotonic() - began)
+        writer.close()
+
+    await asyncio.gather(*(client(number) for number in range(clients)))
+    return took
+
+
+@dataclass
+class Stream:
+    """One reader of events. It goes to the newest job when its own has ended."""
+
+    server: Server
+    jobs: list[str]
+    lost: int = 0
+    doubled: int = 0
+    events: int = 0
+    broken: int = 0
+    seen: dict[str, int] = field(default_factory=dict)
+
+    async def run(self) -> None:
+        while True:
+            job = self.jobs[-1]
+            with suppress(ConnectionError, asyncio.IncompleteReadError):
+                if await self._follow(job):
+                    while self.jobs[-1] == job:  # noqa: ASYNC110 - another one is ordered
+                        await asyncio.sleep(0.05)
+                    continue
+            self.broken += 1
+
+    async def _follow(self, job: str) -> bool:
+        """True when it has said that the job has ended."""
+        reader, writer = await self.server.connect()
+        seen = self.seen.get(job, 0)
+        path = f"/api/v3/jobs/{job}/events"
+        writer.write(self.server.request("GET", path, Accept="text/event-stream", Last_Event_ID=str(seen)))
+        try:
+            while line := await asyncio.wait_for(reader.readline(), PATIENCE):
+                if line.startswith(b"id: "):
+                    self._take(job, int(line[4:]))
+                elif line.startswith(b"event: end"):
+                    return True
+            raise ConnectionError("the stream broke off")
+        finally:
+            writer.close()
+
+    def _take(self, job: str, number: int) -> None:
+        due = self.seen.get(job, 0) + 1
+        self.events += 1
+        self.lost += max(0, number - due)
+        self.doubled += number < due
+        self.seen[job] = max(number, due - 1)
+
+
+class Work:
+    """Campaigns that render all the time: when one has ended the next is ordered."""
+
+    def __init__(self, server: Server, order: dict[str, Any]) -> None:
+        self.server, self.order = server, order
+        self.jobs: list[str] = []
+
+    async def begin(self) -> None:
+        order = {**self.order, "params": {**self.order["params"], "seed": len(self.jobs) + 1}}
+        self.jobs.append((await ask(self.server, "POST", "/api/v3/jobs", order))["id"])
+
+    async def run(self) -> None:
+        while True:
+            await asyncio.sleep(1.0)
+            if (await ask(self.server, "GET", f"/api/v3/jobs/{self.jobs[-1]}"))["state"] not in (
+                "pending",
+                "running",
+            ):
+                await self.begin()
+
+
+async def settle(streams: list[Stream], server: Server, jobs: list[str]) -> int:
+    """Events that no stream has seen in the end although they are there, once all had time to."""
+    await asyncio.sleep(2.0)
+    missing = 0
+    for job in jobs:
+        newest = (await ask(server, "GET", f"/api/v3/jobs/{job}"))["lastEvent"]
+        readers = [stream for stream in streams if job in stream.seen]
+        for _ in range(50):
+            if all(stream.seen[job] >= newest for stream in readers):
+                break
+            await asyncio.sleep(0.1)
+        missing += sum(max(0, newest - stream.seen[job]) for stream in readers)
+    return missing
+
+
+async def main(asked: dict[str, Any]) -> dict[str, Any]:
+    server, bare = Server(asked["port"], asked["token"]), Server(asked["bare_port"])
+    work = Work(server, asked["order"])
+    await work.begin()
+    streams = [Stream(server, work.jobs) for _ in range(asked["streams"])]
+    tasks = [asyncio.create_task(each.run()) for each in (*streams, work)]
+    ours, theirs, reading = list[float](), list[float](), 0.0
+    until = time.monotonic() + asked["seconds"]
+    while time.monotonic() < until:
+        theirs += await read(bare, lambda number: f"/rows/{number}", asked["clients"], asked["slice"])
+        began = time.monotonic()
+        ours += await read(
+            server, lambda _: f"/api/v3/jobs/{work.jobs[-1]}", asked["clients"], asked["slice"]
+        )
+        reading += time.monotonic() - began
+    for stream_task in tasks[-1:]:
+        stream_task.cancel()
+    for job in work.jobs:
+        with suppress(AssertionError):  # it has ended by itself
+            await ask(server, "POST", f"/api/v3/jobs/{job}/cancel")
+    missing = await settle(streams, server, work.jobs)
+    failed = [str(task.exception()) for task in tasks if task.done() and not task.cancelled()]
+    for task in tasks:
+        task.cancel()
+    assert not failed, failed[:3]
+    return {
+        "read_s": ours,
+        "bare_s": theirs,
+        "reading": reading,
+        "lost": sum(stream.lost for stream in streams) + missing,
+        "doubled": sum(stream.doubled for stream in streams),
+        "broken": sum(stream.broken for stream in streams),
+        "events": sum(stream.events for stream in streams),
+        "jobs": len(work.jobs),
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(asyncio.run(main(json.loads(sys.argv[1])))))
