@@ -223,7 +223,7 @@ async def test_a_script_may_tidy_up_when_it_is_asked_to_end(tmp_path: Path, writ
 
 async def test_a_script_that_takes_too_long_is_ended(tmp_path: Path, write: Write) -> None:
     write(f"echo working; echo $$ > {tmp_path}/leader; sleep 300", 'timeout = "1s"')
-    with pytest.raises(ScriptFailed, match=r"did not end within 0:00:01 and was ended; .*: working"):
+    with pytest.raises(ScriptFailed, match=r"did not end within 1 second and was ended; .*: working"):
         await run(tmp_path)
     assert await gone(await pid_in(tmp_path / "leader"))
 

@@ -19,6 +19,7 @@ from genlock.pipelines import guard
 from genlock.pipelines.roster import Roster, Script
 from genlock.pipelines.transcript import CHUNK, Transcript
 from genlock.settings import bare_environment
+from genlock.span import told_span
 from genlock.store.artifact import Artifact, Store
 
 log = structlog.get_logger(__name__)
@@ -135,7 +136,8 @@ async def _tell(name: str, transcript: Transcript, lines: list[str], task: Task)
 
 def _failed(name: str, code: int | None, timeout: timedelta | None, tail: list[str]) -> ScriptFailed:
     if code is None:
-        what = f"script {name} did not end within {timeout} and was ended"
+        limit = told_span(timeout or timedelta())
+        what = f"script {name} did not end within {limit} and was ended"
     else:
         what = f"script {name} failed with code {code}"
     log.error(what, action="script", script=name)

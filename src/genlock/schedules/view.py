@@ -66,16 +66,23 @@ class Plan(View):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: str = Field(min_length=1, max_length=200)
+    name: str = Field(min_length=1, max_length=200, examples=["Every five hours"])
     pipeline: str = Field(
-        min_length=1, max_length=200, description="what it starts, such as `campaign` or `script:nightly`"
+        min_length=1,
+        max_length=200,
+        description="what it starts, such as `campaign` or `script:nightly`",
+        examples=["script:nightly"],
     )
     params: dict[str, Any] = Field(default={}, description="the pipeline's inputs by name")
     cron: str | None = Field(
         default=None, min_length=1, max_length=200, description="five fields, as in `0 */5 * * *`"
     )
     every: str | None = Field(
-        default=None, min_length=1, max_length=40, description="`5h`, `90m`, `PT5H` or seconds"
+        default=None,
+        min_length=1,
+        max_length=40,
+        description="`5h`, `90m`, `PT5H` or seconds",
+        examples=["5h"],
     )
     zone: str = Field(default="UTC", min_length=1, max_length=64, description="IANA time zone of `cron`")
     missed: Missed = Field(default=Missed.ONCE, description="what becomes of runs that nobody could start")
