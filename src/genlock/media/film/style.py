@@ -42,7 +42,6 @@ STYLES: Mapping[str, Style] = MappingProxyType(
             Style(
                 name="calm",
                 dissolve=1.0,
-                push=0.66,
                 zoom=0.5,
                 grade=Grade(saturation=0.97, shadows=(-0.5, 0.5), lights=(-2.5, 1.5)),
             ),
@@ -57,7 +56,7 @@ STYLES: Mapping[str, Style] = MappingProxyType(
                 linger=0.7,
                 dash=0.85,
                 cut_every=2,
-                grade=Grade(contrast=0.34, saturation=1.24),
+                grade=Grade(contrast=0.27, saturation=1.17),
             ),
             Style(
                 name="cinematic",
@@ -69,7 +68,7 @@ STYLES: Mapping[str, Style] = MappingProxyType(
                 zoom=0.5,
                 linger=1.7,
                 dash=0.45,
-                grade=Grade(contrast=-0.1, lift=9, saturation=0.84, shadows=(3.5, -4.5), lights=(-5.0, 3.5)),
+                grade=Grade(contrast=-0.07, lift=7, saturation=0.89, shadows=(3.5, -4.5), lights=(-5.0, 3.5)),
             ),
         )
     }
