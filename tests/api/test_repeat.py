@@ -9,8 +9,9 @@ from typing import Annotated, Any
 
 import httpx2
 import pytest
-from fastapi import FastAPI, File, UploadFile
+from fastapi import FastAPI, File, HTTPException, Request, UploadFile
 from sqlalchemy import Connection, update
+from starlette.requests import ClientDisconnect
 
 from api.conftest import NOTE, note, served
 from genlock.api.dependency import Services
@@ -147,6 +148,46 @@ async def test_a_fault_is_not_kept(api: Any) -> None:
     async with around(app, api) as client:
         assert (await client.post("/faulty", headers=key("k"))).status_code == 500
         assert (await client.post("/faulty", headers=key("k"))).json() == "done"
+
+
+async def test_an_upload_that_broke_off_may_be_sent_again(api: Any) -> None:
+    """A sender that hung up is answered as well, and nobody hears it: that is not what is kept."""
+    app, sizes = FastAPI(), []
+
+    @app.post("/upload")
+    async def upload(request: Request) -> int:
+        size = 0
+        try:
+            async for piece in request.stream():
+                size += len(piece)
+        except ClientDisconnect:
+            raise HTTPException(400, "the sender hung up") from None
+        sizes.append(size)
+        return size
+
+    async with around(app, api) as client:
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "path": "/upload",
+            "query_string": b"",
+            "headers": [(b"idempotency-key", b"k")],
+            "app": app,
+        }
+        pieces = [{"type": "http.request", "body": b"half", "more_body": True}, {"type": "http.disconnect"}]
+        said: list[Any] = []
+
+        async def receive() -> Any:
+            return pieces.pop(0)
+
+        async def send(message: Any) -> None:
+            said.append(message)
+
+        await app(scope, receive, send)
+        assert said[0]["status"] == 400
+        whole = await client.post("/upload", content=b"the whole", headers=key("k"))
+        assert (whole.status_code, whole.headers.get("idempotency-replayed")) == (200, None)
+    assert sizes == [9]
 
 
 async def test_what_a_killed_process_was_answering_is_asked_anew_and_makes_no_second_job(

@@ -33,6 +33,10 @@ LONGEST = 255  # characters of a key
 KEPT = timedelta(hours=24)
 LEASE = timedelta(seconds=30)  # after which a request counts as abandoned whose process is gone
 AGAIN = timedelta(seconds=1)
+REST, WHOLE = (
+    16 << 20,
+    4 << 30,
+)  # bytes that are read only to be hashed: behind a refusal, and of a repetition
 NOT_NOW = frozenset((401, 403, 408, 413, 429))  # and whatever is from 500 on
 
 Header_ = Annotated[
@@ -95,8 +99,9 @@ class Repeat:
             async with _held(ledger, question, holder):
                 given = Given()
                 await self._app(request.scope, body.receive, given.send)
-                if given.is_kept:
-                    kept = await ledger.finish(question, holder, await body.hash(), given.answer())
+                asked = await body.hash(REST) if given.is_kept else None
+                if asked is not None:
+                    kept = await ledger.finish(question, holder, asked, given.answer())
         finally:
             if not kept:
                 await ledger.let_go(question, holder)
@@ -133,7 +138,8 @@ class Body:
 
     def __init__(self, receive: Receive, content_type: str) -> None:
         self._receive, self._digest = receive, hashlib.sha256()
-        self._boundary, self._tail, self._more = _boundary(content_type), b"", True
+        self._boundary, self._tail = _boundary(content_type), b""
+        self._more, self._broken = True, False
 
     async def receive(self) -> Message:
         """The next message, as the application reads it."""
@@ -142,13 +148,19 @@ class Body:
             self._more = message.get("more_body", False)
             self._feed(message.get("body", b""))
         elif message["type"] == "http.disconnect":
-            self._more = False
+            self._more, self._broken = False, self._broken or self._more
         return message
 
-    async def hash(self) -> str:
-        """Of the whole, after what the application did not read."""
+    async def hash(self, most: int) -> str | None:
+        """Of the whole, with what the application did not read; None if it broke off, or if that is more than
+        `most` bytes.
+        """
         while self._more:
-            await self.receive()
+            most -= len((await self.receive()).get("body", b""))
+            if most < 0:
+                return None
+        if self._broken:
+            return None
         self._digest.update(self._tail)
         self._tail = b""
         return self._digest.hexdigest()
@@ -198,7 +210,7 @@ def _boundary(content_type: str) -> bytes:
 
 async def _same(turn: Turn, body: Body) -> Answer:
     """What was answered then, if the same was asked."""
-    if await body.hash() != turn.request_hash or turn.answer is None:
+    if await body.hash(WHOLE) != turn.request_hash or turn.answer is None:
         raise Conflict(f"this {KEY} was used for another request within a day: use a new one")
     return turn.answer
 
