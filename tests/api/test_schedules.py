@@ -254,6 +254,9 @@ async def test_the_main_pipeline_is_shown_as_it_always_was(api: Any, admin: http
     assert "settings" in refused(await admin.patch(f"{URL}/{MAIN}", json={"every": "1h"}), 409)
     patched = data(await admin.patch(f"{URL}/{MAIN}", json={"overlap": "queue", "patience": 2}))
     assert (patched["overlap"], patched["patience"], patched["state"]) == ("queue", 2, "paused")
+    await admin.post(f"{CRON}/{MAIN}/pause")  # ... and a pause does not hide that it cannot run
+    for verb in ("resume", "trigger"):
+        assert "cannot run" in refused(await admin.post(f"{CRON}/{MAIN}/{verb}"), 409)
     assert (await admin.get(CRON)).json() == []  # which is nobody's but the system's
 
 

@@ -98,15 +98,16 @@ class Planner(ScheduleService):
         return present_schedule(await self.ledger.pause(id, reason))
 
     async def resume(self, id: str) -> ScheduleView:
-        row = await self.ledger.schedule(id)
+        row = await self._runnable(id)
         resumed = await self.ledger.resume(id, self._from_now(row.spec, row.anchor_at))
         self.ring()
         return present_schedule(resumed)
 
     async def trigger(self, id: str) -> FiringView:
+        planned = await self._runnable(id)
         firing = await self.ledger.trigger(id)
         if firing.state is FiringState.STARTED:
-            await self.starter.start(await self.ledger.schedule(id), firing)
+            await self.starter.start(planned, firing)
         self.ring()
         [row] = await self.ledger.firings(id, after=firing.due_at + timedelta(microseconds=1), limit=1)
         view = present_firing(row)
@@ -153,6 +154,16 @@ class Planner(ScheduleService):
         if timing.next_at is None:
             raise BadInput(f"{expression!r} never comes due")
         return spec, timing
+
+    async def _runnable(self, id: str) -> ScheduleRow:
+        """The schedule; `Conflict` if what it starts is not there, or takes other parameters by now."""
+        row = await self.ledger.schedule(id)
+        try:
+            self._fit(_plan_of(row.spec))
+        except BadInput as error:
+            why = row.reason if row.is_unfit else f"cannot run: {error}"
+            raise Conflict(f"schedule {id!r} {why}") from error
+        return row
 
     def _from_now(self, spec: ScheduleSpec, anchor: datetime) -> Timing:
         rhythm = rhythm_of(spec.kind, spec.expression, spec.zone, anchor)
