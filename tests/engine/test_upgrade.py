@@ -457,6 +457,56 @@ async def test_a_nested_pipeline_may_be_given_an_input_with_a_default(deploy):
     assert (await ended(engine, job)).result == "softly 0 softly 1 softly 2"
 
 
+class Quiet(BaseModel):
+    n: int
+
+
+class Loud(BaseModel):
+    n: int
+    loud: bool = False
+
+
+def spoken(kind: Any) -> Any:
+    """A series of shorts that are ordered by models of this kind; the newer one has a condition."""
+
+    @stage(name="briefs")
+    async def briefs(n: int) -> list[Any]:
+        return [kind(n=each) for each in range(n)]
+
+    @stage(name="tell")
+    async def tell(brief: kind) -> str:
+        return f"told {brief.n}"
+
+    @stage(name="shout")
+    async def shout(told: str) -> str:
+        return told.upper()
+
+    @stage(name="gather")
+    async def gather(shorts: list[str]) -> str:
+        return " ".join(shorts)
+
+    def wiring(brief: Any) -> str:
+        told = tell(brief)
+        if kind is Loud:
+            shout.when(brief.loud)(told)
+        return told
+
+    wiring.__annotations__ = {"brief": kind, "return": str}
+    short = pipeline(name="short")(wiring)
+
+    @pipeline(name="series")
+    def series(n: int) -> str:
+        return gather(short.map(briefs(n)))
+
+    return series
+
+
+async def test_a_nested_pipeline_may_ask_for_a_field_that_is_new_and_has_a_default(deploy):
+    job = await deploy.half_way(spoken(Quiet), done="briefs")
+    engine = await deploy(spoken(Loud))
+    assert (await ended(engine, job)).result == "told 0 told 1 told 2"
+
+
 # What has come of jobs
 
 
