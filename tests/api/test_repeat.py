@@ -66,6 +66,17 @@ async def test_a_refusal_is_given_again_as_it_was(admin: Any) -> None:
         assert answer.headers.get("idempotency-replayed") == replayed
 
 
+async def test_openapi_says_it_of_every_post(api: Any) -> None:
+    told = (await (await api.client()).get(f"{PREFIX}/openapi.json")).json()["paths"]
+    posts = {path: methods["post"] for path, methods in told.items() if "post" in methods}
+    without = [
+        path
+        for path, operation in posts.items()
+        if [each["name"] for each in operation.get("parameters", [])].count("Idempotency-Key") != 1
+    ]
+    assert without == [f"{PREFIX}/hooks/{{vendor}}"]
+
+
 async def test_a_key_belongs_to_one_user_and_one_route(user: Any, other: Any) -> None:
     asked = [
         (client, path)

@@ -30,7 +30,7 @@ from genlock.api import (
 from genlock.api.dependency import Services
 from genlock.api.farewell import Farewell
 from genlock.api.intake import Intake
-from genlock.api.repeat import Repeat
+from genlock.api.repeat import Repeat, describe
 from genlock.api.request import Requests
 from genlock.api.wire import PREFIX
 
@@ -70,6 +70,7 @@ def create_app(services: Services) -> FastAPI:
     app.add_middleware(Farewell)
     app.add_middleware(Requests)  # around those above
     problem.install(app)
+    describe(app)
     return app
 
 

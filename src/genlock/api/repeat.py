@@ -16,7 +16,7 @@ from datetime import timedelta
 from typing import Annotated, Any
 
 import structlog
-from fastapi import Depends, Header, Request
+from fastapi import Depends, FastAPI, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from genlock.api.caller import identify
@@ -33,30 +33,42 @@ LONGEST = 255  # characters of a key
 KEPT = timedelta(hours=24)
 LEASE = timedelta(seconds=30)  # after which a request counts as abandoned whose process is gone
 AGAIN = timedelta(seconds=1)
-REST, WHOLE = (
-    16 << 20,
-    4 << 30,
-)  # bytes that are read only to be hashed: behind a refusal, and of a repetition
+REST = 16 << 20  # bytes behind a refusal that are read only to be hashed
+WHOLE = 4 << 30  # bytes of a repetition
 NOT_NOW = frozenset((401, 403, 408, 413, 429))  # and whatever is from 500 on
 
-Header_ = Annotated[
-    str | None,
-    Header(
-        alias="Idempotency-Key",
-        min_length=1,
-        max_length=LONGEST,
-        description="the same key and body within 24 hours are done once and answered alike",
-    ),
-]
+PARAMETER = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "the same key and body within 24 hours are done once and answered alike",
+    "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST, "pattern": "^[ -~]+$"},
+}
 
 
-async def once_of(request: Request, key: Header_ = None) -> str | None:  # noqa: ARG001 - told to OpenAPI
+async def once_of(request: Request) -> str | None:
     """What tells this request from all others, if it has a key: the same when it is sent again."""
     once: str | None = getattr(request.state, "once", None)
     return once
 
 
 Once = Annotated[str | None, Depends(once_of)]
+
+
+def describe(app: FastAPI) -> None:
+    """Say in OpenAPI that every POST of somebody who is signed in takes a key: routes know nothing of it."""
+    plain = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        known = app.openapi_schema is not None
+        told = plain()
+        if not known:
+            for methods in told["paths"].values():
+                if "security" in methods.get("post", {}):
+                    methods["post"].setdefault("parameters", []).append(PARAMETER)
+        return told
+
+    app.openapi = openapi  # type: ignore[method-assign]  # as its documentation has it
 
 
 class Repeat:
