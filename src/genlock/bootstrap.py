@@ -142,7 +142,7 @@ async def open_home(
         engine = _engine(settings, ledger, more, given, clock, calls)
         executor = await _executing(stack, engine, settings) if execute else None
         recovery = await _begin(settings, engine, executor, opening)
-        access = await _access(settings, ledger, clock)
+        access = _access(settings, ledger, clock)
         library = await stack.enter_async_context(_library(settings, ledger, store, clock))
         quotes = price_list(providers, ledger.reader, clock)
         ours = (settings, engine, store, executor, recovery, access, pool, ledger, library)
@@ -179,15 +179,12 @@ def _videos(ledger: SqlLedger, engine: Engine) -> Videos:
     return Videos(SqlReviews(ledger), engine)
 
 
-async def _access(settings: Settings, ledger: SqlLedger, clock: Clock) -> Access:
-    """Users and tokens. What a process was answering that owned the ledger alone is asked anew."""
+def _access(settings: Settings, ledger: SqlLedger, clock: Clock) -> Access:
+    """Users and tokens."""
     from genlock.ledger.access.sql import SqlAccess
 
-    people = SqlAccess(ledger)
-    if settings.database_url is None:
-        await people.let_all_go()
     return Access(
-        people,
+        SqlAccess(ledger, alone=settings.database_url is None),
         clock,
         admin_token=settings.admin_token,
         requests=settings.rate_requests,

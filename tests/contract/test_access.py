@@ -126,8 +126,15 @@ async def test_what_was_left_unanswered_is_taken_up_and_is_still_the_same_questi
     assert not await access.finish(ASKED, "h1", "hash", GIVEN)
     await access.let_go(ASKED, "h2")
     assert await begin(access, "h3") is Standing.NEW
-    assert await access.let_all_go() == 1
-    assert await begin(access, "h4") is Standing.NEW
+
+
+async def test_who_has_the_ledger_alone_knows_that_all_others_are_gone(access: SqlAccess) -> None:
+    assert await begin(access, "h1") is Standing.NEW
+    assert await begin(SqlAccess(access._ledger), "h1") is Standing.RUNNING
+    alone = SqlAccess(access._ledger, alone=True)
+    assert await begin(alone, "h1") is Standing.NEW
+    assert await begin(alone, "h2") is Standing.RUNNING
+    assert not await access.finish(ASKED, "h1", "hash", GIVEN)
 
 
 async def test_answers_are_forgotten_after_a_day(access: SqlAccess, clock: Any) -> None:

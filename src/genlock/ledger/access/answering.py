@@ -20,16 +20,25 @@ _OLD = 200  # rows too old to be kept that one request removes, at most
 
 
 def begin(
-    connection: Connection, now: int, question: Question, holder: str, *, lease: int, kept: int
+    connection: Connection,
+    now: int,
+    question: Question,
+    holder: str,
+    *,
+    lease: int,
+    kept: int,
+    living: str | None = None,
 ) -> Turn:
-    """Take the question up, or say how it stands."""
+    """Take the question up, or say how it stands. `living`: how holders begin that are not gone, if known."""
     _forget(connection, now, now - kept)
     row = connection.execute(select(answer).where(_is(question))).first()
     if row is not None:
         since = from_micros(row.created_at)
         if row.status is not None:
             return Turn(Standing.DONE, since, row.request_hash, _answer(row))
-        return Turn(_taken(connection, now, row, holder, now + lease), since)
+        gone = row.until <= now or (living is not None and not row.holder.startswith(living))
+        taken = gone and _take_over(connection, row, holder, now + lease)
+        return Turn(Standing.NEW if taken else Standing.RUNNING, since)
     named = {"user": question.user, "route": question.route, "key": question.key, "request_hash": ""}
     values = {**named, "holder": holder, "until": now + lease, "created_at": now}
     insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
@@ -39,11 +48,11 @@ def begin(
     return Turn(Standing.NEW if taken else Standing.RUNNING, from_micros(now))
 
 
-def _taken(connection: Connection, now: int, row: Any, holder: str, until: int) -> Standing:
-    """Whether a question could be taken up that somebody had begun with."""
-    free = and_(_is(Question(row.user, row.route, row.key)), answer.c.status.is_(None), answer.c.until <= now)
-    taken = connection.execute(update(answer).where(free).values(holder=holder, until=until)).rowcount == 1
-    return Standing.NEW if taken else Standing.RUNNING
+def _take_over(connection: Connection, row: Any, holder: str, until: int) -> bool:
+    """Whether the question is as it was found, and now somebody else's."""
+    found = (answer.c.status.is_(None), answer.c.holder == row.holder, answer.c.until == row.until)
+    taken = update(answer).where(_is(Question(row.user, row.route, row.key)), *found)
+    return connection.execute(taken.values(holder=holder, until=until)).rowcount == 1
 
 
 def hold(connection: Connection, question: Question, holder: str, until: int) -> bool:
@@ -62,12 +71,6 @@ def finish(connection: Connection, question: Question, holder: str, request_hash
 def let_go(connection: Connection, question: Question, holder: str) -> None:
     """Somebody else may take the question up."""
     connection.execute(update(answer).where(_is_held(question, holder)).values(until=0))
-
-
-def let_all_go(connection: Connection) -> int:
-    """Anybody may take up what has no answer yet; how many questions these are."""
-    open_ = (answer.c.status.is_(None), answer.c.until > 0)
-    return connection.execute(update(answer).where(*open_).values(until=0)).rowcount
 
 
 def _forget(connection: Connection, now: int, before: int) -> None:

@@ -94,10 +94,6 @@ class AccessLedger(AccessReader, Protocol):
         """There is no answer to keep: the question may be asked anew."""
         ...
 
-    async def let_all_go(self) -> int:
-        """Free what a process was answering that is gone: only for who owns the ledger alone."""
-        ...
-
     async def record(
         self, user: str, token: str | None, action: str, target: str, data: Mapping[str, Any]
     ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
@@ -28,10 +29,14 @@ class Changing(Protocol):
 
 
 class SqlAccess:
-    """`AccessLedger` over SQLite or PostgreSQL."""
+    """`AccessLedger` over SQLite or PostgreSQL. `alone`: no other process has this ledger, so what another
+    was answering it will not answer any more.
+    """
 
-    def __init__(self, ledger: Changing) -> None:
+    def __init__(self, ledger: Changing, *, alone: bool = False) -> None:
         self._ledger = ledger
+        self._process = secrets.token_hex(6)
+        self._living = self._process if alone else None
 
     async def user(self, name: str) -> User | None:
         rows = await self._rows(select(user).where(user.c.name == name))
@@ -146,28 +151,28 @@ class SqlAccess:
         await self._ledger.change(act)
 
     async def begin(self, question: Question, holder: str, *, lease: timedelta, kept: timedelta) -> Turn:
+        here, spans = self._here(holder), {"lease": _micros(lease), "kept": _micros(kept)}
         return await self._ledger.change(
             lambda connection, now: answering.begin(
-                connection, now, question, holder, lease=_micros(lease), kept=_micros(kept)
+                connection, now, question, here, living=self._living, **spans
             )
         )
 
     async def hold(self, question: Question, holder: str, lease: timedelta) -> bool:
-        until = _micros(lease)
+        here, until = self._here(holder), _micros(lease)
         return await self._ledger.change(
-            lambda connection, now: answering.hold(connection, question, holder, now + until)
+            lambda connection, now: answering.hold(connection, question, here, now + until)
         )
 
     async def finish(self, question: Question, holder: str, request_hash: str, answer: Answer) -> bool:
+        here = self._here(holder)
         return await self._ledger.change(
-            lambda connection, _: answering.finish(connection, question, holder, request_hash, answer)
+            lambda connection, _: answering.finish(connection, question, here, request_hash, answer)
         )
 
     async def let_go(self, question: Question, holder: str) -> None:
-        await self._ledger.change(lambda connection, _: answering.let_go(connection, question, holder))
-
-    async def let_all_go(self) -> int:
-        return await self._ledger.change(lambda connection, _: answering.let_all_go(connection))
+        here = self._here(holder)
+        await self._ledger.change(lambda connection, _: answering.let_go(connection, question, here))
 
     async def record(
         self, user: str, token: str | None, action: str, target: str, data: Mapping[str, Any]
@@ -179,6 +184,10 @@ class SqlAccess:
             connection.execute(insert(audit).values(**values, data=said))
 
         await self._ledger.change(act)
+
+    def _here(self, holder: str) -> str:
+        """A holder as it is told from those of other processes."""
+        return f"{self._process}-{holder}"
 
     async def _rows(self, statement: Select[Any]) -> Sequence[Any]:
         return await self._ledger.look(lambda connection: connection.execute(statement).fetchall())
