@@ -305,6 +305,11 @@ def restore(
 
 
 def _demand_empty(settings: Settings) -> None:
+    if settings.database_url is not None:
+        raise BackupError(
+            "a backup holds a ledger in a file, and GENLOCK_DATABASE_URL names one on a server: "
+            "unset it to restore, or bring that server's own dump back with pg_restore"
+        )
     if settings.database.exists() and settings.database.stat().st_size:
         raise BackupError(
             f"{settings.home} has a ledger: a backup is restored into an empty home only. "

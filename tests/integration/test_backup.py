@@ -59,8 +59,8 @@ class Place:
             self._copy, self.settings, self.to, now=self.now, progress=self._tell, **options
         )
 
-    def restore(self, home: Path, name: str | None = None) -> Settings:
-        settings = Settings(home=home)
+    def restore(self, home: Path, name: str | None = None, **more: Any) -> Settings:
+        settings = Settings(home=home, **more)
         home.mkdir(exist_ok=True)
         backup.restore(self.to, settings, name=name, progress=self._tell)
         return settings
@@ -127,6 +127,14 @@ async def test_only_what_the_ledger_reaches_is_copied(place):
     loose.write_text("nobody's")
     await place.store.put(loose, "text/plain", move=True)
     assert place.back_up().copied == 1
+
+
+async def test_a_home_whose_ledger_is_on_a_server_is_not_restored_to(place, tmp_path):
+    await place.keep("one")
+    place.back_up()
+    with pytest.raises(BackupError, match="GENLOCK_DATABASE_URL names one on a server: unset it"):
+        place.restore(tmp_path / "other", database_url="postgresql://nobody@127.0.0.1/none")
+    assert not list((tmp_path / "other").iterdir())
 
 
 async def test_two_backups_of_one_second_have_names_of_their_own(place):
