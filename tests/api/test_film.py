@@ -11,8 +11,13 @@ import httpx2
 import pytest
 from PIL import Image
 
+from api.conftest import served
 from genlock.ledger.access.records import Scope
+from genlock.settings import Settings
+from genlock.testing.simulator import Simulator
 from shoot import TINY, order, seen, until, upload
+
+VEO = "replicate:google/veo-3.1"
 
 
 @pytest.fixture
@@ -254,3 +259,41 @@ async def test_a_dry_run_prices_a_job_and_writes_nothing(live: Any, ann: httpx2.
     no_key = await ann.post(dry, json={"pipeline": "campaign", "params": {**params, "video": "fal:veo3.1"}})
     assert no_key.status_code == 422
     assert (await ann.get("/api/v3/jobs")).json()["data"] == []
+
+
+async def test_what_was_estimated_is_what_a_bought_film_costs(settings: Settings) -> None:
+    with Simulator(work=0.1, width=160, frames=None, fps=24) as vendors:
+        account = {"replicate_key": vendors.key("replicate"), "replicate_url": vendors.address("replicate")}
+        settings = Settings(home=settings.home, **account)
+        settings.home.mkdir(parents=True)
+        (settings.home / "models.toml").write_text(f'[models."{VEO}"]\npoll = 0.1\n')
+        async with served(settings) as home:
+            ann = await home.user("ann")
+            _, assets = await upload(ann)
+            params = {
+                "photos": assets,
+                "num_pairs": 2,
+                "clip_duration": 3.6,
+                "with_audio": False,
+                "video": VEO,
+            }
+            wanted = {"pipeline": "campaign", "params": {**params, "resolution": "90p"}}
+            dry = (await ann.post("/api/v3/jobs/dry-run", json=wanted)).json()["data"]
+            assert (dry["estimatedCost"], vendors.charges()) == (1.6, [])
+            poor = await ann.post("/api/v3/jobs", json={**wanted, "caps": {"job": "1.00"}})
+            job = poor.json()["data"]["id"]
+            first = await seen(ann, f"/api/v3/calls?job={job}", lambda calls: len(calls) == 1)
+            assert first[0]["estimate"] == "$0.80"
+            await until(ann, job, "waiting")  # the second clip would cost more than is left
+            raised = await ann.put(f"/api/v3/budgets/job:{job}", json={"cap": "5"})
+            assert raised.status_code == 200, raised.text
+            done = await until(ann, job, "completed")
+            assert (done["cost"]["estimated"], done["cost"]["actual"]) == ("$1.60", "$1.60")
+            assert [each["made_by"] for each in done["result"]["generated"]] == [VEO, VEO]
+            redo = {"revision": 1, "clip": 1, "dryRun": True}
+            plan = (await ann.post(f"/api/v3/videos/{job}/redo-clip", json=redo)).json()["data"]
+            assert (plan["estimatedCost"], plan["atMost"]) == (0.8, 0.8)
+            anew = {"stage": "sub_job_creation", "dryRun": True}
+            plan = (await ann.post(f"/api/v3/jobs/{job}/rerun", json=anew)).json()["data"]
+            assert (plan["estimatedCost"], plan["atMost"]) == (0.0, 1.6)
+            assert len(vendors.charges()) == 2

@@ -14,9 +14,11 @@ from genlock.engine.views import CostView, JobView, TaskView, View
 from genlock.ledger.library.verdict import FILM, Standing
 from genlock.ledger.records import JobState, TaskState
 from genlock.money import Money
+from genlock.pipelines.quote import Quote
 from genlock.store.artifact import Artifact
 
 DONE = (TaskState.DONE, TaskState.SKIPPED)
+RECALLED = 2048  # jobs of which is known what their film and their estimate are
 _NOTHING = str(Money(0))
 
 
@@ -177,13 +179,21 @@ def _fields(view: JobView) -> dict[str, Any]:
 
 
 async def _more(view: JobView, services: Services) -> dict[str, Any]:
-    return {"cost": await _cost(view, services), "film": await _film(view, services)}
+    """Looked up once for each event of the job: people ask all the time how far it is."""
+    known = services.recalled.get(view.id)
+    if known is None or known[0] != view.last_event:
+        quote = await services.quotes.of_job(view.id) if services.quotes else None
+        known = (view.last_event, quote, await _film(view, services))
+        while len(services.recalled) >= RECALLED:
+            services.recalled.pop(next(iter(services.recalled)))
+        services.recalled[view.id] = known
+    _, quote, film = known
+    return {"cost": _cost(view, quote), "film": film}
 
 
-async def _cost(view: JobView, services: Services) -> JobCost | None:
-    if services.quotes is None and view.cost is None:
+def _cost(view: JobView, quote: Quote | None) -> JobCost | None:
+    if quote is None and view.cost is None:
         return None
-    quote = await services.quotes.of_job(view.id) if services.quotes else None
     known = quote is not None and quote.micros is not None
     estimated = str(Money(quote.micros or 0, quote.currency)) if quote and known else None
     spent = view.cost or CostView(

@@ -42,6 +42,7 @@ class Services:
     store: Store | None = None
     plan: Callable[[], ScheduleService] | None = None  # loaded when somebody asks for schedules
     pipelines: Mapping[str, Pipeline[..., Any]] = field(default_factory=dict)
+    recalled: dict[str, Any] = field(default_factory=dict)  # what `answer` looked up, by jobs
     trusted: bool = False
     request_limit: int = 64 << 20  # bytes of a request that brings no pictures
 
