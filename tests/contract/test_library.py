@@ -133,6 +133,18 @@ async def test_a_client_that_is_deleted_gets_no_campaign_meanwhile(
         assert isinstance(failed[0], Conflict | NotFound), failed
 
 
+@pytest.mark.parametrize("name", ["\0", "x\0y", "\ud800"])
+async def test_what_no_database_could_keep_is_not_there(books: SqlLibrary, name: str) -> None:
+    for look in (books.client, books.campaign, books.asset):
+        with pytest.raises(NotFound):
+            await look(name, "ann")
+    for sought in (Sought(owner=name), Sought(campaign=name), Sought(tag=name), Sought(name=name)):
+        assert await books.assets(sought) == []
+    assert await books.clients(after=name) == []
+    with pytest.raises(NotFound):
+        await books.add_asset(asset("as_1", campaign=name))
+
+
 async def test_lists_are_narrowed_down_and_come_in_pages(books: SqlLibrary) -> None:
     for number in range(6):
         more = {"campaign": "ca_1" if number % 2 else None, "sha256": f"{number}" * 64}

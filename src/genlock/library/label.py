@@ -11,7 +11,6 @@ from typing import Any
 
 from genlock.engine.name import job_id
 from genlock.errors import BadInput
-from genlock.ledger.wording import named
 from genlock.media.photo.source import WHOLE, called
 
 MOST_TAGS, LONGEST_TAG = 50, 50  # tags of one asset; characters of one
@@ -27,11 +26,11 @@ def new_id(kind: str, now: datetime, rng: Random) -> str:
 
 def title(name: str, what: str) -> str:
     """A client's or campaign's name as it is kept. `BadInput` if nobody could read or ask for it."""
-    kept = unicodedata.normalize("NFC", named(name, f"the {what}'s name").strip())
+    kept = unicodedata.normalize("NFC", name.strip())
     if not kept or len(kept) > LONGEST_NAME:
         raise BadInput(f"a {what}'s name has from 1 to {LONGEST_NAME} characters, not {len(kept)}")
-    if any(unicodedata.category(each) == "Cc" for each in kept):
-        raise BadInput(f"the {what}'s name {called(kept)!r} has control characters in it")
+    if _has_controls(kept):
+        raise BadInput(f"the {what}'s name {called(kept)} has control characters in it")
     return kept
 
 
@@ -45,7 +44,7 @@ def file_name(name: str) -> str:
         )
     if "/" in name or "\\" in name:
         raise BadInput(f"{called(name)} is a path: name the file alone, without the folders that it is in")
-    if any(unicodedata.category(each) == "Cc" for each in name):
+    if _has_controls(name):
         raise BadInput(f"{called(name)} has control characters in it; give the picture another name")
     return unicodedata.normalize("NFC", called(name, WHOLE))
 
@@ -60,10 +59,10 @@ def tag_list(tags: Iterable[str]) -> tuple[str, ...]:
 
 def tag(text: str) -> str:
     """A tag as it is kept and asked for."""
-    kept = unicodedata.normalize("NFC", named(text, "the tag").strip().lower())
+    kept = unicodedata.normalize("NFC", text.strip().lower())
     if not kept or len(kept) > LONGEST_TAG:
         raise BadInput(f"a tag has from 1 to {LONGEST_TAG} characters: {called(kept)!r}")
-    if _UNFIT & set(kept) or any(unicodedata.category(each) == "Cc" for each in kept):
+    if _UNFIT & set(kept) or _has_controls(kept):
         raise BadInput(
             f"a tag has no commas, quotes, backslashes or control characters in it: {called(kept)!r}"
         )
@@ -76,3 +75,8 @@ def details_text(details: Mapping[str, Any]) -> str:
     if len(text) > LARGEST_DETAILS:
         raise BadInput(f"details have {len(text)} characters as JSON; at most {LARGEST_DETAILS} are kept")
     return text
+
+
+def _has_controls(text: str) -> bool:
+    """Whether there are control characters or half pairs of surrogates in it, which no ledger keeps."""
+    return any(unicodedata.category(each) in {"Cc", "Cs"} for each in text)

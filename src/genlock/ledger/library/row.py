@@ -12,6 +12,7 @@ from genlock.errors import NotFound
 from genlock.ledger.library.records import Asset, Campaign, Client, Sought
 from genlock.ledger.library.schema import asset, campaign
 from genlock.ledger.moment import from_micros
+from genlock.ledger.wording import plain, plain_or_none
 
 Lock = Literal["alone", "shared"]
 _TEXTS = ("colours", "tags")
@@ -19,6 +20,8 @@ _TEXTS = ("colours", "tags")
 
 def find(link: Connection, table: Table, id: str, owner: str | None, *, lock: Lock | None = None) -> Any:
     """A row; `NotFound` for somebody else's as for none. `lock` keeps it from others until the commit."""
+    if id != plain(id):  # no database would be asked for it
+        raise NotFound(f"there is no {table.name} {plain(id)!r}")
     found = select(table).where(table.c.id == id)
     if owner is not None:
         found = found.where(table.c.owner == owner)
@@ -32,6 +35,9 @@ def find(link: Connection, table: Table, id: str, owner: str | None, *, lock: Lo
 
 def listed(link: Connection, table: Table, sought: Sought, after: str | None, limit: int) -> Sequence[Any]:
     """Rows behind `after`, newest first: ids sort by the time of creation."""
+    asked = (after, sought.owner, sought.client, sought.campaign, sought.tag, sought.name)
+    if any(each != plain_or_none(each) for each in asked):
+        return []  # nobody has anything that is called so
     found = _sought(table, sought).order_by(table.c.id.desc()).limit(limit)
     if after is not None:
         found = found.where(table.c.id < after)
