@@ -44,7 +44,7 @@ class Theme(Plain):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    theme: str | None = Field(default=None, max_length=200)
+    theme: str | None = Field(default=None, max_length=200, examples=["cats"])
 
 
 class OlderJob(Plain):
@@ -79,7 +79,7 @@ class Remark(Plain):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    reason: str = Field(default="", max_length=2000)
+    reason: str = Field(default="", max_length=2000, examples=["too dark"])
 
 
 class OlderVideo(Plain):

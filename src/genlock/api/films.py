@@ -47,10 +47,13 @@ class _ImagePairs(Body):
 
     model_config = ConfigDict(title="FromImagePairs")
 
-    campaign_id: str = Field(min_length=1, max_length=200)
+    campaign_id: str = Field(min_length=1, max_length=200, examples=["ca_1m7v0k3q8e"])
     client_id: str | None = Field(default=None, min_length=1, max_length=200)
     assets: list[str] | None = Field(
-        default=None, max_length=MOST_PHOTOS, description="ids of assets; for admins also files of the server"
+        default=None,
+        max_length=MOST_PHOTOS,
+        description="ids of assets; for admins also files of the server",
+        examples=[["as_1m7v0k4r2d", "as_1m7v0k4t6b"]],
     )
     id: str | None = Field(default=None, min_length=1, max_length=200, description="the new job's id")
     owner: str | None = Field(default=None, min_length=1, max_length=200, description="for admins")
@@ -86,8 +89,8 @@ class PairsAnswer(Wire):
 class PropertyInfo(Body):
     """What a property film is about."""
 
-    name: str = Field(min_length=1, max_length=200)
-    location: str = Field(default="", max_length=200)
+    name: str = Field(min_length=1, max_length=200, examples=["Villa Aurora"])
+    location: str = Field(default="", max_length=200, examples=["Graz"])
     property_type: str = Field(default="", max_length=200)
     positioning: str = Field(default="", max_length=2000)
 
@@ -104,8 +107,10 @@ class FromPropertyPhotos(Body):
 class DryRun(Body):
     """A job that is not started: what would it cost, and what would it do?"""
 
-    pipeline: str = Field(min_length=1, max_length=200)
-    params: dict[str, Any] = Field(default={})
+    pipeline: str = Field(min_length=1, max_length=200, examples=["campaign"])
+    params: dict[str, Any] = Field(
+        default={}, examples=[{"photos": ["as_1m7v0k4r2d", "as_1m7v0k4t6b"], "num_pairs": 1}]
+    )
     executor: Executor = None
     caps: CapsOrder | None = None
 

@@ -29,7 +29,7 @@ Executor = Annotated[
 class CapsOrder(Body):
     """What a job may spend at most, as `2.50` or `2.50 EUR`; its tasks wait when that is not enough."""
 
-    job: str = Field(max_length=40)
+    job: str = Field(max_length=40, examples=["5.00 USD"])
 
 
 def check_executor(executor: str | None) -> None:

@@ -29,8 +29,11 @@ Number = Annotated[int | None, Query(ge=1, le=1_000_000, description="an earlier
 Answer = Envelope[Any]
 Viewer = Annotated[Caller, allow(Scope.JOBS_READ)]
 Reviewer = Annotated[Caller, allow(Scope.VIDEOS_REVIEW)]
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Revision = Annotated[int, Field(ge=1, le=1_000_000, description="the revision that was looked at")]
+_SHA = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", examples=[_SHA])]
+Revision = Annotated[
+    int, Field(ge=1, le=1_000_000, description="the revision that was looked at", examples=[1])
+]
 MP4, JPEG = "video/mp4", "image/jpeg"
 
 
@@ -45,7 +48,9 @@ class Approve(Body):
 
     revision: Revision
     sha256: Sha256 | None = None
-    reason: str = Field(default="", max_length=2000, description="a remark, if there is one")
+    reason: str = Field(
+        default="", max_length=2000, description="a remark, if there is one", examples=["as discussed"]
+    )
 
 
 class Reject(Body):
@@ -53,14 +58,14 @@ class Reject(Body):
 
     revision: Revision
     sha256: Sha256 | None = None
-    reason: str = Field(min_length=1, max_length=2000, pattern=r"\S")
+    reason: str = Field(min_length=1, max_length=2000, pattern=r"\S", examples=["the second clip is dark"])
 
 
 class RedoClip(Body):
     """Which clip, counted from 1, of which revision is made again. With `dryRun` nothing is done."""
 
     revision: Revision
-    clip: int = Field(ge=1, le=10_000)
+    clip: int = Field(ge=1, le=10_000, examples=[2])
     dry_run: StrictBool = False
 
 
