@@ -140,3 +140,15 @@ async def test_films_are_listed_newest_first_by_what_is_sought(room: Room) -> No
     assert await found(standing=Standing.WAITING) == ["job-3", "job-1"]
     assert await found(standing=Standing.UNASKED) == ["job-2"]
     assert await found(pipeline="film", standing=Standing.REJECTED) == []
+
+
+async def test_a_job_that_is_forgotten_takes_what_was_said_of_its_film_along(room: Room, clock: Any) -> None:
+    await room.film()
+    await room.films.rule(room.word())
+    await room.bench.do("review", '"yes"')
+    clock.turn(60)
+    assert await room.ledger.forget(clock.now()) == ["job-1"]
+    await room.film()  # the id is free again, and so is its first revision
+    again = await room.films.film("job-1")
+    assert (again.standing, again.reviews) == (Standing.WAITING, [])
+    assert (await room.films.rule(room.word("rejected"))).verdict == "rejected"

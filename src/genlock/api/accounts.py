@@ -40,7 +40,7 @@ LARGEST = 1 << 20  # bytes of a provider's report
 class Verdict(Body):
     """What becomes of a call in doubt: it ran under this id, it is sent again, or it is given up."""
 
-    decision: Decision
+    decision: Decision = Field(examples=["resend"])
     provider_id: str | None = Field(default=None, min_length=1, max_length=2000)
     by: str | None = Field(
         default=None,
@@ -53,7 +53,7 @@ class Verdict(Body):
 class Cap(Body):
     """What may be spent, as `2.50` or `2.50 EUR`; null: what the settings say."""
 
-    cap: str | None = Field(max_length=40)
+    cap: str | None = Field(max_length=40, examples=["2.50"])
 
 
 @router.get("/calls", response_model=Envelope[list[CallView]])

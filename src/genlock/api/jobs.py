@@ -33,8 +33,12 @@ Writer = Annotated[Caller, allow(Scope.JOBS_WRITE)]
 class Order(Body):
     """A job to be started. The same `dedup` again answers with the job that is there."""
 
-    pipeline: str = Field(min_length=1, description="the pipeline's name, such as `campaign`")
-    params: dict[str, Any] = Field(default={}, description="the pipeline's inputs by name")
+    pipeline: str = Field(min_length=1, description="the pipeline's name", examples=["campaign"])
+    params: dict[str, Any] = Field(
+        default={},
+        description="the pipeline's inputs by name",
+        examples=[{"photos": ["as_1m7v0k4r2d", "as_1m7v0k4t6b"], "num_pairs": 1}],
+    )
     id: str | None = Field(default=None, min_length=1, max_length=200)
     owner: str | None = Field(
         default=None, min_length=1, max_length=200, description="for admins: whose it is; else one's own"
@@ -49,13 +53,13 @@ class Order(Body):
 class Because(Body):
     """Why something is done, for the job's history."""
 
-    reason: str = Field(default="", max_length=2000)
+    reason: str = Field(default="", max_length=2000, examples=["the client changed their mind"])
 
 
 class Rerun(Body):
     """Which stage, or which one task, runs again. With `dryRun` nothing is done: the answer is a preview."""
 
-    stage: str | None = Field(default=None, min_length=1)
+    stage: str | None = Field(default=None, min_length=1, examples=["video_combination"])
     task: str | None = Field(default=None, min_length=1)
     dry_run: StrictBool = False
 
@@ -70,8 +74,8 @@ class Rerun(Body):
 class Signal(Body):
     """A word to a task that waits for it."""
 
-    name: str = Field(min_length=1, max_length=200)
-    value: Any = None
+    name: str = Field(min_length=1, max_length=200, examples=["approval"])
+    value: Any = Field(default=None, examples=[True])
 
 
 @router.post("", status_code=202, response_model=Envelope[JobView])
