@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
+import structlog
 from pydantic import SecretStr
 
 from genlock.access.identity import Identity
 from genlock.access.rate import Quota, Rate, refuse
 from genlock.access.token import Secret, hash_of, id_of, is_same
 from genlock.clock import Clock
-from genlock.errors import Unauthorized
+from genlock.errors import LedgerError, Unauthorized
 from genlock.ledger.access.protocol import AccessLedger
 from genlock.ledger.access.records import Credential, Scope
+
+log = structlog.get_logger(__name__)
 
 ADMIN = "admin"  # whose token the first start makes
 ENVIRONMENT = "environment"  # the id of the admin's token that comes from the settings
@@ -42,6 +45,7 @@ class Access:
         self.ledger, self.clock = ledger, clock
         self._admin_hash = None if admin_token is None else hash_of(admin_token.get_secret_value())
         self._known: dict[str, tuple[Credential, float]] = {}
+        self._touched: dict[str, datetime] = {}
         self._requests = Rate("requests", requests, clock)
         self._sign_ins = Rate("sign-ins", sign_ins, clock)
 
@@ -112,7 +116,15 @@ class Access:
         return not (found.disabled or expired or token.revoked_at is not None)
 
     async def _touch(self, found: Credential) -> None:
-        used = found.token.used_at
-        if used is None or self.clock.now() - used >= TOUCHED:
-            await self.ledger.touch_token(found.token.id)
-            self.forget(found.token.id)
+        """Write down that it is used, once a minute: by the first of those who ask at once."""
+        name, now = found.token.id, self.clock.now()
+        used = max(filter(None, (found.token.used_at, self._touched.get(name))), default=None)
+        if used is not None and now - used < TOUCHED:
+            return
+        if len(self._touched) >= REMEMBERED:
+            self._touched.clear()
+        self._touched[name] = now
+        try:
+            await self.ledger.touch_token(name)
+        except LedgerError as error:  # who only looks can still do so
+            log.warning("it cannot be written down that a token is used", token=name, error=str(error))
