@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import io
 import os
@@ -15,6 +16,7 @@ from PIL import Image
 from genlock.ledger.access.records import Scope
 from genlock.ledger.library.records import CAMPAIGN
 from genlock.ledger.records import JobSpec, NodeSpec
+from genlock.library.address import Allowed
 
 V3 = "/api/v3"
 
@@ -295,3 +297,41 @@ async def test_a_form_sent_twice_with_one_key_is_answered_alike(user: Any) -> No
     ]
     assert [each.status_code for each in answers] == [201, 201]
     assert answers[0].json() == answers[1].json()
+
+
+async def test_pictures_are_fetched_and_each_address_is_answered_for_itself(api: Any, user: Any) -> None:
+    files = {"/garden%20view.jpg": drawn(), "/page.jpg": b"<html>not found</html>", "/": drawn((9, 9, 200))}
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        path = (await reader.readuntil(b"\r\n\r\n")).decode().split(" ")[1].partition("?")[0]
+        data = files.get(path)
+        status = "200 OK" if data else "404 Not Found"
+        told = f"HTTP/1.1 {status}\r\nContent-Length: {len(data or b'')}\r\n\r\n"
+        writer.write(told.encode() + (data or b""))
+        writer.close()
+
+    campaign = await made(user, "campaigns", name="Spring")
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        place = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        api.home.library._fetcher._allowed = Allowed([place])
+        where = {"campaignId": campaign["id"], "tags": ["Web"]}
+        url = f"http://{place}/garden%20view.jpg?signature=secret"
+        asset = await made(user, "assets/from-url", url=url, **where)
+        urls = [f"http://{place}{path}" for path in (*files, "/nothing.jpg")] + ["http://10.0.0.1/a.jpg"]
+        answer = await user.post(f"{V3}/assets/from-urls", json={"urls": urls, **where})
+    assert (asset["name"], asset["tags"]) == ("garden view.jpg", ["web"])
+    assert asset["source"] == f"http://{place}/garden%20view.jpg", "without the query"
+    links = answer.json()["data"]
+    assert [link["url"] for link in links] == urls
+    assert links[0]["asset"] == asset, "the same picture is one asset"
+    assert links[2]["asset"]["name"] == "picture"
+    problems = [link["problem"] for link in links]
+    assert [each and each["code"] for each in problems] == [
+        None,
+        "BadPicture",
+        None,
+        "BadAddress",
+        "BadAddress",
+    ]
+    assert problems[1]["detail"].startswith("page.jpg is a web page")
+    assert len(await names(user, "assets")) == 2
