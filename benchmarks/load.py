@@ -85,7 +85,7 @@ class Stream:
     async def run(self) -> None:
         while True:
             job = self.jobs[-1]
-            with suppress(ConnectionError, asyncio.IncompleteReadError):
+            with suppress(ConnectionError, TimeoutError, asyncio.IncompleteReadError):
                 if await self._follow(job):
                     while self.jobs[-1] == job:  # noqa: ASYNC110 - another one is ordered
                         await asyncio.sleep(0.05)
@@ -144,9 +144,8 @@ async def settle(streams: list[Stream], server: Server, jobs: list[str]) -> int:
     for job in jobs:
         newest = (await ask(server, "GET", f"/api/v3/jobs/{job}"))["lastEvent"]
         readers = [stream for stream in streams if job in stream.seen]
-        for _ in range(50):
-            if all(stream.seen[job] >= newest for stream in readers):
-                break
+        until = time.monotonic() + PATIENCE
+        while any(stream.seen[job] < newest for stream in readers) and time.monotonic() < until:  # noqa: ASYNC110 - of others
             await asyncio.sleep(0.1)
         missing += sum(max(0, newest - stream.seen[job]) for stream in readers)
     return missing

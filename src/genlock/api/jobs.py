@@ -25,6 +25,7 @@ from genlock.pipelines.review import refuse_gate
 
 router = APIRouter(prefix="/jobs", tags=["jobs"], responses=RESPONSES)
 STREAM = "text/event-stream"
+UNBUFFERED = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # by proxies that listen to it
 Answer = Envelope[Any]
 Reader = Annotated[Caller, allow(Scope.JOBS_READ)]
 Writer = Annotated[Caller, allow(Scope.JOBS_WRITE)]
@@ -158,7 +159,7 @@ async def list_events(
         return wrapped(events, next=str(events[-1].seq) if len(events) == limit else None)
     known = await service.show(job)  # a job that does not exist is a 404, not an empty stream
     lines = services.channels.stream(known.id, behind, request.url.path)
-    return StreamingResponse(lines, media_type=STREAM, headers={"Cache-Control": "no-store"})
+    return StreamingResponse(lines, media_type=STREAM, headers=UNBUFFERED)
 
 
 @router.post("/{job}/cancel", response_model=Envelope[JobView])
