@@ -7,6 +7,7 @@ neither in the store nor in the folder for work afterwards.
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 import sys
 import time
@@ -290,6 +291,17 @@ async def test_nothing_is_taken_in_on_a_full_disk(api: Any, user: Any, monkeypat
     assert "the disk is nearly full" in answer.json()["error"]["detail"]
     monkeypatch.undo()
     assert left_over(api.home.settings) == []
+
+
+async def test_a_disk_that_fills_up_meanwhile_is_told(api: Any, user: Any, monkeypatch: Any) -> None:
+    def full(file: Any, data: bytes) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(upload, "_write", full)
+    answer = await user.post(f"{V3}/assets", files={"files": ("a.jpg", GOOD)})
+    assert answer.status_code == 507
+    assert "the disk is full" in answer.json()["error"]["detail"]
+    await assert_nothing_is_left(api)
 
 
 HOSTS = """

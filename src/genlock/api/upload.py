@@ -17,7 +17,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect
 
-from genlock.errors import BadInput, TooLarge
+from genlock.errors import BadInput, DiskFull, TooLarge, is_full
 from genlock.library.label import file_name
 from genlock.library.limit import Limits
 from genlock.library.reception import Arrival
@@ -52,6 +52,12 @@ async def read_form(request: Request, folder: Path, limits: Limits) -> Form:
             return await _Reader(boundary, folder, limits).read(stream)
     except TimeoutError as error:
         raise HTTPException(408, f"the form did not come to its end within {limits.seconds:g} s") from error
+    except OSError as error:
+        if not is_full(error):
+            raise
+        raise DiskFull(
+            "the disk is full: what was sent is not kept; send it again when there is room"
+        ) from error
     except ClientDisconnect as error:
         raise HTTPException(400, "the sender hung up before the form's end") from error
     except FormParserError as error:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import urljoin
 
-from genlock.errors import BadAddress, TooLarge
+from genlock.errors import BadAddress, DiskFull, TooLarge
 from genlock.library.address import IP, Address, Allowed, read_address, refusal
 
 if TYPE_CHECKING:
@@ -145,10 +145,17 @@ class Fetcher:
                 raise self._too_large(address)
             buffer += chunk
             if len(buffer) >= BUFFER:
-                await asyncio.to_thread(file.write, bytes(buffer))
-                buffer.clear()
-        await asyncio.to_thread(file.write, bytes(buffer))
+                await self._write(file, buffer)
+        await self._write(file, buffer)
         return size
+
+    async def _write(self, file: BinaryIO, buffer: bytearray) -> None:
+        """Told apart from what goes wrong with the other side."""
+        try:
+            await asyncio.to_thread(file.write, bytes(buffer))
+        except OSError as error:
+            raise DiskFull(f"what was fetched cannot be written: {error.strerror}") from error
+        buffer.clear()
 
     def _too_large(self, address: Address) -> TooLarge:
         return TooLarge(

@@ -169,7 +169,7 @@ class Library:
             try:
                 async with turn:
                     return Link(url, await self._take_from(url, target, path), None)
-            except BadInput as error:
+            except GenlockError as error:
                 return Link(url, None, error)
 
         async with self.reception.room() as folder, asyncio.TaskGroup() as group:

@@ -93,8 +93,11 @@ class Reception:
 
     async def look(self, arrivals: Sequence[Arrival]) -> list[Received | BadPicture]:
         """What each of them is, or why it cannot be used, in their order. Nothing is kept yet."""
-        async with asyncio.TaskGroup() as group:
-            looking = [group.create_task(self._look(arrival)) for arrival in arrivals]
+        try:
+            async with asyncio.TaskGroup() as group:
+                looking = [group.create_task(self._look(arrival)) for arrival in arrivals]
+        except ExceptionGroup as several:  # what ends one ends them all, and is told by itself
+            raise several.exceptions[0] from several
         return [each.result() for each in looking]
 
     async def _look(self, arrival: Arrival) -> Received | BadPicture:
