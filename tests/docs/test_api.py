@@ -25,7 +25,7 @@ from genlock.testing.simulator import Do, Fault, Simulator
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / "docs" / "api.md"
 TOKEN = "gl_docs_" + "0123456789abcdefghijklmnopqrstuvwxyzABCDEFG"
-PATIENCE = 240  # seconds for all examples together
+PATIENCE = 900  # seconds for all examples together
 SHELL = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 WITH_BODY = {"--json", "-d", "--data", "-F"}
 PICTURES = {"meadow.jpg": "autumn-meadow.jpg", "brushes.jpg": "paint-brushes.jpg"}
