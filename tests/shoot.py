@@ -13,7 +13,7 @@ from PIL import Image
 
 # As small and as quick as a film can be that is still planned, rendered, joined and checked like any other.
 TINY = {"resolution": "90p", "clipDuration": 1, "transitions": "dissolve", "numPairs": 2, "withAudio": False}
-PATIENCE = 90  # seconds
+PATIENCE = 240  # seconds
 
 
 def jpeg(number: int) -> bytes:
