@@ -19,6 +19,8 @@ COUNT = 2
 
 @stage
 async def numbers(count: int, *, task: Task = provided()) -> list[int]:
+    """So many, by a note."""
+
     async def make() -> int:
         return count
 
@@ -27,11 +29,13 @@ async def numbers(count: int, *, task: Task = provided()) -> list[int]:
 
 @stage
 async def double(number: int) -> int:
+    """Of each of them."""
     return 2 * number
 
 
 @stage
 async def total(numbers: list[int]) -> int:
+    """Of all of them."""
     return sum(numbers)
 
 
