@@ -69,7 +69,9 @@ class Api:
     async def client(self, token: str | None = None, **headers: str) -> httpx2.AsyncClient:
         """Somebody who asks with this token, or with none."""
         signed = {} if token is None else {"Authorization": f"Bearer {token}"}
-        client = httpx2.AsyncClient(base_url=self.url, headers={**signed, **headers}, trust_env=False)
+        client = httpx2.AsyncClient(
+            base_url=self.url, headers={**signed, **headers}, trust_env=False, timeout=60
+        )
         return await self.stack.enter_async_context(client)
 
     async def user(self, name: str = "ann", *scopes: Scope) -> httpx2.AsyncClient:
