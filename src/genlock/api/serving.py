@@ -14,6 +14,7 @@ from genlock.api.dependency import Services
 from genlock.api.listener import answering
 from genlock.api.oversight import oversee
 from genlock.bootstrap import Home, scheduled
+from genlock.ledger.library.records import CAMPAIGN
 from genlock.ledger.records import JobFilter, JobRow, JobState
 from genlock.owner import Ownership
 
@@ -66,5 +67,5 @@ async def _orphans(home: Home) -> list[JobRow]:
 
 
 def _campaign(row: JobRow) -> str:
-    campaign = json.loads(row.labels).get("campaignId")
+    campaign = json.loads(row.labels).get(CAMPAIGN)
     return f" for campaign {campaign}" if campaign else ""
