@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import sys
 import time
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+NUMBERS, END = re.compile(rb"^id: (\d+)\r?\n", flags=re.MULTILINE), b"event: end"
 PATIENCE = 30.0  # seconds without an answer, or without a line of a stream
 
 
@@ -70,6 +72,27 @@ async def read(server: Server, path: Callable[[int], str], clients: int, seconds
     return took
 
 
+class Wire(asyncio.Protocol):
+    """What comes in on one stream: numbers of events for `take`, and whether it has ended."""
+
+    def __init__(self, take: Callable[[int], None]) -> None:
+        self._take, self._rest = take, b""
+        self.heard = False
+        self.ended: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+
+    def data_received(self, data: bytes) -> None:
+        self.heard = True
+        whole, newline, self._rest = (self._rest + data).rpartition(b"\n")
+        for number in NUMBERS.findall(whole + newline):
+            self._take(int(number))
+        if END in whole and not self.ended.done():
+            self.ended.set_result(True)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        if not self.ended.done():
+            self.ended.set_exception(ConnectionError("the stream broke off"))
+
+
 @dataclass
 class Stream:
     """One reader of events. It goes to the newest job when its own has ended."""
@@ -94,19 +117,23 @@ class Stream:
 
     async def _follow(self, job: str) -> bool:
         """True when it has said that the job has ended."""
-        reader, writer = await self.server.connect()
-        seen = self.seen.get(job, 0)
+        wire = Wire(lambda number: self._take(job, number))
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.create_connection(lambda: wire, "127.0.0.1", self.server.port)
         path = f"/api/v3/jobs/{job}/events"
-        writer.write(self.server.request("GET", path, Accept="text/event-stream", Last_Event_ID=str(seen)))
+        seen = str(self.seen.get(job, 0))
+        headers = {"Accept": "text/event-stream", "Last_Event_ID": seen}
+        transport.write(self.server.request("GET", path, **headers))
         try:
-            while line := await asyncio.wait_for(reader.readline(), PATIENCE):
-                if line.startswith(b"id: "):
-                    self._take(job, int(line[4:]))
-                elif line.startswith(b"event: end"):
-                    return True
-            raise ConnectionError("the stream broke off")
+            while not wire.ended.done():
+                wire.heard = False
+                await asyncio.wait([wire.ended], timeout=PATIENCE)
+                if not wire.heard and not wire.ended.done():
+                    raise TimeoutError("the stream says nothing")
+            return wire.ended.result()
         finally:
-            writer.close()
+            wire.ended.cancel()
+            transport.close()
 
     def _take(self, job: str, number: int) -> None:
         due = self.seen.get(job, 0) + 1
@@ -144,7 +171,7 @@ async def settle(streams: list[Stream], server: Server, jobs: list[str]) -> int:
     for job in jobs:
         newest = (await ask(server, "GET", f"/api/v3/jobs/{job}"))["lastEvent"]
         readers = [stream for stream in streams if job in stream.seen]
-        until = time.monotonic() + PATIENCE
+        until = time.monotonic() + 4 * PATIENCE
         while any(stream.seen[job] < newest for stream in readers) and time.monotonic() < until:  # noqa: ASYNC110 - of others
             await asyncio.sleep(0.1)
         missing += sum(max(0, newest - stream.seen[job]) for stream in readers)
