@@ -26,6 +26,7 @@ CALL = {
     "scopes": '["job:proof"]',
 }  # fmt: skip
 CHARGE = Charge(1, 0.0, "kling", "m", "v-1", "gl_1", None, "asked", 500_000, 1)
+RESENT = Doubt(key="gl_1", place="proof/buy/clip", decision=Decision.RESEND, estimate=500_000)
 WHOLE = Whole(
     ["commit:1:before"], {"proof/buy/clip": "asked"}, {"asked": 1}, frozenset({"proof/buy"}), 500_000, 1.0
 )
@@ -82,10 +83,20 @@ def test_a_second_charge_is_found_unless_a_person_accepted_it(tmp_path: Path) ->
     verdict = judge(twice, WHOLE)
     assert verdict.charged_twice == ["proof/buy/clip was charged 2 times"]
     assert verdict.money == ["of what was charged or is at risk, the ledger has $0.50 less"]
-    accepted = Doubt(
-        key="gl_1", place="proof/buy/clip", decision=Decision.RESEND, estimate=500_000, charged=True
-    )
-    assert judge(replace(twice, doubts=[accepted]), WHOLE).charged_twice == []
+    assert judge(replace(twice, doubts=[RESENT]), WHOLE).charged_twice == []
+
+
+def test_what_was_sent_again_costs_what_the_book_says_in_the_end_whenever_it_was_charged(
+    tmp_path: Path,
+) -> None:
+    once = evidence(tmp_path)
+    calls = {"gl_1": {**CALL, "spent": 1_000_000}}
+    budgets = {"job:proof": {"spent": 1_000_000, "reserved": 0}}
+    risky = replace(once, after=replace(once.after, calls=calls, budgets=budgets), doubts=[RESENT])
+    assert judge(risky, WHOLE).money == [], "the first sending was never charged for"
+    late = replace(risky, charges=[CHARGE, replace(CHARGE, number=2, id="v-2")])
+    assert judge(late, WHOLE).money == [], "it was, after somebody had decided"
+    assert judge(replace(late, doubts=[]), WHOLE).charged_twice
 
 
 def test_files_that_are_missing_or_not_what_they_are_called_are_found(tmp_path: Path) -> None:

@@ -12,7 +12,21 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def test_the_benchmark_of_the_api_says_every_figure(tmp_path: Path) -> None:
     out = tmp_path / "api.json"
-    words = "--seconds 4 --slice 1 --clients 3 --streams 5 --pairs 2 --resolution 180p --json".split()
+    words = [
+        "--seconds",
+        "4",
+        "--slice",
+        "1",
+        "--clients",
+        "3",
+        "--streams",
+        "5",
+        "--pairs",
+        "2",
+        "--resolution",
+        "180p",
+        "--json",
+    ]
     command = [sys.executable, ROOT / "benchmarks" / "api.py", *words, "--folder", tmp_path, "--out", out]
     done = subprocess.run(map(str, command), capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -30,9 +30,9 @@ def backup(
     Each backup is a snapshot of its own; files that the folder has already are not copied again.
     """
     from genlock.backup import back_up
-    from genlock.log import log_to_stderr
     from genlock.cli.word import size
     from genlock.clock import SystemClock
+    from genlock.log import log_to_stderr
     from genlock.settings import load_settings
 
     settings = load_settings()

@@ -23,8 +23,8 @@ def clean(
     ] = None,
 ) -> None:
     """Remove files that no kept job reaches. Needs the home to itself."""
-    from genlock.log import log_to_stderr
     from genlock.cli.word import size
+    from genlock.log import log_to_stderr
     from genlock.settings import load_settings
 
     settings = load_settings()

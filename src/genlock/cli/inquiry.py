@@ -23,8 +23,8 @@ Json = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
 
 def inquire(command: str, act: Callable[[Session], Awaitable[T]]) -> T:
     """Do `act` with whoever owns the home, as the settings have it; no job is run for it."""
-    from genlock.log import log_to_stderr
     from genlock.cli.session import ask
+    from genlock.log import log_to_stderr
     from genlock.settings import load_settings
 
     settings = load_settings()

@@ -29,8 +29,8 @@ def resume(
     is named.
     """
     from genlock.cli.display import screen_for
-    from genlock.log import log_to_stderr
     from genlock.cli.session import run_async
+    from genlock.log import log_to_stderr
     from genlock.settings import load_settings
 
     settings = load_settings()

@@ -85,8 +85,8 @@ def _command(pipeline: Pipeline[..., Any]) -> Any:
 def run_pipeline(name: str, params: dict[str, Any], common: Common) -> int:
     """Start a job and follow it to its end; the exit code."""
     from genlock.bootstrap import pipelines, renders
-    from genlock.log import log_to_stderr
     from genlock.cli.session import run_async
+    from genlock.log import log_to_stderr
     from genlock.settings import load_settings
 
     settings = load_settings()

@@ -69,15 +69,12 @@ class Order(BaseModel):
 
 
 class Doubt(BaseModel):
-    """A call that was in doubt, by its place in the job, and what was decided. `charged` is whether the
-    vendor had in fact charged for that sending: genlock cannot know it, but the vendor's book does.
-    """
+    """A call that was in doubt, by its place in the job, and what was decided."""
 
     key: str
     place: str
     decision: Decision
     estimate: int
-    charged: bool
 
 
 class Told(BaseModel):

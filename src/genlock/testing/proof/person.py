@@ -83,14 +83,12 @@ class Person:
             adopted = handle if decision is Decision.ADOPT else None
             with suppress(Conflict):
                 await self.home.engine.accounts.resolve(call.key, decision, by=NAME, handle=adopted)
-                self._note(call, decision, charged=handle is not None)
+                self._note(call, decision)
 
-    def _note(self, call: CallView, decision: Decision, *, charged: bool) -> None:
+    def _note(self, call: CallView, decision: Decision) -> None:
         """Written at once: this process may be killed before it can tell."""
         estimate = Money.parse(call.estimate).micros
-        doubt = Doubt(
-            key=call.key, place=place_of(call), decision=decision, estimate=estimate, charged=charged
-        )
+        doubt = Doubt(key=call.key, place=place_of(call), decision=decision, estimate=estimate)
         self.doubts.append(doubt)
         with (self.order.folder / "doubts.jsonl").open("a", encoding="utf-8") as file:
             file.write(doubt.model_dump_json() + "\n")

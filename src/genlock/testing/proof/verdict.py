@@ -83,7 +83,7 @@ def judge(evidence: Evidence, whole: Whole) -> Verdict:
         verdict.lost += _lost(sight, evidence.after)
     verdict.repeated += _repeated(evidence.after)
     verdict.charged_twice += _charged_twice(evidence, whole)
-    off = _money_off(evidence)
+    off = _money_off(evidence, whole)
     verdict.money_off_by = max(map(abs, off.values()), default=0)
     verdict.money += [f"{what} {_more_or_less(micros)}" for what, micros in off.items()]
     verdict.damaged += broken(evidence.store, evidence.after.artifacts())
@@ -153,19 +153,37 @@ def _charged_twice(evidence: Evidence, whole: Whole) -> Iterator[str]:
             yield f"{places.get(asked, 'what nobody should have asked')} was charged {times} times"
 
 
-def _money_off(evidence: Evidence) -> dict[str, int]:
+def _money_off(evidence: Evidence, whole: Whole) -> dict[str, int]:
     """Where the ledger's sums are not what the vendors charged, or what its own rows come to: by how much."""
     off: dict[str, int] = {}
     for sight, charges in evidence.killed:
         if sight.recorded < owed(charges):
             off["of what was charged when it died, the ledger had"] = sight.recorded - owed(charges)
-    idle = sum(doubt.estimate for doubt in evidence.doubts if doubt.decision != "adopt" and not doubt.charged)
-    end = evidence.after.recorded - idle - owed(evidence.charges)
+    end = evidence.after.recorded - _idle(evidence, whole) - owed(evidence.charges)
     if end:
         off["of what was charged or is at risk, the ledger has"] = end
     for scope, difference in _budgets_off(evidence.after):
         off[f"of what its calls come to, the budget {scope} has"] = difference
     return off
+
+
+def _idle(evidence: Evidence, whole: Whole) -> int:
+    """What the ledger has for requests that a person gave up or sent again, and that were never charged for.
+
+    Told by the book in the end: a vendor that is slow may charge for a request after somebody has decided.
+    """
+    charged = counted(evidence.charges)
+    more = Counter({asked: times - whole.charges.get(asked, 0) for asked, times in charged.items()})
+    idle = 0
+    for doubt in evidence.doubts:
+        asked = whole.inputs.get(doubt.place, doubt.place)
+        if doubt.decision == "adopt":
+            continue
+        if more[asked] > 0:
+            more[asked] -= 1
+        else:
+            idle += doubt.estimate
+    return idle
 
 
 def _more_or_less(micros: int) -> str:
