@@ -56,7 +56,7 @@ def test_a_clip_made_again_is_another_take_and_everything_else_is_the_same_file(
     assert preview["maybe"] == ["video_combination", "audio_merging", "film_check", "video_storage"]
     others = [f"video_generation/{other}" for other in range(4) if other != clip]
     planning = ["asset_collection", "image_pair_selection", "sub_job_creation"]
-    assert preview["kept"] == [*planning, *others, "audio_generation"]
+    assert preview["kept"] == [*planning, *others, "audio_generation", "review"], "nobody has to review it"
     assert pieces(genlock) == before, "a preview changes nothing"
     film.unlink()
 

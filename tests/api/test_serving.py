@@ -19,6 +19,7 @@ import pytest
 
 PATIENCE = 60.0  # seconds in which any of these processes listens
 TOKEN = "gl_0123456789_abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOP01"  # of the admin, by the settings
+GOES_ON = ("pending", "running", "completed")  # on a busy machine the film may be done by the time we ask
 
 
 def started(command: Any, *words: object) -> tuple[Any, str]:
@@ -192,4 +193,4 @@ def test_uvicorn_serves_it_too_and_the_next_process_waits_for_the_lock(command: 
             assert time.monotonic() - began < 10
             until_it_answers(second.url)  # type: ignore[attr-defined]
             with asking(second.url) as admin:  # type: ignore[attr-defined]
-                assert admin.get(f"/api/v3/jobs/{job}").json()["data"]["state"] in ("pending", "running")
+                assert admin.get(f"/api/v3/jobs/{job}").json()["data"]["state"] in GOES_ON

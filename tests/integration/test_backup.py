@@ -330,7 +330,7 @@ async def test_a_ledger_that_is_no_file_says_how_it_is_backed_up(kind, request):
 
 
 SCENES = ("dandelion", "summit-sunset", "wall-clock", "two-dogs")
-ORDER = ("--pairs", 3, "--resolution", "360p", "--clip-duration", 2)
+ORDER = ("--pairs", 3, "--resolution", "720p", "--clip-duration", 4)  # a backup takes less time
 
 
 def objects(home: Path) -> dict[str, str]:
