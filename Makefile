@@ -9,6 +9,8 @@ MAKEFLAGS += --no-builtin-rules
 
 PYTHON ?=
 export PYTHON
+# Tests and benchmarks start thousands of processes: each would compile all it imports anew.
+unexport PYTHONDONTWRITEBYTECODE
 BIN := .venv/bin
 FILM := out/campaign.mp4
 PYTEST := $(BIN)/python -m pytest
