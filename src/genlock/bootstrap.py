@@ -83,15 +83,20 @@ class Home:
     access: Access
     pool: RenderPool
     watched: Watched
-    library: Library
     videos: Videos
     quotes: Quotes
     plan: Callable[[], Planner]
+    furnish: Callable[[], Library]
 
     @cached_property
     def schedules(self) -> Planner:
         """Schedules to be looked at and changed. They fire while `scheduled` lasts, and not without."""
         return self.plan()
+
+    @cached_property
+    def library(self) -> Library:
+        """Clients, campaigns and assets."""
+        return self.furnish()
 
     async def clean(self, *, older_than: timedelta | None = None, dry_run: bool = False) -> Freed:
         """Remove what no kept job reaches. Jobs finished longer than `older_than` ago are kept no more."""
@@ -143,10 +148,11 @@ async def open_home(
         executor = await _executing(stack, engine, settings) if execute else None
         recovery = await _begin(settings, engine, executor, opening)
         access = _access(settings, ledger, clock)
-        library = await stack.enter_async_context(_library(settings, ledger, store, clock))
         quotes = price_list(providers, ledger.reader, clock)
-        ours = (settings, engine, store, executor, recovery, access, pool, ledger, library)
-        yield Home(*ours, _videos(ledger, engine), quotes, partial(_planner, settings, ledger, engine))
+        plan = partial(_planner, settings, ledger, engine)
+        furnish = partial(_library, stack, settings, ledger, store, clock)
+        ours = (settings, engine, store, executor, recovery, access, pool, ledger)
+        yield Home(*ours, _videos(ledger, engine), quotes, plan, furnish)
 
 
 async def _executing(stack: AsyncExitStack, engine: Engine, settings: Settings) -> Embedded:
@@ -193,14 +199,16 @@ def _access(settings: Settings, ledger: SqlLedger, clock: Clock) -> Access:
 
 
 def _library(
-    settings: Settings, ledger: SqlLedger, store: Store, clock: Clock
-) -> AbstractAsyncContextManager[Library]:
+    stack: AsyncExitStack, settings: Settings, ledger: SqlLedger, store: Store, clock: Clock
+) -> Library:
+    """The library, whose modules take long to load: when somebody asks for the first time."""
     from genlock.ledger.library.sql import SqlLibrary
     from genlock.library.lending import Lending
-    from genlock.library.opening import open_library
+    from genlock.library.opening import library_of, pool_of
 
-    lending = Lending(ledger, ledger.reader, store)
-    return open_library(settings, SqlLibrary(ledger), store, clock, lending)
+    pool = pool_of(settings)
+    stack.push_async_callback(pool.close)
+    return library_of(settings, SqlLibrary(ledger), store, clock, Lending(ledger, ledger.reader, store), pool)
 
 
 async def _ledger(settings: Settings, clock: SteadyClock) -> SqlLedger:

@@ -1,9 +1,10 @@
-"""Questions to the database that are asked all the time, compiled once."""
+"""Questions to the database that are asked all the time, compiled once: when they are first asked."""
 
 from __future__ import annotations
 
 from collections import namedtuple
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, Select
@@ -18,10 +19,16 @@ class Question:
 
     def __init__(self, statement: Select[Any], dialect: Dialect) -> None:
         self._statement = statement
-        self._prepared = Prepared(statement, dialect)
+        self._dialect = dialect
         self._trouble = dialect.loaded_dbapi.Error
-        names = [column.name for column in statement.selected_columns]
-        self._row = _named("Row", names)._make
+
+    @cached_property
+    def _prepared(self) -> Prepared:
+        return Prepared(self._statement, self._dialect)
+
+    @cached_property
+    def _row(self) -> Any:
+        return _named("Row", [column.name for column in self._statement.selected_columns])._make
 
     def rows(self, connection: Connection, **values: Any) -> Sequence[Any]:
         """What it finds; columns by their names."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Protocol
 
 from genlock.clock import Clock
@@ -30,34 +28,34 @@ class Rows(LibraryLedger, LibraryReader, Protocol):
     """Both halves of the library's ledger."""
 
 
-@asynccontextmanager
-async def open_library(
-    settings: Settings, rows: Rows, store: Store, clock: Clock, lending: Lending
-) -> AsyncIterator[Library]:
-    """The library of a home. Pictures are looked at in processes of its own, which start with the first one:
-    a person who waits for an upload does not queue behind a film's frames.
+def pool_of(settings: Settings) -> RenderPool:
+    """Processes of the library's own that look at pictures, which start with the first one: a person who
+    waits for an upload does not queue behind a film's frames. To be closed.
     """
-    pool = RenderPool(
+    return RenderPool(
         workers=max(1, settings.cpu // 2),
         memory=settings.child_memory_mb << 20,
         stall=settings.child_stall.total_seconds(),
         nice=0,
         modules={LOOK: MODULES[LOOK]},
     )
-    async with pool:
-        reception = Reception(
-            pool,
-            store,
-            settings.work / ARRIVALS,
-            pixels=settings.upload_pixels,
-            reserve=settings.disk_reserve,
-        )
-        fetcher = Fetcher(
-            largest=settings.upload_mb << 20,
-            seconds=settings.fetch_time.total_seconds(),
-            allowed=Allowed(settings.fetch_allow.split(",")),
-        )
-        shelf, rng, limits = Shelf(settings.shelf), random.SystemRandom(), Limits.of(settings)
-        yield Library(
-            rows, rows, store, reception, fetcher, shelf, clock, rng, limits=limits, lending=lending
-        )
+
+
+def library_of(
+    settings: Settings, rows: Rows, store: Store, clock: Clock, lending: Lending, pool: RenderPool
+) -> Library:
+    """The library of a home, which looks at pictures in the processes of `pool`."""
+    reception = Reception(
+        pool,
+        store,
+        settings.work / ARRIVALS,
+        pixels=settings.upload_pixels,
+        reserve=settings.disk_reserve,
+    )
+    fetcher = Fetcher(
+        largest=settings.upload_mb << 20,
+        seconds=settings.fetch_time.total_seconds(),
+        allowed=Allowed(settings.fetch_allow.split(",")),
+    )
+    shelf, rng, limits = Shelf(settings.shelf), random.SystemRandom(), Limits.of(settings)
+    return Library(rows, rows, store, reception, fetcher, shelf, clock, rng, limits=limits, lending=lending)
