@@ -205,12 +205,103 @@ async def test_a_deadline_can_be_set_and_taken_away(bench):
     assert (row.state, row.deadline, row.deadline_at) == ("pending", None, None)
 
 
-async def test_a_deadline_holds_for_a_paused_job_too(bench):
-    await bench.start("a", deadline=timedelta(minutes=1))
-    await bench.ledger.pause("job-1")
-    bench.clock.turn(60)
+HOUR = timedelta(hours=1)
+
+
+async def elapse(bench, *, left: timedelta) -> None:
+    """A day in which the deadline stands still, with so much of it left when the job goes on."""
+    row = await bench.row()
+    assert (row.deadline, row.deadline_at) == (HOUR, None)
+    bench.clock.turn(86400)
     await bench.ledger.expire()
-    assert await bench.job_state() == "failed"
+    assert (await bench.row()).state == row.state
+    bench.left = left
+
+
+async def is_near(bench) -> None:
+    """The deadline comes nearer from now on, and holds."""
+    assert (await bench.row()).deadline_at == bench.clock.now() + bench.left
+    bench.clock.turn(bench.left.total_seconds())
+    await bench.ledger.expire()
+    assert (await bench.row()).error.kind == "DeadlinePassed"
+
+
+async def test_the_deadline_of_a_paused_job_stands_still(bench):
+    await bench.start("a", deadline=HOUR)
+    bench.clock.turn(600)
+    await bench.ledger.pause("job-1")
+    await elapse(bench, left=timedelta(minutes=50))
+    await bench.ledger.resume("job-1")
+    await is_near(bench)
+
+
+@pytest.mark.parametrize("signal", ["verdict", "budget:job:job-1", "code:1", "call:gl_1", "place:replicate"])
+async def test_the_deadline_of_a_job_stands_still_while_it_waits_for_others(bench, signal):
+    await bench.start("a", deadline=HOUR)
+    bench.clock.turn(1200)
+    until = bench.clock.now() + timedelta(days=3) if signal.startswith(("call:", "place:")) else None
+    await bench.ledger.park(await bench.claim("a"), "waits", signal=signal, until=until)
+    assert await bench.job_state() == ("waiting" if until is None else "running")
+    row = await bench.row()
+    assert (row.deadline, row.deadline_at) == (HOUR, None)
+    bench.clock.turn(86400)
+    await bench.ledger.expire()
+    assert await bench.state("a") == "parked"
+    await bench.ledger.signal(bench.ref("a"), signal, "1")
+    bench.left = timedelta(minutes=40)
+    await is_near(bench)
+
+
+async def test_a_deadline_goes_on_while_any_task_can_be_worked_at(bench):
+    await bench.start("gate", "clip", "work", deadline=HOUR)
+    await bench.ledger.park(await bench.claim("gate"), "review", signal="verdict")
+    later = bench.clock.now() + timedelta(days=2)
+    await bench.ledger.park(await bench.claim("clip"), "made", signal="call:gl_1", until=later)
+    bench.clock.turn(600)
+    assert (await bench.row()).deadline_at == bench.clock.now() + timedelta(minutes=50)
+    await bench.do("work")
+    await elapse(bench, left=timedelta(minutes=50))
+    await bench.ledger.signal(bench.ref("clip"), "call:gl_1", "1")
+    bench.clock.turn(60)
+    await bench.do("clip")
+    bench.left = timedelta(minutes=49)
+    bench.clock.turn(86400)
+    await bench.ledger.signal(bench.ref("gate"), "verdict", "1")
+    await is_near(bench)
+
+
+@pytest.mark.parametrize("signal", ["verdict", "call:gl_1"])
+async def test_what_is_nested_waits_for_the_job_around_it_too(bench, signal):
+    await bench.start("film", deadline=HOUR)
+    await bench.nest("film", "kid", "a", "b")
+    await bench.nest("kid:b", "baby", "c")
+    bench.clock.turn(60)
+    until = bench.clock.now() + timedelta(days=2) if signal.startswith("call:") else None
+    await bench.ledger.park(await bench.claim("baby:c"), "waits", signal=signal, until=until)
+    assert (await bench.row()).deadline_at is not None
+    await bench.do("kid:a")
+    await elapse(bench, left=timedelta(minutes=59))
+    await bench.ledger.signal(bench.ref("baby:c"), signal, "1")
+    await is_near(bench)
+
+
+async def test_a_deadline_that_is_set_while_a_job_waits_begins_when_it_goes_on(bench):
+    await bench.start("a")
+    await bench.ledger.park(await bench.claim("a"), "review", signal="verdict")
+    await bench.ledger.set_deadline("job-1", HOUR)
+    await elapse(bench, left=HOUR)
+    await bench.ledger.signal(bench.ref("a"), "verdict", "1")
+    await is_near(bench)
+
+
+async def test_a_retry_starts_a_deadline_anew_that_stood_still(bench):
+    await bench.start("a", "b", deadline=HOUR)
+    bench.clock.turn(600)
+    await bench.fail("a")
+    await bench.ledger.park(await bench.claim("b"), "review", signal="verdict")
+    await elapse(bench, left=HOUR)
+    await bench.ledger.retry("job-1")
+    await is_near(bench)
 
 
 async def test_who_waits_for_a_kind_of_signal_is_found(bench):

@@ -13,7 +13,7 @@ from sqlalchemy import bindparam, select, text
 
 from genlock.ledger import schema
 from genlock.ledger.batch import Batch, Change
-from genlock.ledger.count import weight
+from genlock.ledger.count import ABROAD, ASLEEP, AWAKE, weight
 from genlock.ledger.draft import BLOCKED, DONE, FAILED, READY, SKIPPED, SPREAD, JobDraft, TaskDraft
 from genlock.ledger.moment import from_micros, to_micros
 from genlock.ledger.records import FIRST, Failure, JobState, TaskRef
@@ -44,7 +44,7 @@ def move(batch: Batch, task: TaskDraft, state: str) -> None:
 def weigh(task: TaskDraft) -> str | None:
     """Which counter of its job this task stands in."""
     attended = is_attended(task.signal, task.due_at is not None)
-    return weight(task.state, task.idx < 0, task.child_job is not None, bool(task.asleep), attended)
+    return weight(task.state, task.idx < 0, task.child_job is not None, task.asleep, attended)
 
 
 def shift(job: JobDraft, before: str | None, after: str | None) -> None:
@@ -148,7 +148,7 @@ def settle(batch: Batch, job: JobDraft, change: Change) -> None:
     """Bring a job's state in step with its counters, then the jobs it is nested in."""
     if job.finished:
         return
-    if not job.live and not job.parked:
+    if not (job.live or job.abroad or job.parked):
         close(batch, job, FAILED_JOB if job.failed else COMPLETED_JOB, change)
         tell_owner(batch, job, change)
         return
@@ -162,9 +162,28 @@ def restate(batch: Batch, job: JobDraft) -> None:
     before = job.state
     if before != PAUSED_JOB:
         running = PENDING_JOB if job.started_at is None else RUNNING_JOB
-        job.state = running if job.live else WAITING_JOB
+        job.state = running if job.live or job.abroad else WAITING_JOB
     if job.state == WAITING_JOB != before:
         batch.log(job, "job.waiting")
+    keep_time(batch, job)
+
+
+def keep_time(batch: Batch, job: JobDraft) -> None:
+    """Let the deadline of an unfinished job come nearer while something of it can be done here, and stand
+    still while all of it waits for people, for money or for providers, or is paused.
+    """
+    stands = not job.live or job.state in (WAITING_JOB, PAUSED_JOB)
+    if stands and job.deadline_at is not None:
+        job.deadline_left, job.deadline_at = max(0, job.deadline_at - batch.now), None
+    elif not stands and job.deadline_left is not None:
+        job.deadline_at, job.deadline_left = batch.now + job.deadline_left, None
+
+
+def sleep_of(job: JobDraft) -> int:
+    """How a nested job is in the eyes of the task that waits for it."""
+    if job.state == WAITING_JOB:
+        return ASLEEP
+    return ABROAD if job.abroad and not job.live else AWAKE
 
 
 def _tell_waiting(batch: Batch, job: JobDraft, change: Change) -> None:
@@ -174,7 +193,7 @@ def _tell_waiting(batch: Batch, job: JobDraft, change: Change) -> None:
     owner = owning(batch, job)
     if owner is None or owner.state != SPREAD:
         return
-    asleep = int(job.state == WAITING_JOB)
+    asleep = sleep_of(job)
     if owner.asleep != asleep:
         before = weigh(owner)
         owner.asleep = asleep
@@ -197,7 +216,7 @@ def _knows(batch: Batch, job: JobDraft) -> bool:
         ),
     )
     rows = statement.rows(batch.connection, job_id=job.parent_job, key_is=job.parent_key)
-    return not rows or rows[0][0] == int(job.state == WAITING_JOB)
+    return not rows or rows[0][0] == sleep_of(job)
 
 
 def close(batch: Batch, job: JobDraft, state: str, change: Change, **data: object) -> None:

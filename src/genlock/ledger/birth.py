@@ -123,6 +123,7 @@ def _insert_job(batch: Batch, spec: JobSpec, parent: TaskRef | None) -> JobDraft
         "parked": 0,
         "failed": 0,
         "unswept": 0,
+        "abroad": 0,
     }
     batch.statements.add_job.run(batch.connection, **values)
     job = JobDraft(*(values[name] for name in JOB_FIELDS))

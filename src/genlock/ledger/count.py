@@ -9,6 +9,8 @@ from genlock.ledger.batch import Batch
 from genlock.ledger.draft import READY, JobDraft, TaskDraft
 from genlock.ledger.spending import BOUGHT
 
+AWAKE, ASLEEP, ABROAD = range(3)  # how a nested job is, in the eyes of the task that waits for it
+_NESTED = {AWAKE: "live", ASLEEP: "parked", ABROAD: "abroad"}
 _task = schema.task.c
 _ATTENDED = and_(
     _task.state == "parked",
@@ -17,24 +19,24 @@ _ATTENDED = and_(
 ).is_(true())
 
 
-def weight(state: str, is_node: bool, nested: bool, asleep: bool, attended: bool) -> str | None:
+def weight(state: str, is_node: bool, nested: bool, asleep: int, attended: bool) -> str | None:
     """Which counter of its job a task stands in."""
     if state in (READY, "running"):
         return "live"
     if state == "parked":
-        return "live" if attended else "parked"
+        return "abroad" if attended else "parked"
     if state == "spread" and nested:
-        return "parked" if asleep else "live"
+        return _NESTED[asleep]
     return "failed" if state == "failed" and is_node else None
 
 
 def recount(batch: Batch, job: JobDraft) -> None:
-    """live, parked and failed of a job from its rows, after many of them were changed at once."""
+    """live, abroad, parked and failed of a job from its rows, after many of them were changed at once."""
     kinds = (_task.state, _task.idx < 0, _task.asleep, _task.child_job.is_not(None), _ATTENDED)
     rows = batch.select(select(*kinds, func.count()).where(_task.job == job.id).group_by(*kinds))
-    job.live = job.parked = job.failed = 0
+    job.live = job.abroad = job.parked = job.failed = 0
     for state, is_node, asleep, nested, attended, count in rows:
-        kind = weight(state, bool(is_node), bool(nested), bool(asleep), bool(attended))
+        kind = weight(state, bool(is_node), bool(nested), asleep, bool(attended))
         if kind is not None:
             setattr(job, kind, getattr(job, kind) + count)
 

@@ -157,6 +157,8 @@ class JobDraft:
     parked: int
     failed: int
     unswept: int
+    abroad: int
+    deadline_left: int | None
     was: tuple[Any, ...] = ()
 
     @classmethod

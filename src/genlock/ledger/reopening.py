@@ -16,10 +16,10 @@ from genlock.ledger.advance import (
     PAUSED_JOB,
     PENDING_JOB,
     RUNNING_JOB,
-    WAITING_JOB,
     make_ready,
     owning,
     restate,
+    sleep_of,
 )
 from genlock.ledger.batch import Batch, Change
 from genlock.ledger.count import recount, recount_map
@@ -201,7 +201,7 @@ def _reopen_owner(batch: Batch, owner: TaskDraft, change: Change) -> None:
 
 def _open_again(batch: Batch, job: JobDraft) -> None:
     if job.deadline is not None:
-        job.deadline_at = batch.now + job.deadline
+        job.deadline_at, job.deadline_left = batch.now + job.deadline, None
     if not job.finished:
         return
     was_late = job.state == FAILED_JOB and job.failed_task is None
@@ -234,7 +234,7 @@ def _open_stopped(batch: Batch, job: JobDraft) -> None:
         if child.finished:
             _open_again(batch, child)
             restate(batch, child)
-        task.asleep = int(child.state == WAITING_JOB)
+        task.asleep = sleep_of(child)
     _take_stock(batch, job)
 
 
@@ -292,7 +292,7 @@ def _revive_nested(batch: Batch, job: JobDraft, jobs: list[str], change: Change)
             continue
         child = batch.job(task.child_job or "")
         if _revive(batch, child, jobs, change):
-            task.state, task.finished_at, task.asleep = SPREAD, None, int(child.state == WAITING_JOB)
+            task.state, task.finished_at, task.asleep = SPREAD, None, sleep_of(child)
             task.clear_error()
             revived.append(task.key)
     return revived

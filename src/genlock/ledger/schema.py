@@ -24,7 +24,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0004"
+REVISION = "0005"
 
 # Conditions of partial indexes. Queries use these very words: with bound values the planner cannot tell
 # that an index fits, and reads the whole table.
@@ -78,8 +78,12 @@ job = Table(
     Column("error_trace", words),
     Column("failed_task", words),
     Column("last_event", BigInteger, nullable=False),
-    # How many tasks can still move, wait for something outside, or failed the job: its state follows.
+    # How long its deadline is off still, while it stands still: see `advance.keep_time`.
+    Column("deadline_left", BigInteger),
+    # How many tasks can still move, are at a provider's, wait for something else outside, or failed the job:
+    # its state follows.
     Column("live", Integer, nullable=False),
+    Column("abroad", Integer, nullable=False, server_default="0"),
     Column("parked", Integer, nullable=False),
     Column("failed", Integer, nullable=False),
     Column("unswept", BigInteger, nullable=False, server_default="0"),  # see `sweeping`
@@ -134,7 +138,7 @@ task = Table(
     Column("unfinished", Integer, nullable=False),  # ... and how many of them may still come to something
     Column("lost", Integer, nullable=False),  # ... and how many of them failed
     Column("child_job", words),
-    Column("asleep", Integer, nullable=False),  # ... and whether that job is waiting
+    Column("asleep", Integer, nullable=False),  # ... and whether that job is waiting: `count.weight`
     UniqueConstraint("job", "key", name="task_key"),
     UniqueConstraint("job", "position", "idx", name="task_order"),
     partial("task_node", "job", "position", where=text("idx < 0"), unique=True),
@@ -205,6 +209,15 @@ holder = Table(
     metadata,
     Column("id", words, primary_key=True),
     Column("expires_at", BigInteger, nullable=False),
+)
+
+# The store that keeps the files which this ledger names: one row, once a store was bound to it.
+store = Table(
+    "store",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("id", words, nullable=False),
+    Column("place", words, nullable=False),  # where it was when it was bound, for people
 )
 
 # Calls of providers that cost money. Tasks go by their names, for a call outlives the row of its task.

@@ -16,6 +16,7 @@ from genlock.ledger.advance import (
     PENDING_JOB,
     RUNNING_JOB,
     close,
+    keep_time,
     settle,
     tell_owner,
 )
@@ -93,7 +94,7 @@ def call_off(batch: Batch, job: JobDraft, reason: str, change: Change) -> list[T
             .values(dict.fromkeys(("token", "holder", "due_at", "signal", "parked_for")))
             .values(state=CANCELLED, finished_at=batch.now, held=0, asleep=0),
         )
-        one.live = one.parked = 0
+        one.live = one.abroad = one.parked = 0
     for one in reversed(unfinished):
         close(batch, one, CANCELLED_JOB, change, reason=reason)
         tell_owner(batch, one, change)
@@ -185,5 +186,7 @@ def set_deadline(batch: Batch, job_id: str, deadline: int | None) -> None:
     _refuse_finished(job, "given a deadline")
     job.deadline = deadline
     job.deadline_at = None if deadline is None else batch.now + deadline
+    job.deadline_left = None
     at = None if job.deadline_at is None else from_micros(job.deadline_at).isoformat()
     batch.log(job, "job.deadline", at=at, passed=False)
+    keep_time(batch, job)

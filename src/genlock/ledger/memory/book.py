@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Collection, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from genlock.clock import Clock
@@ -182,39 +182,52 @@ class Book:
         """Bring the job's state in step with its tasks, then its parent's."""
         if job.state.finished:
             return
-        before = job.state
-        live, parked = self._weigh(job.tasks())
-        if not live and not parked:
+        before = (job.state, job.abroad)
+        if not any(self._weigh(job.tasks())):
             failed = any(node.state is TaskState.FAILED for node in job.nodes.values())
             self.close(job, JobState.FAILED if failed else JobState.COMPLETED, change)
             self.tell_owner(job, change)
         else:
             self.restate(job)
-        if job.parent and JobState.WAITING in (before, job.state):
+        if job.parent and (JobState.WAITING in (before[0], job.state) or before[1] is not job.abroad):
             self.settle(self.jobs[job.parent.job], change)
 
     def restate(self, job: Job) -> None:
         """pending, running or waiting, by the tasks of a job that goes on."""
-        before, (live, _) = job.state, self._weigh(job.tasks())
+        before, (live, abroad, _) = job.state, self._weigh(job.tasks())
         if before is not JobState.PAUSED:
             running = JobState.RUNNING if job.started_at else JobState.PENDING
-            job.state = running if live else JobState.WAITING
+            job.state = running if live or abroad else JobState.WAITING
         if job.state is JobState.WAITING is not before:
             self.log(job, "job.waiting")
+        job.abroad = abroad and not live
+        self.keep_time(job, stands=not live or job.state in (JobState.WAITING, JobState.PAUSED))
 
-    def _weigh(self, tasks: Iterable[Task]) -> tuple[bool, bool]:
-        live = parked = False
+    def keep_time(self, job: Job, *, stands: bool) -> None:
+        """Let the deadline of an unfinished job stand still, or come nearer again."""
+        now = self.clock.now()
+        if stands and job.deadline_at is not None:
+            job.deadline_left, job.deadline_at = max(timedelta(0), job.deadline_at - now), None
+        elif not stands and job.deadline_left is not None:
+            job.deadline_at, job.deadline_left = now + job.deadline_left, None
+
+    def _weigh(self, tasks: Iterable[Task]) -> tuple[bool, bool, bool]:
+        """Whether any of them can still move, is at a provider's, waits for something else outside."""
+        live = abroad = parked = False
         for task in tasks:
-            nested = self.jobs[task.child_job].state if task.child_job else None
-            spread = task.state is TaskState.SPREAD and nested is not None
-            live |= task.state in (TaskState.READY, TaskState.RUNNING)
-            live |= spread and nested is not JobState.WAITING
+            nested = self.jobs[task.child_job] if task.child_job else None
             attended = is_attended(task.signal, task.due_at is not None)
-            live |= task.state is TaskState.PARKED and attended
-            parked |= task.state is TaskState.PARKED or (spread and nested is JobState.WAITING)
-            if live:
+            if task.state in (TaskState.READY, TaskState.RUNNING):
+                live = True
                 break
-        return live, parked
+            if task.state is TaskState.PARKED:
+                abroad, parked = abroad or attended, parked or not attended
+            elif task.state is TaskState.SPREAD and nested is not None:
+                waits = nested.state is JobState.WAITING
+                parked |= waits
+                abroad |= nested.abroad and not waits
+                live |= not waits and not nested.abroad
+        return live, abroad, parked
 
     def close(self, job: Job, state: JobState, change: Change, **data: Any) -> None:
         """The job is over: say so."""

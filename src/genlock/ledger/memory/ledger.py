@@ -270,11 +270,13 @@ class MemoryLedger(MemoryPayments, MemoryReader):
     async def pause(self, job: str, reason: str = "") -> None:
         found = self._book.job(job)
         self._refuse_finished(found, "paused")
-        for one in self._book.tree(found):
-            if not one.state.finished and one.state is not JobState.PAUSED:
-                one.state = JobState.PAUSED
-                self._book.log(one, "job.paused", reason=plain(reason))
-        redoing.settle_up(self._book, found, Change())
+        tree = self._book.tree(found)
+        going = [one for one in tree if not one.state.finished and one.state is not JobState.PAUSED]
+        for one in going:
+            one.state = JobState.PAUSED
+            self._book.log(one, "job.paused", reason=plain(reason))
+        for one in reversed(going):
+            redoing.settle_up(self._book, one, Change())
 
     async def resume(self, job: str) -> Sequence[TaskRef]:
         found, change = self._book.job(job), Change()
@@ -339,7 +341,9 @@ class MemoryLedger(MemoryPayments, MemoryReader):
         found.deadline = deadline
         found.deadline_at = None if deadline is None else self._book.clock.now() + deadline
         at = found.deadline_at.isoformat() if found.deadline_at else None
+        found.deadline_left = None
         self._book.log(found, "job.deadline", at=at, passed=False)
+        self._book.restate(found)
 
     async def forget(self, finished_before: datetime) -> Sequence[str]:
         gone = self._book.forget(finished_before, self._till.unpaid())

@@ -211,7 +211,7 @@ def reopen(book: Book, job: Job, change: Change) -> None:
 
 def _open_again(book: Book, job: Job) -> None:
     if job.deadline is not None:
-        job.deadline_at = book.clock.now() + job.deadline
+        job.deadline_at, job.deadline_left = book.clock.now() + job.deadline, None
     if not job.state.finished:
         return
     was_late = job.state is JobState.FAILED and job.failed_task is None

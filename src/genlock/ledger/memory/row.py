@@ -94,6 +94,8 @@ class Job:
     finished_at: datetime | None = None
     deadline: timedelta | None = None
     deadline_at: datetime | None = None
+    deadline_left: timedelta | None = None  # while it stands still
+    abroad: bool = False  # nothing can be done here until a provider is through
     error: Failure | None = None
     failed_task: str | None = None
     nodes: dict[str, Task] = field(default_factory=dict)
