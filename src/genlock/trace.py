@@ -13,8 +13,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
-from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 LABEL = "traceparent"  # of a job that belongs to a trace
 _PARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
@@ -39,8 +38,7 @@ class Tracer(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """What this code is at work for. `parent`: the span around it."""
 
     request: str | None = None
@@ -86,7 +84,7 @@ def span(name: str, /, *, parent: str | None = None, **fields: Any) -> Iterator[
     """
     place, found = _place.get(), dict[str, Any]()
     if place.tracer is None:
-        token = _place.set(replace(place, parent=parent)) if parent else None
+        token = _place.set(place._replace(parent=parent)) if parent else None
         try:
             yield found
         finally:
@@ -94,7 +92,7 @@ def span(name: str, /, *, parent: str | None = None, **fields: Any) -> Iterator[
                 _place.reset(token)
         return
     drawn = place.tracer.begin(name, parent or place.parent, fields)
-    token = _place.set(replace(place, parent=drawn.traceparent))
+    token = _place.set(place._replace(parent=drawn.traceparent))
     try:
         yield found
     except BaseException as error:

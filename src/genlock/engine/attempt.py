@@ -86,6 +86,8 @@ class Attempts:
     async def _outcome(self, claim: Claim, seat: Seat) -> Advance:
         try:
             job = await self._jobs.get(claim.task.job)
+            if self.tracer is None and job.trace is None:
+                return await self._advance(job, job.graph.nodes[claim.task.node], claim, seat)
             told = {"job": job.id, "task": claim.task.key, "attempt": claim.attempt}
             with trace.span("task", parent=job.trace, **told):
                 return await self._advance(job, job.graph.nodes[claim.task.node], claim, seat)

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from typing import NamedTuple
 
 import structlog
 
@@ -38,30 +39,27 @@ class Recovery:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Body:
+class Place(Share):
+    """A `Seat` in this process: a share of its resources, and what may follow with them."""
+
+    __slots__ = ("_follow",)
+
+    def __init__(
+        self, resources: Resources, text: str, freed: Callable[[], None], follow: Callable[[str], Next]
+    ) -> None:
+        super().__init__(resources, text, freed)
+        self._follow = follow
+
+    def next(self) -> Next:
+        return self._follow(self._text)
+
+
+class Body(NamedTuple):
     """A task that runs here."""
 
     claim: Claim
     task: asyncio.Task[bool]
-    share: Share
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Place:
-    """A `Seat` in this process."""
-
-    share: Share
-    follow: Callable[[], Next]
-
-    def next(self) -> Next:
-        return self.follow()
-
-    def lend(self) -> None:
-        self.share.lend()
-
-    async def regain(self) -> None:
-        await self.share.regain()
+    place: Place
 
 
 class Embedded:
@@ -270,10 +268,9 @@ class Embedded:
     def _begin(self, claims: Collection[Claim]) -> None:
         """Without a pause after the claim is known: nobody can look for the body and not find it."""
         for claim in claims:
-            share = Share(self._resources, claim.resources, self._freed)
-            place = Place(share, partial(self._next, claim.resources))
+            place = Place(self._resources, claim.resources, self._freed, self._next)
             task = asyncio.create_task(self._one(claim, place), name=str(claim.task))
-            self._bodies[claim.token] = Body(claim, task, share)
+            self._bodies[claim.token] = Body(claim, task, place)
             task.add_done_callback(partial(self._ended, claim))
 
     def _ended(self, claim: Claim, body: asyncio.Task[bool]) -> None:
@@ -281,7 +278,7 @@ class Embedded:
 
         Nobody is called for nothing: a chain of stages needs no other hand.
         """
-        self._bodies.pop(claim.token).share.give()
+        self._bodies.pop(claim.token).place.give()
         if self._short or body.cancelled() or body.exception() or not body.result():
             self._stale = True
             self._bell.set()

@@ -36,6 +36,8 @@ class Resources:
 
     def is_awaited(self, text: str) -> bool:
         """Whether a body at work waits for any of these resources."""
+        if not self._line:  # as nearly always; asked for each task
+            return False
         return any(self._needs(text).keys() & self._needs(theirs).keys() for theirs, _ in self._line)
 
     def covers(self, mine: str, text: str) -> bool:
@@ -50,6 +52,8 @@ class Resources:
     def give(self, text: str) -> None:
         """A task with these needs has ended, or does without them for a while."""
         self._add(text, -1)
+        if not self._line:
+            return
         for place in [place for place in self._line if not place[1].done()]:
             if self._room(place[0]) != 0:
                 self._add(place[0], 1)
@@ -96,6 +100,8 @@ class Share:
 
     A body may wait for several at once: it has its share again when it has got all their answers.
     """
+
+    __slots__ = ("_freed", "_held", "_lent", "_one", "_resources", "_text")
 
     def __init__(self, resources: Resources, text: str, freed: Callable[[], None]) -> None:
         self._resources, self._text, self._freed = resources, text, freed
