@@ -219,6 +219,24 @@ async def test_what_a_killed_process_was_answering_is_asked_anew_and_makes_no_se
         assert await count(boss) == 1
 
 
+async def test_a_token_is_made_once_and_kept_nowhere(api: Any, admin: Any) -> None:
+    await api.token("ann")
+    wanted = {"user": "ann", "scopes": ["jobs:read"]}
+    made, again = [
+        await admin.post(f"{PREFIX}/tokens", json=wanted, headers=key("a token")) for _ in range(2)
+    ]
+    assert (made.status_code, again.status_code) == (201, 409)
+    assert again.headers["idempotency-replayed"] == "true"
+    told = made.json()["data"]
+    assert f"token {told['id']} was made" in again.json()["error"]["detail"]
+    tokens = (await admin.get(f"{PREFIX}/tokens?user=ann")).json()["data"]
+    assert [each["id"] for each in tokens].count(told["id"]) == 1
+    assert len(tokens) == 2, "that of the test, and this one"
+    files = [path for path in api.home.settings.home.rglob("*") if path.is_file()]
+    secret = told["token"].rpartition("_")[2].encode()
+    assert [path.name for path in files if secret in path.read_bytes()] == []
+
+
 def _unanswered(connection: Connection, now: int) -> None:
     """As it was the moment before the answer was kept."""
     values = {"status": None, "headers": None, "body": None, "until": now + 30_000_000}

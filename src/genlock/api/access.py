@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import Field, StrictBool
 
 from genlock.access.office import Office
@@ -13,14 +13,19 @@ from genlock.access.views import DeedView, NewTokenView, SelfView, TokenView, Us
 from genlock.api.caller import Scope, SignedIn, allow
 from genlock.api.dependency import Given
 from genlock.api.problem import RESPONSES
+from genlock.api.repeat import show_once
 from genlock.api.wire import Body, Envelope, wrapped
-from genlock.errors import Unsupported
+from genlock.errors import Conflict, Unsupported
 
 router = APIRouter(tags=["access"], responses=RESPONSES)
 Answer = Envelope[Any]
 Name = Annotated[str, Path(min_length=1, max_length=64, description="a user's name")]
 TokenId = Annotated[str, Path(min_length=1, max_length=64, description="a token's id, which is no secret")]
 Limit = Annotated[int, Query(ge=1, le=200)]
+SHOWN = (
+    "this was done: token {id} was made, and was shown in the first answer alone, since nothing but its hash "
+    "is kept. If that got lost, revoke it (DELETE /api/v3/tokens/{id}) and make another with a new key"
+)
 
 
 class NewUser(Body):
@@ -100,11 +105,14 @@ async def list_tokens(
 @router.post(
     "/tokens", status_code=201, response_model=Envelope[NewTokenView], dependencies=[allow(Scope.ADMIN)]
 )
-async def create_token(body: NewToken, desk: Desk) -> Answer:
-    """Make a token. This answer is the only time that it is shown."""
+async def create_token(body: NewToken, desk: Desk, request: Request) -> Answer:
+    """Make a token. This answer is the only time that it is shown: asked again with its `Idempotency-Key`,
+    no second one is made, and the answer is 409 with the id of the first.
+    """
     made = await desk.create_token(
         body.user, scopes=set(body.scopes), label=body.label, expires_in=body.expires_in
     )
+    show_once(request, Conflict(SHOWN.format(id=made.id)))
     return wrapped(made)
 
 

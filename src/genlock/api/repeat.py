@@ -1,7 +1,8 @@
 """Requests with an `Idempotency-Key`: asked twice, they are done once, and answered alike.
 
 Around the whole application, so that no route can forget it. What was answered is kept in the ledger for a
-day; answers that say "not now" or "not you" are not, so the same request may be sent again.
+day; answers that say "not now" or "not you" are not, so the same request may be sent again. Nor is one that
+has a secret in it: what is kept in its place says that it was shown.
 """
 
 from __future__ import annotations
@@ -53,6 +54,13 @@ async def once_of(request: Request) -> str | None:
 
 
 Once = Annotated[str | None, Depends(once_of)]
+
+
+def show_once(request: Request, instead: GenlockError) -> None:
+    """The answer to this request has a secret in it, which no ledger may keep: `instead` is what is answered
+    when it is asked again.
+    """
+    request.state.instead = instead
 
 
 def describe(app: FastAPI) -> None:
@@ -113,7 +121,7 @@ class Repeat:
                 await self._app(request.scope, body.receive, given.send)
                 asked = await body.hash(REST) if given.is_kept else None
                 if asked is not None:
-                    kept = await ledger.finish(question, holder, asked, given.answer())
+                    kept = await ledger.finish(question, holder, asked, _kept(request, given))
         finally:
             if not kept:
                 await ledger.let_go(question, holder)
@@ -141,6 +149,15 @@ class Given:
         start, *rest = self.messages
         headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in start["headers"])
         return Answer(start["status"], headers, b"".join(m.get("body", b"") for m in rest).decode())
+
+
+def _kept(request: Request, given: Given) -> Answer:
+    """What is answered when the same is asked again."""
+    instead: GenlockError | None = getattr(request.state, "instead", None)
+    if instead is None:
+        return given.answer()
+    shown = answer_of(instead, request.url.path)
+    return Answer(shown.status_code, tuple(shown.headers.items()), bytes(shown.body).decode())
 
 
 class Body:
