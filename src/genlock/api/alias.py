@@ -17,7 +17,7 @@ from genlock.api.dependency import Given
 from genlock.api.problem import RESPONSES
 from genlock.api.sight import seen_video
 from genlock.api.videos import Approve, Id, Reject, Reviewer, Viewer, say, videos_of
-from genlock.api.wire import PREFIX
+from genlock.api.wire import path_of
 from genlock.engine.views import JobView, StageView
 from genlock.errors import Unsupported
 from genlock.ledger.library.verdict import SoughtFilms, Standing
@@ -232,8 +232,8 @@ def _video(video: VideoView) -> OlderVideo:
         revision=video.revision,
         sha256=video.sha256,
         duration=video.seconds,
-        video_url=f"{PREFIX}/videos/{video.id}/data",
-        thumbnail_url=f"{PREFIX}/videos/{video.id}/poster",
+        video_url=path_of("videos", video.id, "data"),
+        thumbnail_url=path_of("videos", video.id, "poster"),
         created_at=video.created_at,
         reviewed_by=said.by if said else None,
         reviewed_at=said.at if said else None,

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import Field
 
 from genlock.api.dependency import Services
-from genlock.api.wire import PREFIX
+from genlock.api.wire import path_of
 from genlock.engine.service import JobService
 from genlock.engine.views import CostView, JobView, TaskView, View
 from genlock.ledger.library.verdict import FILM, Standing
@@ -150,7 +150,7 @@ async def pieces(jobs: JobService, job: str, root: str) -> list[Piece]:
     found: dict[str, Piece] = {}
     for task in await jobs.tasks(job):
         for name, artifact in artifacts_in(task.output):
-            url = f"{PREFIX}/jobs/{root}/artifacts/{artifact.sha256}"
+            url = path_of("jobs", root, "artifacts", artifact.sha256)
             made = {"job": job, "task": task.key, "name": name, "url": url}
             found.setdefault(artifact.sha256, Piece(**artifact.model_dump(), **made))
         if task.child_job:
@@ -218,7 +218,7 @@ async def _film(view: JobView, services: Services) -> JobFilm | None:
     found = await services.videos.of_job(view.id, done=stage.state is TaskState.DONE)
     if found is None:
         return None
-    base = f"{PREFIX}/videos/{view.id}"
+    base = path_of("videos", view.id)
     return JobFilm(
         id=view.id,
         revision=found.revision,

@@ -13,7 +13,7 @@ from genlock.api.clients import After, Answer, Books, Id, Limit, Owner, Part, Re
 from genlock.api.download import answers, file_answer
 from genlock.api.problem import RESPONSES
 from genlock.api.upload import Form, read_form
-from genlock.api.wire import PREFIX, Body, Envelope, ErrorEnvelope, Problem, Wire, problem_of, wrapped
+from genlock.api.wire import Body, Envelope, ErrorEnvelope, Problem, Wire, path_of, problem_of, wrapped
 from genlock.errors import BadInput
 from genlock.ledger.library.records import Asset, Sought
 from genlock.library.address import LONGEST
@@ -126,7 +126,7 @@ class FromUrls(Body):
 
 def present(asset: Asset) -> AssetView:
     """An asset as people see it."""
-    here = f"{PREFIX}/assets/{asset.id}"
+    here = path_of("assets", asset.id)
     return AssetView(
         id=asset.id,
         owner=asset.owner,

@@ -17,6 +17,7 @@ from genlock.api.download import answers, file_answer
 from genlock.api.order import (
     CapsOrder,
     Executor,
+    NewId,
     check_executor,
     labels_of,
     open_params,
@@ -25,7 +26,7 @@ from genlock.api.order import (
 from genlock.api.problem import RESPONSES
 from genlock.api.repeat import Once
 from genlock.api.videos import store_of
-from genlock.api.wire import PREFIX, Body, Envelope, Wire, wrapped
+from genlock.api.wire import Body, Envelope, Wire, path_of, wrapped
 from genlock.engine.spec import fit_inputs
 from genlock.engine.views import GraphView, JobView
 from genlock.errors import BadInput, NotFound, Unsupported
@@ -55,7 +56,7 @@ class _ImagePairs(Body):
         description="ids of assets; for admins also files of the server",
         examples=[["as_1m7v0k4r2d", "as_1m7v0k4t6b"]],
     )
-    id: str | None = Field(default=None, min_length=1, max_length=200, description="the new job's id")
+    id: NewId | None = Field(default=None, description="the new job's id")
     owner: str | None = Field(default=None, min_length=1, max_length=200, description="for admins")
     executor: Executor = None
     caps: CapsOrder | None = None
@@ -236,7 +237,7 @@ def pairs_answer(job: JobView, campaign: str, assets: int) -> PairsAnswer:
         status=job.state,
         campaign_id=campaign,
         total_assets=assets,
-        poll_url=f"{PREFIX}/jobs/{job.id}",
+        poll_url=path_of("jobs", job.id),
         message=f"a film of {assets} pictures is made by the {job.executor} executor",
     )
 

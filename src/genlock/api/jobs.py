@@ -14,7 +14,7 @@ from genlock.api.belonging import ReadableJob, SteerableJob, check_new, dedup_fo
 from genlock.api.caller import Caller, Scope, allow
 from genlock.api.channel import LAST, last_seen
 from genlock.api.dependency import Given, Service
-from genlock.api.order import CapsOrder, Executor, check_executor, labels_of, open_params
+from genlock.api.order import CapsOrder, Executor, NewId, check_executor, labels_of, open_params
 from genlock.api.problem import RESPONSES
 from genlock.api.repeat import Once
 from genlock.api.videos import RedoAnswer, priced
@@ -40,7 +40,7 @@ class Order(Body):
         description="the pipeline's inputs by name",
         examples=[{"photos": ["as_1m7v0k4r2d", "as_1m7v0k4t6b"], "num_pairs": 1}],
     )
-    id: str | None = Field(default=None, min_length=1, max_length=200)
+    id: NewId | None = None
     owner: str | None = Field(
         default=None, min_length=1, max_length=200, description="for admins: whose it is; else one's own"
     )
@@ -144,6 +144,7 @@ async def list_events(
     job: ReadableJob,
     service: Service,
     services: Given,
+    caller: Reader,
     accept: Annotated[str, Header()] = "",
     last_event_id: Annotated[
         str | None, Header(pattern="^[0-9]{0,16}$", description="stream on behind this event")
@@ -158,7 +159,7 @@ async def list_events(
         events = await service.events(job, after=behind, limit=limit)
         return wrapped(events, next=str(events[-1].seq) if len(events) == limit else None)
     known = await service.show(job)  # a job that does not exist is a 404, not an empty stream
-    lines = services.channels.stream(known.id, behind, request.url.path)
+    lines = services.channels.stream(known.id, behind, request.url.path, caller)
     return StreamingResponse(lines, media_type=STREAM, headers=UNBUFFERED)
 
 

@@ -18,7 +18,7 @@ from genlock.api.films import FromImagePairs, start_pairs
 from genlock.api.order import EMBEDDED
 from genlock.api.problem import RESPONSES
 from genlock.api.repeat import Once
-from genlock.api.wire import PREFIX, Wire
+from genlock.api.wire import Wire, path_of
 from genlock.engine.views import JobView
 from genlock.ledger.library.records import CAMPAIGN
 from genlock.ledger.records import JobState
@@ -76,7 +76,7 @@ async def start_luigi_job(
         status=made.status,
         campaign_id=made.campaign_id,
         total_assets=made.total_assets,
-        poll_url=f"{PREFIX}/luigi/jobs/{made.job_id}",
+        poll_url=path_of("luigi", "jobs", made.job_id),
         executor=EMBEDDED,
         message=NO_LUIGI,
     )
@@ -134,7 +134,7 @@ def _luigi(job: JobView, parts: SubJobSummary | None = None) -> LuigiJob:
         progress=job.progress,
         sub_jobs=parts,
         error=job.error.message if job.error else None,
-        poll_url=f"{PREFIX}/luigi/jobs/{job.id}",
+        poll_url=path_of("luigi", "jobs", job.id),
         message=NO_LUIGI if job.executor == EMBEDDED else "",
         created_at=job.created_at,
         updated_at=job.updated_at,

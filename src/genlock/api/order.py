@@ -21,6 +21,15 @@ from genlock.pipelines.script import script
 
 EMBEDDED = "embedded"
 WRITTEN = "output"  # the field that names where a copy is written: no asset will do
+NewId = Annotated[  # one that a path can have in it
+    str,
+    Field(
+        min_length=1,
+        max_length=200,
+        pattern=r"^[^\s./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]*$",
+        examples=["spring-2027"],
+    ),
+]
 Executor = Annotated[
     str | None, Field(max_length=40, description="who runs the tasks; this version has `embedded`")
 ]

@@ -13,7 +13,7 @@ from genlock.api.dependency import Given, Services
 from genlock.api.download import answers, file_answer
 from genlock.api.problem import RESPONSES
 from genlock.api.sight import seen_video
-from genlock.api.wire import PREFIX, Body, Envelope, wrapped
+from genlock.api.wire import Body, Envelope, path_of, wrapped
 from genlock.engine.views import RedoView
 from genlock.errors import Unsupported
 from genlock.ledger.library.verdict import SoughtFilms, Standing
@@ -218,6 +218,6 @@ async def _file(
 
 
 def _answer(video: VideoView) -> VideoAnswer:
-    base = f"{PREFIX}/videos/{video.id}"
+    base = path_of("videos", video.id)
     urls = {each: f"{base}/{each}" for each in ("data", "poster", "sheet")}
     return VideoAnswer(**{name: getattr(video, name) for name in VideoView.model_fields}, urls=urls)

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any, Generic, TypeVar
+from urllib.parse import quote
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -104,6 +105,11 @@ class ErrorEnvelope(Wire):
     data: None = None
     error: Problem
     meta: Meta = Meta()
+
+
+def path_of(*parts: str) -> str:
+    """The path of a thing below `/api/v3`, whatever characters its names are made of."""
+    return "/".join([PREFIX, *(quote(part, safe="") for part in parts)])
 
 
 def wrapped(data: T, *, next: str | None = None) -> Envelope[Any]:
