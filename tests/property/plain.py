@@ -128,17 +128,36 @@ class Plain:
     def job_state(self, job: Job) -> str:
         if job.over is not None:
             return "cancelled" if job.over == "cancelled" else "failed"
-        states = {key: self.state(TaskRef(job.spec.id, key)) for key in job.facts}
-        waiting = [key for key, state in states.items() if state == "spread" and job.facts[key].child]
-        asleep = [self.job_state(self.jobs[job.facts[key].child or ""]) == "waiting" for key in waiting]
-        live = asleep.count(False) + sum(state in ("ready", "running") for state in states.values())
-        live += sum(state == "parked" and job.facts[key].attended for key, state in states.items())
-        if not live and not any(asleep) and "parked" not in states.values():
-            failed = any(state == "failed" and "/" not in key for key, state in states.items())
-            return "failed" if failed else "completed"
+        weights = set(self._weights(job))
+        if not weights:
+            nodes = [self.state(TaskRef(job.spec.id, key)) for key in job.facts if "/" not in key]
+            return "failed" if "failed" in nodes else "completed"
         if job.paused:
             return "paused"
-        return "waiting" if not live else "running" if job.started else "pending"
+        return "waiting" if weights == {"parked"} else "running" if job.started else "pending"
+
+    def _weights(self, job: Job) -> Iterator[str]:
+        """Of each task that keeps the job from its end: it can move, is at a provider's, or waits otherwise."""
+        for key, fact in job.facts.items():
+            state = self.state(TaskRef(job.spec.id, key))
+            if state in ("ready", "running"):
+                yield "live"
+            elif state == "parked":
+                yield "abroad" if fact.attended else "parked"
+            elif state == "spread" and fact.child:
+                child = self.jobs[fact.child]
+                there = set(self._weights(child))
+                waits = self.job_state(child) == "waiting"
+                yield "parked" if waits else "live" if "live" in there or "abroad" not in there else "abroad"
+
+    def pass_time(self, now: datetime) -> None:
+        """It is later. What had nothing to do here has as much time left as it had."""
+        for job in self.jobs.values():
+            state = self.job_state(job)
+            stands = state in ("waiting", "paused") or "live" not in self._weights(job)
+            if job.deadline_at is not None and state not in OVER and stands:
+                job.deadline_at += now - self.now
+        self.now = now
 
     def states(self) -> dict[TaskRef, str]:
         return {ref: self.state(ref) for ref in self.refs()}

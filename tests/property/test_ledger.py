@@ -410,7 +410,7 @@ class History(RuleBasedStateMachine):
     @rule(span=st.sampled_from([0, 1, 5, 10, 25, 60]))
     def tick(self, span: int) -> None:
         self.clock.advance(span)
-        self.model.now = self.clock.now()
+        self.model.pass_time(self.clock.now())
         self.do(Verb("expire", lambda: self.steered(self.ledger.expire()), self.model.expire))
 
     @rule(holder=st.sampled_from(HOLDERS), in_order=st.booleans())

@@ -40,7 +40,7 @@ _T = TypeVar("_T")
 _job, _task = schema.job.c, schema.task.c
 _PAGE = 2000
 _STATES = {state.value: state for state in TaskState}  # calling the enum takes four times as long
-_NOT_TOLD = {"live", "parked", "failed", "unswept"}
+_NOT_TOLD = {"live", "abroad", "deadline_left", "parked", "failed", "unswept"}
 _JOB_COLUMNS = [column for column in schema.job.columns if column.name not in _NOT_TOLD]
 # Made once: what is asked all the time is not put together anew each time.
 _JOB = select(*_JOB_COLUMNS).where(_job.id == bindparam("job_id"))
