@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -46,6 +48,7 @@ class Access:
         self._admin_hash = None if admin_token is None else hash_of(admin_token.get_secret_value())
         self._known: dict[str, tuple[Credential, float]] = {}
         self._touched: dict[str, datetime] = {}
+        self.news = asyncio.Event()  # set, and another one in its place, when something may be worth less
         self._requests = Rate("requests", requests, clock)
         self._sign_ins = Rate("sign-ins", sign_ins, clock)
 
@@ -85,6 +88,13 @@ class Access:
             self._known.clear()
         else:
             self._known.pop(id, None)
+        self.news.set()
+        self.news = asyncio.Event()
+
+    async def whose(self, ids: Collection[str]) -> Mapping[str, Identity]:
+        """Who comes with these tokens, as far as they are good: one look at the ledger for all of them."""
+        found = await self.ledger.credentials(ids)
+        return {each.token.id: _identity(each) for each in found if self._is_good(each)}
 
     async def _identify(self, text: str) -> Identity | None:
         if self._admin_hash is not None and is_same(text, self._admin_hash):
@@ -94,8 +104,7 @@ class Access:
         if found is None or not is_same(text, found.hash) or not self._is_good(found):
             return None
         await self._touch(found)
-        admin = found.admin and Scope.ADMIN in found.token.scopes
-        return Identity(found.token.user, admin, found.token.scopes, found.token.id)
+        return _identity(found)
 
     async def _credential(self, id: str) -> Credential | None:
         now = self.clock.monotonic()
@@ -128,3 +137,8 @@ class Access:
             await self.ledger.touch_token(name)
         except LedgerError as error:  # who only looks can still do so
             log.warning("it cannot be written down that a token is used", token=name, error=str(error))
+
+
+def _identity(found: Credential) -> Identity:
+    admin = found.admin and Scope.ADMIN in found.token.scopes
+    return Identity(found.token.user, admin, found.token.scopes, found.token.id)

@@ -2,7 +2,8 @@
 
 The first stream of a job opens its channel, the last one closes it. A channel watches the job and keeps what
 came last, as it goes over the wire; a stream that is further behind reads the ledger until it has caught
-up. However many streams there are, an event costs one look at the ledger.
+up. However many streams there are, an event costs one look at the ledger, and whether their readers may
+still see it one question for all of them.
 """
 
 from __future__ import annotations
@@ -10,10 +11,13 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 
 from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 
+from genlock.access.access import Access
+from genlock.access.identity import ANYBODY, Identity
+from genlock.access.presence import Guest, Presence
 from genlock.api.wire import END, PROBLEM, QUIET, problem_of
 from genlock.engine.service import JobService
 from genlock.engine.views import EventView
@@ -55,6 +59,7 @@ class Channel:
         self._tell()
 
     def _tell(self) -> None:
+        """Wake all streams, whatever it is that they have to see."""
         news, self._news = self._news, asyncio.Event()
         news.set()
 
@@ -68,14 +73,15 @@ class Channel:
         """Whether nothing more will be heard."""
         return self.ended or self.error is not None
 
-    async def wait(self, after: int, seconds: float) -> None:
-        """Return when there is more than this event, or nothing more will come, or after so long."""
+    async def wait(self, after: int, seconds: float) -> bool:
+        """Return when there is more than this event, or nothing more will come; False after so long."""
         news = self._news
         if self.last > after or self.over:
-            return
+            return True
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await news.wait()
+                return await news.wait()
+        return False
 
     async def close(self) -> None:
         """Hear no more."""
@@ -84,40 +90,56 @@ class Channel:
 
 
 class Channels:
-    """The channels of a process, and the streams that read them. `stop` ends all streams at once."""
+    """The channels of a process, and the streams that read them. `stop` ends all streams at once; one whose
+    reader may not see it any more (`access` knows) ends with a problem.
+    """
 
-    def __init__(self, service: JobService) -> None:
+    def __init__(self, service: JobService, access: Access | None = None) -> None:
         self._service = service
         self._open: dict[str, Channel] = {}
+        self._presence = Presence(access, self._wake)
         self.stopping = False
 
     def stop(self) -> None:
         """End every stream without a word: their readers come again, here or elsewhere."""
         self.stopping = True
+        self._wake()
+
+    def _wake(self) -> None:
         for channel in self._open.values():
             channel._tell()  # noqa: SLF001 - the same module
 
     async def stream(
-        self, job: str, after: int, instance: str, *, quiet: float = QUIET
+        self, job: str, after: int, instance: str, who: Identity = ANYBODY, *, quiet: float = QUIET
     ) -> AsyncGenerator[bytes]:
         """A job's events on the wire behind this one, to its end (`end`), or until this process stops."""
         try:
-            if job not in self._open:  # whoever is the first reads what has happened so far for himself
-                full = True
-                while full and not self.stopping:
-                    lines, after = await self._catch_up(job, after)
-                    full = len(lines) == PAGE
-                    if lines:
-                        yield b"".join(lines)
-            async with self._channel(job, after) as channel:
-                async for chunk in self._follow(channel, job, after, quiet):
-                    yield chunk
+            with self._presence.stay(who) as guest:
+                async with aclosing(self._told(guest, job, after, quiet)) as told:
+                    async for chunk in told:
+                        yield chunk
         except GenlockError as error:
             problem = problem_of(error, instance)
             yield format_sse_event(event=PROBLEM, data_str=problem.model_dump_json(by_alias=True))
 
-    async def _follow(self, channel: Channel, job: str, after: int, quiet: float) -> AsyncGenerator[bytes]:
+    async def _told(self, guest: Guest, job: str, after: int, quiet: float) -> AsyncGenerator[bytes]:
+        if job not in self._open:  # whoever is the first reads what has happened so far for himself
+            full = True
+            while full and not self.stopping:
+                guest.check()
+                lines, after = await self._catch_up(job, after)
+                full = len(lines) == PAGE
+                if lines:
+                    yield b"".join(lines)
+        async with self._channel(job, after) as channel:
+            async for chunk in self._follow(channel, guest, job, after, quiet):
+                yield chunk
+
+    async def _follow(
+        self, channel: Channel, guest: Guest, job: str, after: int, quiet: float
+    ) -> AsyncGenerator[bytes]:
         while not self.stopping:
+            guest.check()
             if after + 1 < channel.first:
                 lines, after = await self._catch_up(job, after)
             else:
@@ -130,8 +152,7 @@ class Channels:
                 yield ENDED
                 return
             else:
-                await channel.wait(after, quiet)
-                if not self.stopping and channel.last <= after and not channel.over:
+                if not await channel.wait(after, quiet):
                     yield KEEPALIVE_COMMENT
 
     async def _catch_up(self, job: str, after: int) -> tuple[list[bytes], int]:

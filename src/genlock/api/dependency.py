@@ -48,7 +48,7 @@ class Services:
 
     def __post_init__(self) -> None:
         if self.channels is None:
-            object.__setattr__(self, "channels", Channels(self.jobs))
+            object.__setattr__(self, "channels", Channels(self.jobs, self.access))
 
     def stop(self) -> None:
         """No more work here: event streams end, and their readers come again elsewhere."""

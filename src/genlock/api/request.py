@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import re
-import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,7 @@ STREAM = b"text/event-stream"
 NOWHERE = "none"  # the route of a request that none fits
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _ID = re.compile(r"[A-Za-z0-9._:-]{1,100}")
+_NAMES = random.Random()  # names are no secrets, and the system's randomness costs a call of it for each
 _QUIET = frozenset({"GET", "HEAD", "OPTIONS"})  # they change nothing: a line each would hide those that do
 
 
@@ -51,7 +52,7 @@ class Requests:
         services: Services = scope["app"].state.services
         headers = Headers(scope=scope)
         given = headers.get(REQUEST_ID, "")
-        name = given if _ID.fullmatch(given) else secrets.token_hex(8)
+        name = given if _ID.fullmatch(given) else f"{_NAMES.getrandbits(64):016x}"
         tracer = services.oversight.tracer if services.oversight else None
         token = trace.enter(
             Place(request=name, parent=trace.parent_of(headers.get(TRACEPARENT)), tracer=tracer)

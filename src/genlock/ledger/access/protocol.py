@@ -30,6 +30,10 @@ class AccessReader(Protocol):
         """What a token with this id is compared with, whether or not it is worth anything."""
         ...
 
+    async def credentials(self, ids: Collection[str]) -> Sequence[Credential]:
+        """Of all these tokens, in any order; those that nobody has are left out."""
+        ...
+
     async def deeds(
         self,
         *,

@@ -63,12 +63,11 @@ class SqlAccess:
         return [_token(row) for row in await self._rows(found)]
 
     async def credential(self, id: str) -> Credential | None:
+        return next(iter(await self.credentials([id])), None)
+
+    async def credentials(self, ids: Collection[str]) -> Sequence[Credential]:
         joined = select(token, user.c.admin, user.c.disabled_at).join(user, user.c.name == token.c.user)
-        rows = await self._rows(joined.where(token.c.id == id))
-        if not rows:
-            return None
-        row = rows[0]
-        return Credential(_token(row), row.hash, bool(row.admin), row.disabled_at is not None)
+        return [_credential(row) for row in await self._rows(joined.where(token.c.id.in_(ids)))]
 
     async def deeds(
         self,
@@ -241,6 +240,10 @@ def _token(row: Any) -> Token:
         from_micros_or_none(row.used_at),
         from_micros_or_none(row.revoked_at),
     )
+
+
+def _credential(row: Any) -> Credential:
+    return Credential(_token(row), row.hash, bool(row.admin), row.disabled_at is not None)
 
 
 def _deed(row: Any) -> Deed:
