@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 
 YOUNG = 20_000  # objects made and not freed until the collector looks for cycles among them; 700 by default
+OLDER = 20  # such looks, until those are looked at that were there the last time; 10 by default
+ALL = 5  # looks at those, until all are: a connection that lasted is a cycle, and many megabytes are a thousand
 _settled = False
 
 
@@ -20,4 +22,4 @@ def settle() -> None:
     _settled = True
     gc.freeze()
     if gc.get_threshold()[0] < YOUNG:
-        gc.set_threshold(YOUNG, 20, 20)
+        gc.set_threshold(YOUNG, OLDER, ALL)

@@ -18,6 +18,7 @@ import structlog
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from genlock.api import heap
 from genlock.api.serving import serving
 from genlock.bootstrap import open_home
 from genlock.log import log_to_file, log_to_stderr
@@ -35,6 +36,7 @@ class Application:
     """An application that opens its home when its server starts. It takes its settings when it is made."""
 
     def __init__(self, build: Build) -> None:
+        heap.share()
         self._settings = load_settings()
         self._build = build
         self._app: ASGIApp | None = None

@@ -37,10 +37,12 @@ def serve(
 
     SIGTERM and Ctrl-C stop it; jobs go on at the next start.
     """
+    from genlock.api import heap
     from genlock.cli.session import run_async
     from genlock.log import log_to_stderr
     from genlock.settings import load_settings
 
+    heap.share()
     given = {"host": host, "port": port}
     settings = load_settings(**{name: value for name, value in given.items() if value is not None})
     log_to_stderr(settings, at_most="info", serving=True)
