@@ -6,7 +6,7 @@ import gc
 
 YOUNG = 20_000  # objects made and not freed until the collector looks for cycles among them; 700 by default
 OLDER = 20  # such looks, until those are looked at that were there the last time; 10 by default
-ALL = 5  # looks at those, until all are: a connection that lasted is a cycle, and many megabytes are a thousand
+ALL = 5  # looks at those, until all are: a connection that lasted is a cycle, and thousands are megabytes
 _settled = False
 
 
