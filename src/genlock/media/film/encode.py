@@ -34,15 +34,21 @@ _AS_WITH_AVX2 = ":asm=AVX2,FMA3,LZCNT,BMI1,BMI2"
 class Surface:
     """A plane of a frame. `wide` is that plane and what may be drawn over around it, without being seen.
 
-    It has one row and one column more behind the plane, and `before` of both before it.
+    There are `before` more rows and columns before the plane, and `behind` of both behind it.
     """
 
     wide: Plane
     before: int
+    behind: int
 
     @property
     def plane(self) -> Plane:
-        return self.wide[self.before : -1, self.before : -1]
+        return self.wide[self.before : -self.behind, self.before : -self.behind]
+
+    def around(self, above: int, left: int, rows: int, columns: int) -> Plane:
+        """So many rows and columns, the first of which lie so far above the plane and left of it."""
+        top, begin = self.before - above, self.before - left
+        return self.wide[top : top + rows, begin : begin + columns]
 
 
 class Frame:
@@ -50,10 +56,9 @@ class Frame:
 
     def __init__(self, width: int, height: int) -> None:
         memory = av.VideoFrame(width + _BEFORE + _BEHIND, height + _BEFORE + _BEHIND, "yuv420p")
-        sizes = (height, width, _BEFORE), *((height // 2, width // 2, _BEFORE // 2),) * 2
         self.surfaces = [
-            Surface(_view(plane)[: before + high + 1, : before + wide + 1], before)
-            for plane, (high, wide, before) in zip(memory.planes, sizes, strict=True)
+            Surface(_view(plane), _BEFORE // part, _BEHIND // part)
+            for plane, part in zip(memory.planes, (1, 2, 2), strict=True)
         ]
         self.planes: list[Plane] = [surface.plane for surface in self.surfaces]
         self.buffer = av.VideoFrame.from_dlpack(self.planes, format="yuv420p")
