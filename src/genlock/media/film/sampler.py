@@ -68,7 +68,7 @@ class Sampler:
         if columns is None or rows is None:
             self._warp(target.plane, np.array([[x.step, 0.0, x.first], [0.0, y.step, y.first]]))
             return
-        drawn = target.around(rows.extra, columns.extra, rows.count, columns.count)
+        drawn = target.around(rows.extra, columns.extra, rows.samples, columns.samples)
         _resize(self._wide[rows.part, columns.part], drawn)
 
     def _warp(self, target: Plane, matrix: NDArray[np.floating[Any]]) -> None:
@@ -93,7 +93,7 @@ class _Fit(NamedTuple):
     """Whole pixels, how many samples come of them, and how many of these come before the first wanted one."""
 
     part: slice
-    count: int
+    samples: int
     extra: int
 
 
