@@ -21,6 +21,7 @@ _SQLITE_PRAGMAS = (
     "PRAGMA foreign_keys = ON",
     "PRAGMA temp_store = MEMORY",
     "PRAGMA cache_size = -32768",
+    "PRAGMA wal_autocheckpoint = 4000",  # pages: a checkpoint is worth dozens of commits, and syncs twice
 )
 _POSTGRES = {
     "application_name": "genlock",
