@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import re
 import secrets
 import shutil
-import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -28,10 +26,14 @@ from genlock.engine.engine import Engine
 from genlock.engine.orphan import freeze_orphans
 from genlock.engine.retry import RetryDefault
 from genlock.errors import HomeTaken
-from genlock.executors.embedded import Embedded, Recovery
+from genlock.executors.embedded import Embedded
+from genlock.executors.patrol import Recovery
 from genlock.executors.resource import Resources
 from genlock.ledger.census import Watched
+from genlock.log import keep_quiet
 from genlock.media.pool import Launch, RenderPool
+from genlock.owner import succeed
+from genlock.pairing import check_store, pair
 from genlock.pipelines.quote import Quotes
 from genlock.pipelines.roster import Roster
 from genlock.pipelines.script import script
@@ -127,6 +129,7 @@ async def open_home(
     `warm`: rendering processes are started at once, and load their libraries while the home is opened;
     `launch` starts them in another way.
     """
+    check_store(settings)
     clock = SteadyClock(clock or SystemClock())
     _arm(settings.failpoint)
     settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -139,6 +142,7 @@ async def open_home(
         stack.push_async_callback(ledger.close)
         collector.settle()
         store = LocalStore(settings.store)
+        await pair(settings, ledger, store)
         providers = Providers(settings, store, clock)
         stack.push_async_callback(providers.close)
         calls = paid_calls(settings, ledger, ledger.reader, store, clock, providers)
@@ -286,23 +290,13 @@ async def open_engine(
     from genlock.owner import PROGRAM, Ownership, owner_of
 
     loaded = load_settings(**settings)
-    _keep_quiet(loaded.log_level)
+    keep_quiet(loaded.log_level)
     ownership = Ownership.take(loaded, command=PROGRAM)
     if ownership is None:
         raise HomeTaken(f"{owner_of(loaded) or 'another process'} owns {loaded.home}")
     with ownership:
         async with open_home(loaded, more=pipelines, tools=tools) as home:
             yield home.engine
-
-
-def _keep_quiet(level: str) -> None:
-    """Log as the settings say, unless the program has set its logs up itself: else all of them were shown."""
-    if not structlog.is_configured():
-        least = getattr(logging, level.upper(), logging.WARNING)
-        structlog.configure(
-            wrapper_class=structlog.make_filtering_bound_logger(least),
-            logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        )
 
 
 async def _begin(
@@ -341,10 +335,13 @@ def render_pool(settings: Settings, launch: Launch | None = None) -> RenderPool:
 
 
 def _executor(engine: Engine, settings: Settings) -> Embedded:
+    holder, sole = f"{os.getpid()}-{secrets.token_hex(4)}", settings.database_url is None
     return Embedded(
         engine,
         Resources({"cpu": settings.cpu}),
-        holder=f"{os.getpid()}-{secrets.token_hex(4)}",
+        holder=holder,
         concurrency=settings.concurrency,
         reclaims=settings.reclaims,
+        sole=sole,
+        before=None if sole else succeed(settings, holder),
     )

@@ -116,3 +116,15 @@ def _formatter(format: str) -> logging.Formatter:
     else:
         steps = [structlog.dev.ConsoleRenderer(colors=_is_read())]
     return own(processors=[own.remove_processors_meta, *steps], foreign_pre_chain=foreign)
+
+
+def keep_quiet(level: str) -> None:
+    """Log as the settings say, unless the program has set its logs up itself: else all of them were shown."""
+    import structlog
+
+    if not structlog.is_configured():
+        least = getattr(logging, level.upper(), logging.WARNING)
+        structlog.configure(
+            wrapper_class=structlog.make_filtering_bound_logger(least),
+            logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        )

@@ -136,6 +136,21 @@ def owner_of(settings: Settings) -> Owner | None:
         os.close(descriptor)
 
 
+def succeed(settings: Settings, holder: str) -> str | None:
+    """Who ran this home's tasks before, by the name that the ledger has for it, and is gone: this process has
+    the home's lock. From now on that is `holder`.
+    """
+    path = settings.home / "holder"
+    try:
+        before = path.read_text(encoding="utf-8").strip() or None
+    except FileNotFoundError:
+        before = None
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(holder, encoding="utf-8")
+    part.replace(path)
+    return before
+
+
 def prepare_home(home: Path) -> None:
     """Make sure that the home is a folder this process can write, on a disk of this machine."""
     try:

@@ -120,7 +120,12 @@ class Settings(Accounts):
     database_url: DatabaseUrl | None = Field(
         default=None,
         repr=False,  # it may have a password in it
-        description="a PostgreSQL database of this home's own for its ledger, instead of a file in it",
+        description="a PostgreSQL database for the ledger, instead of a file in the home",
+    )
+    store_dir: Path | None = Field(
+        default=None,
+        description="the folder of files that servers with one GENLOCK_DATABASE_URL share; "
+        "default: in the home",
     )
     deadline: Span = Field(
         default=timedelta(hours=2), description="how long a job may take before it stops; `retry` goes on"
@@ -182,10 +187,14 @@ class Settings(Accounts):
         default=None, repr=False, description="a token of the user `admin`, instead of one made at the start"
     )
     rate_requests: int = Field(
-        default=1200, ge=0, description="requests of one token in a minute; 0: as many as it likes"
+        default=1200,
+        ge=0,
+        description="requests of one token in a minute, at each server; 0: as many as it likes",
     )
     rate_sign_ins: int = Field(
-        default=30, ge=0, description="failed sign-ins from one address in a minute; 0: as many as it likes"
+        default=30,
+        ge=0,
+        description="failed sign-ins from one address in a minute, at each server; 0: as many as it likes",
     )
     request_mb: int = Field(
         default=4, ge=1, description="size of the largest request that brings no pictures"
@@ -224,7 +233,7 @@ class Settings(Accounts):
 
     @property
     def store(self) -> Path:
-        return self.home / "store"
+        return self.store_dir or self.home / "store"
 
     @property
     def lock(self) -> Path:

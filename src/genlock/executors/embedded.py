@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import NamedTuple
@@ -16,6 +15,7 @@ from genlock.engine.engine import Engine
 from genlock.engine.graph import resources_text
 from genlock.engine.seat import Next
 from genlock.errors import ClaimLost, LedgerError, NotFound
+from genlock.executors.patrol import Recovery, patrol
 from genlock.executors.resource import Resources, Share
 from genlock.ledger.records import Claim, Taker, TaskRef, TaskState
 
@@ -28,15 +28,6 @@ LONGEST_WAIT = 30.0  # seconds until the ledger is looked at again although nobo
 TROUBLE = 1.0  # seconds between two tries to reach a ledger that does not answer
 STOPPED_WITHIN = 10.0  # seconds a cancelled body may take before it is left behind
 TAKEN_AWAY = (TaskState.BLOCKED, TaskState.READY, TaskState.CANCELLED)
-
-
-@dataclass(frozen=True, slots=True)
-class Recovery:
-    """What was found running under a dead owner at the start, and how long it took to free it."""
-
-    jobs: tuple[str, ...]
-    tasks: tuple[TaskRef, ...]
-    seconds: float
 
 
 class Place(Share):
@@ -66,7 +57,8 @@ class Embedded:
     """Runs what is ready, as many at once as `concurrency` and the resources allow.
 
     `sole` says that no other process can be running tasks of this ledger (one owner on SQLite): then
-    whatever is found running at the start belonged to a dead one, and is taken back at once.
+    whatever is found running at the start belonged to a dead one, and is taken back at once. Otherwise this
+    one goes on patrol; `before` is a holder that is known to be dead, and need not be waited for.
     """
 
     def __init__(
@@ -78,9 +70,10 @@ class Embedded:
         concurrency: int = 1024,
         reclaims: int = 5,
         sole: bool = True,
+        before: str | None = None,
     ) -> None:
         self._engine, self._resources, self._holder = engine, resources, holder
-        self._concurrency, self._reclaims, self._sole = concurrency, reclaims, sole
+        self._concurrency, self._reclaims, self._sole, self._before = concurrency, reclaims, sole, before
         self._kinds = _resource_kinds(engine)
         self._next_kinds: dict[str, Next] = {}  # by the kind of the task that ends
         self._waiting: tuple[str, ...] = ()  # kinds that are waited for, as of the last look
@@ -92,6 +85,7 @@ class Embedded:
         self._bodies: dict[str, Body] = {}  # by the token of their claim
         self._bell = asyncio.Event()
         self._loop: asyncio.Task[None] | None = None
+        self._patrol: asyncio.Task[None] | None = None
         engine.attach(self)
 
     async def start(self) -> Recovery:
@@ -100,18 +94,23 @@ class Embedded:
         began = clock.monotonic()
         await ledger.enlist(self._holder, LEASE)
         survivor = self._holder if self._sole else None
-        freed = await ledger.reclaim(survivor=survivor, limit=self._reclaims)
+        freed = await ledger.reclaim(survivor=survivor, gone=self._before, limit=self._reclaims)
         self._loop = asyncio.create_task(self._carry(), name="genlock-embedded")
+        if not self._sole:
+            rounds = patrol(self._engine, self.stop_lost, reclaims=self._reclaims)
+            self._patrol = asyncio.create_task(rounds, name="genlock-patrol")
         jobs = tuple(dict.fromkeys(ref.job for ref in freed))
         return Recovery(jobs, tuple(freed), clock.monotonic() - began)
 
     async def stop(self, grace: timedelta = timedelta(0)) -> None:
         """Claim nothing more, let bodies finish for `grace`, end the rest; what they held is ready again."""
         try:
-            if self._loop is not None:
-                loop, self._loop = self._loop, None
-                loop.cancel()
-                await asyncio.wait([loop])
+            ending = [each for each in (self._loop, self._patrol) if each is not None]
+            self._loop = self._patrol = None
+            for each in ending:
+                each.cancel()
+            if ending:
+                await asyncio.wait(ending)
             if self._bodies and grace > timedelta(0):
                 running = [body.task for body in self._bodies.values()]
                 await asyncio.wait(running, timeout=grace.total_seconds())
@@ -126,7 +125,9 @@ class Embedded:
     async def stop_lost(self) -> None:
         """End the bodies whose claims turn out to be gone, whatever took them away."""
         bodies = list(self._bodies.values())
-        await self._end([body for body in bodies if not await self._stands(body.claim)])
+        held = await self._engine.reader.held(self._holder) if bodies else {}
+        doubtful = [body for body in bodies if held.get(body.claim.task) != _turn(body.claim)]
+        await self._end([body for body in doubtful if not await self._stands(body.claim)])
 
     async def _stands(self, claim: Claim) -> bool:
         """Whether a claim still holds, or its own attempt has ended it: then the rest is the attempt's."""
@@ -331,6 +332,10 @@ class Embedded:
             covered = frozenset(kind for kind in self._kinds if self._resources.covers(mine, kind))
             self._next_kinds[mine] = Next(1, covered)
         return self._next_kinds[mine]
+
+
+def _turn(claim: Claim) -> tuple[int, int]:
+    return claim.revision, claim.attempt
 
 
 def _complain(task: asyncio.Task[bool]) -> None:

@@ -198,9 +198,11 @@ def _running(batch: Batch, condition: ColumnElement[bool]) -> list[TaskDraft]:
     return sorted(batch.search(found), key=lambda task: task.id)
 
 
-def reclaim(batch: Batch, survivor: str | None, limit: int) -> list[TaskRef]:
+def reclaim(batch: Batch, survivor: str | None, gone: str | None, limit: int) -> list[TaskRef]:
     """running -> ready for what dead holders hold, or failed for a poison task."""
     holder, change = schema.holder.c, Change()
+    if gone is not None:
+        batch.connection.execute(update(schema.holder).where(holder.id == gone).values(expires_at=batch.now))
     condition: ColumnElement[bool]
     if survivor is None:
         condition = _task.holder.not_in(select(holder.id).where(holder.expires_at > batch.now))

@@ -126,3 +126,13 @@ def share(batch: Batch, input_hash: str, job: str, output: str) -> None:
     add = insert(schema.shared).values(input_hash=input_hash, job=job, output=output)
     batch.flush()
     batch.connection.execute(add.on_conflict_do_nothing(index_elements=["input_hash"]))
+
+
+def bind_store(batch: Batch, id: str, place: str, *, free: bool) -> tuple[str, str] | None:
+    """The store of this ledger: the first that asked. Whoever asks at the same time waits for the first."""
+    if free:
+        insert = sqlite.insert if batch.connection.dialect.name == "sqlite" else postgresql.insert
+        row = insert(schema.store).values(number=1, id=id, place=place).on_conflict_do_nothing()
+        batch.connection.execute(row)
+    found = batch.connection.execute(select(schema.store.c.id, schema.store.c.place)).first()
+    return None if found is None else (found.id, found.place)

@@ -8,7 +8,7 @@ failed), up through the parents of nested jobs, in the same transaction.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -184,9 +184,11 @@ class Ledger(Payments, Protocol):
         """
         ...
 
-    async def reclaim(self, *, survivor: str | None = None, limit: int = 5) -> Sequence[TaskRef]:
-        """running -> ready for tasks whose holder's lease has expired; with `survivor`, for every
-        task not held by it (on SQLite the new owner knows that all others are dead).
+    async def reclaim(
+        self, *, survivor: str | None = None, gone: str | None = None, limit: int = 5
+    ) -> Sequence[TaskRef]:
+        """running -> ready for tasks whose holder's lease has expired, or who is known to be `gone`; with
+        `survivor`, for every task not held by it (on SQLite the new owner knows that all others are dead).
 
         Uses up no tries; a task reclaimed more than `limit` times fails (a poison task).
         """
@@ -279,6 +281,10 @@ class LedgerReader(PaymentsReader, Protocol):
 
     async def ready_count(self) -> int:
         """How many tasks could be claimed this instant."""
+        ...
+
+    async def held(self, holder: str) -> Mapping[TaskRef, tuple[int, int]]:
+        """What a process is said to run: each task's revision and attempt."""
         ...
 
     async def outlook(self) -> Outlook:

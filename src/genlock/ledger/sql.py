@@ -76,6 +76,12 @@ class SqlLedger(SqlPayments):
         """What `act` finds about what is no job, on a connection that does not wait for the writer."""
         return await self._reader.look(act)
 
+    async def bind_store(self, id: str, place: str, *, free: bool) -> tuple[str, str] | None:
+        """Which store keeps the files that this ledger names, and where: this one if it is `free`, unless one
+        does already.
+        """
+        return await self._do(lambda batch: keeping.bind_store(batch, id, place, free=free))
+
     async def census(self) -> Census:
         return await self._reader.census()
 
@@ -191,10 +197,12 @@ class SqlLedger(SqlPayments):
         kept = named(name, "the signal")
         return await self._do(lambda batch: steering.signal(batch, task, kept, value), task)
 
-    async def reclaim(self, *, survivor: str | None = None, limit: int = 5) -> Sequence[TaskRef]:
+    async def reclaim(
+        self, *, survivor: str | None = None, gone: str | None = None, limit: int = 5
+    ) -> Sequence[TaskRef]:
         def act(batch: Batch) -> list[TaskRef]:
             self._writer.renew(batch)  # this process lives, whatever its clock has been set to
-            return claiming.reclaim(batch, survivor, limit)
+            return claiming.reclaim(batch, survivor, gone, limit)
 
         return await self._do(act)
 

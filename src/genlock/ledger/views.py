@@ -240,6 +240,12 @@ class SqlReader(SqlAccounts):
         rows = await self._reading.rows(_NEWEST, jobs=list(jobs))
         return {row.id: (row.last_event, row.finished_at is not None) for row in rows}
 
+    async def held(self, holder: str) -> Mapping[TaskRef, tuple[int, int]]:
+        columns = (_task.job, _task.key, _task.revision, _task.attempt)
+        running = select(*columns).where(schema.IS_RUNNING, _task.holder == holder)
+        rows = await self._reading.read(lambda connection: connection.execute(running).fetchall())
+        return {TaskRef(row.job, row.key): (row.revision, row.attempt) for row in rows}
+
     async def ready_count(self) -> int:
         def look(connection: Connection) -> int:
             now = self._tell_time(connection)

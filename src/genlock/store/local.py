@@ -27,8 +27,7 @@ YOUNG = 3600.0  # seconds in which an artifact may not have reached the ledger y
 class LocalStore:
     """Artifacts in a folder of this machine, for their owner's eyes alone.
 
-    Files appear by rename, so any number of processes may put and find; one of them at a time may clean,
-    and only what it does itself is certain not to lose a file between two looks at it.
+    Files appear by rename, so any number of processes may put and find, and one of them at a time may clean.
     """
 
     def __init__(self, root: Path) -> None:
@@ -39,7 +38,7 @@ class LocalStore:
         self._on_disk = {root.parent, root}  # folders that a power failure cannot take any more
         for folder in self._on_disk:
             _sync_folder(folder)
-        self._still = threading.Lock()  # nothing is found or put between a look at a file and its removal
+        self._still = _Still(root / "still")
         self._forget_arrivals()
 
     async def put(self, path: Path, media_type: str, *, move: bool = False) -> Artifact:
@@ -69,6 +68,22 @@ class LocalStore:
 
     async def clean(self, keep: Collection[str], *, dry_run: bool = False) -> Freed:
         return await asyncio.to_thread(self._clean, frozenset(keep), dry_run)
+
+    def identify(self) -> tuple[str, bool]:
+        """By which name a ledger knows this store, drawn when it is first asked for; and whether one does."""
+        path = self.root / "identity"
+        if not path.exists():
+            with self._arriving() as (taken, file), suppress(FileExistsError):
+                file.write(secrets.token_hex(16).encode())
+                os.fsync(file.fileno())
+                os.link(taken, path)  # of several processes that begin at once, one has drawn it
+            _sync_folder(self.root)
+        return path.read_text(encoding="ascii"), (self.root / "bound").exists()
+
+    def bound(self) -> None:
+        """A ledger knows this store from now on, and no other ledger will."""
+        (self.root / "bound").touch()
+        _sync_folder(self.root)
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -208,11 +223,40 @@ class LocalStore:
         return not self._object(artifact.sha256).exists()
 
 
+class _Still:
+    """While this is held nothing is found, put or removed: not between a look at a file and its removal, by
+    whichever thread or process.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._handle: int | None = None
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+        try:
+            self._handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fcntl.flock(self._handle, fcntl.LOCK_EX)
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def __exit__(self, *_: object) -> None:
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            os.close(handle)
+        self._lock.release()
+
+
 class _Arrival:
     """A file being written, flushed before it is looked at again."""
 
     def __init__(self, handle: int) -> None:
         self._file = os.fdopen(handle, "wb", buffering=0)
+
+    def fileno(self) -> int:
+        return self._file.fileno()
 
     def write(self, data: bytes) -> int:
         view = memoryview(data)

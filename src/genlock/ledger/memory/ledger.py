@@ -308,7 +308,10 @@ class MemoryLedger(MemoryPayments, MemoryReader):
         self._book.ready(task, change)
         self._book.settle(self._book.job(task.ref.job), change)
 
-    async def reclaim(self, *, survivor: str | None = None, limit: int = 5) -> Sequence[TaskRef]:
+    async def reclaim(
+        self, *, survivor: str | None = None, gone: str | None = None, limit: int = 5
+    ) -> Sequence[TaskRef]:
+        self._holders.discard(gone or "")
         change, alive = Change(), self._holders if survivor is None else {survivor}
         for task in self._running():
             if task.holder in alive:

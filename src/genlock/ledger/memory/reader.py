@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 
@@ -109,6 +109,10 @@ class MemoryReader(MemoryAccounts):
                 while not self._book.job(job).state.finished:
                     await self._book.stirred()
         return await self.job(job)
+
+    async def held(self, holder: str) -> Mapping[TaskRef, tuple[int, int]]:
+        tasks = [task for job in self._book.jobs.values() for task in job.tasks() if task.holder == holder]
+        return {task.ref: (task.revision, task.attempt) for task in tasks}
 
     async def ready_count(self) -> int:
         now = self._book.clock.now()
