@@ -34,6 +34,7 @@ PACKAGES = ("genlock", "fastapi", "uvicorn", "starlette", "h11", "SQLAlchemy")
 WITHIN = 60.0  # seconds in which a server listens
 WARM = 0.25  # share of the time in which memory is not looked at yet
 LOOK = 0.5  # seconds between two looks at it
+SHOWN = 20  # of those looks
 
 
 def main() -> int:
@@ -85,6 +86,7 @@ def figures(
         "streams_broken": found["broken"],
         "mb_per_min": round(slope * 60, 3),
         "mb": round(warm[-1][1], 1),
+        "mb_over_time": [round(mb, 1) for _, mb in memory[:: max(1, len(memory) // SHOWN)]],
         "campaigns": found["jobs"],
     }
 

@@ -17,6 +17,7 @@ from typing import Any
 
 NUMBERS, END = re.compile(rb"^id: (\d+)\r?\n", flags=re.MULTILINE), b"event: end"
 PATIENCE = 30.0  # seconds without an answer, or without a line of a stream
+PAUSE = 0.05  # seconds between two looks, or two tries
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,9 @@ class Wire(asyncio.Protocol):
 
 @dataclass
 class Stream:
-    """One reader of events. It goes to the newest job when its own has ended."""
+    """One reader of events. It stays with a job to its end, however often its line breaks, and goes to the
+    newest one then.
+    """
 
     server: Server
     jobs: list[str]
@@ -108,12 +111,18 @@ class Stream:
     async def run(self) -> None:
         while True:
             job = self.jobs[-1]
-            with suppress(ConnectionError, TimeoutError, asyncio.IncompleteReadError):
-                if await self._follow(job):
-                    while self.jobs[-1] == job:  # noqa: ASYNC110 - another one is ordered
-                        await asyncio.sleep(0.05)
-                    continue
-            self.broken += 1
+            self.seen.setdefault(job, 0)
+            while not await self._ends(job):
+                self.broken += 1
+                await asyncio.sleep(PAUSE)
+            while self.jobs[-1] == job:  # noqa: ASYNC110 - another one is ordered
+                await asyncio.sleep(PAUSE)
+
+    async def _ends(self, job: str) -> bool:
+        """Whether one connection came to the job's end; if not, the next one goes on behind what was seen."""
+        with suppress(ConnectionError, TimeoutError, asyncio.IncompleteReadError):
+            return await self._follow(job)
+        return False
 
     async def _follow(self, job: str) -> bool:
         """True when it has said that the job has ended."""
@@ -123,7 +132,7 @@ class Stream:
         path = f"/api/v3/jobs/{job}/events"
         seen = str(self.seen.get(job, 0))
         headers = {"Accept": "text/event-stream", "Last_Event_ID": seen}
-        transport.write(self.server.request("GET", path, **headers))
+        transport.write(self.server.request("GET", path, b"", **headers))
         try:
             while not wire.ended.done():
                 wire.heard = False
@@ -165,17 +174,19 @@ class Work:
 
 
 async def settle(streams: list[Stream], server: Server, jobs: list[str]) -> int:
-    """Events that no stream has seen in the end although they are there, once all had time to."""
+    """Events that are in the ledger and that streams do not bring, however long they are waited for."""
     await asyncio.sleep(2.0)
-    missing = 0
-    for job in jobs:
-        newest = (await ask(server, "GET", f"/api/v3/jobs/{job}"))["lastEvent"]
-        readers = [stream for stream in streams if job in stream.seen]
-        until = time.monotonic() + 4 * PATIENCE
-        while any(stream.seen[job] < newest for stream in readers) and time.monotonic() < until:  # noqa: ASYNC110 - of others
-            await asyncio.sleep(0.1)
-        missing += sum(max(0, newest - stream.seen[job]) for stream in readers)
-    return missing
+    newest = {job: (await ask(server, "GET", f"/api/v3/jobs/{job}"))["lastEvent"] for job in jobs}
+
+    def missing() -> int:
+        return sum(max(0, newest[job] - seen) for stream in streams for job, seen in stream.seen.items())
+
+    until, before = time.monotonic() + 2 * PATIENCE, missing()
+    while before and time.monotonic() < until:
+        await asyncio.sleep(PAUSE)
+        if missing() < before:  # something comes, so more may
+            until, before = time.monotonic() + 2 * PATIENCE, missing()
+    return before
 
 
 async def main(asked: dict[str, Any]) -> dict[str, Any]:
@@ -183,7 +194,8 @@ async def main(asked: dict[str, Any]) -> dict[str, Any]:
     work = Work(server, asked["order"])
     await work.begin()
     streams = [Stream(server, work.jobs) for _ in range(asked["streams"])]
-    tasks = [asyncio.create_task(each.run()) for each in (*streams, work)]
+    tasks = [asyncio.create_task(stream.run()) for stream in streams]
+    ordering = asyncio.create_task(work.run())
     ours, theirs, reading = list[float](), list[float](), 0.0
     until = time.monotonic() + asked["seconds"]
     while time.monotonic() < until:
@@ -193,13 +205,13 @@ async def main(asked: dict[str, Any]) -> dict[str, Any]:
             server, lambda _: f"/api/v3/jobs/{work.jobs[-1]}", asked["clients"], asked["slice"]
         )
         reading += time.monotonic() - began
-    for stream_task in tasks[-1:]:
-        stream_task.cancel()
+    ordering.cancel()
     for job in work.jobs:
         with suppress(AssertionError):  # it has ended by itself
             await ask(server, "POST", f"/api/v3/jobs/{job}/cancel")
     missing = await settle(streams, server, work.jobs)
-    failed = [str(task.exception()) for task in tasks if task.done() and not task.cancelled()]
+    over = [task for task in (*tasks, ordering) if task.done() and not task.cancelled()]
+    failed = [repr(task.exception()) for task in over]
     for task in tasks:
         task.cancel()
     assert not failed, failed[:3]
