@@ -87,13 +87,13 @@ class Home:
     watched: Watched
     videos: Videos
     quotes: Quotes
-    plan: Callable[[], Planner]
+    plan: Callable[[Callable[[], Library]], Planner]
     furnish: Callable[[], Library]
 
     @cached_property
     def schedules(self) -> Planner:
         """Schedules to be looked at and changed. They fire while `scheduled` lasts, and not without."""
-        return self.plan()
+        return self.plan(lambda: self.library)
 
     @cached_property
     def library(self) -> Library:
@@ -151,12 +151,10 @@ async def open_home(
         engine = _engine(settings, ledger, more, given, clock, calls)
         executor = await _executing(stack, engine, settings) if execute else None
         recovery = await _begin(settings, engine, executor, opening)
-        access = _access(settings, ledger, clock)
-        quotes = price_list(providers, ledger.reader, clock)
-        plan = partial(_planner, settings, ledger, engine)
+        access, quotes = _access(settings, ledger, clock), price_list(providers, ledger.reader, clock)
         furnish = partial(_library, stack, settings, ledger, store, clock)
-        ours = (settings, engine, store, executor, recovery, access, pool, ledger)
-        yield Home(*ours, _videos(ledger, engine), quotes, plan, furnish)
+        ours = (settings, engine, store, executor, recovery, access, pool, ledger, _videos(ledger, engine))
+        yield Home(*ours, quotes, partial(_planner, settings, ledger, engine), furnish)
 
 
 async def _executing(stack: AsyncExitStack, engine: Engine, settings: Settings) -> Embedded:
@@ -167,13 +165,15 @@ async def _executing(stack: AsyncExitStack, engine: Engine, settings: Settings) 
     return executor
 
 
-def _planner(settings: Settings, ledger: SqlLedger, engine: Engine) -> Planner:
+def _planner(settings: Settings, ledger: SqlLedger, engine: Engine, books: Callable[[], Library]) -> Planner:
     """What plans schedules, whose libraries take long to load: when somebody asks for the first time."""
     from genlock.ledger.schedules.sql import SqlSchedules
+    from genlock.pipelines.reference import opener_of
     from genlock.schedules.opening import planner_of
 
     checks = {script.name: Roster(settings).check}
-    return planner_of(settings, SqlSchedules(ledger, engine.clock), engine, checks)
+    opener = opener_of(engine.pipelines, lambda ids: books().paths(ids, None))
+    return planner_of(settings, SqlSchedules(ledger, engine.clock), engine, checks, opener)
 
 
 def scheduled(home: Home) -> AbstractAsyncContextManager[None]:

@@ -24,6 +24,7 @@ from genlock.bootstrap import Home, open_home
 from genlock.ledger.access.records import Scope
 from genlock.owner import Ownership
 from genlock.settings import Settings
+from hostile import photo, saved
 
 
 @stage
@@ -144,3 +145,15 @@ async def other(api: Api) -> httpx2.AsyncClient:
 async def stranger(api: Api) -> httpx2.AsyncClient:
     """A client without a token."""
     return await api.client()
+
+
+@pytest.fixture
+async def pictures(user: httpx2.AsyncClient) -> list[str]:
+    """The ids of two assets of `ann`, `1.jpg` and `2.jpg`."""
+    found = []
+    for name in ("1.jpg", "2.jpg"):
+        sent = await user.post(
+            "/api/v3/assets", files={"files": (name, saved("JPEG", photo(seed=len(found))))}
+        )
+        found.append(sent.json()["data"]["assets"][0]["id"])
+    return found

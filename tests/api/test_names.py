@@ -8,7 +8,6 @@ import pytest
 
 from api.conftest import NOTE
 from api.world import V3
-from hostile import photo, saved
 
 JOBS = f"{V3}/jobs"
 
@@ -34,15 +33,3 @@ async def test_a_film_of_any_other_name_is_reached_at_its_addresses(admin: Any, 
         assert (await admin.post(f"{told['pollUrl']}/cancel")).status_code == 200, name
         older = await admin.get(told["pollUrl"].replace("/jobs/", "/luigi/jobs/"))
         assert older.json()["pollUrl"] == older.request.url.raw_path.decode()
-
-
-@pytest.fixture
-async def pictures(admin: Any) -> list[str]:
-    """The ids of two assets."""
-    made = []
-    for seed in (1, 2):
-        sent = await admin.post(
-            f"{V3}/assets", files={"files": (f"{seed}.jpg", saved("JPEG", photo(seed=seed)))}
-        )
-        made.append(sent.json()["data"]["assets"][0]["id"])
-    return made

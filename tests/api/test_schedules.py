@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -308,3 +309,34 @@ async def test_a_schedule_that_is_added_over_http_fires_while_the_server_runs(li
                 await asyncio.sleep(0.1)
     job = data(await client.get(f"/api/v3/jobs/{told[-1]['job']}"))
     assert (job["state"], job["result"]["tail"]) == ("completed", ["hello"])
+
+
+CAMPAIGN = {"pipeline": "campaign", "name": "Weekly", "every": "168h"}
+
+
+async def test_a_schedule_of_assets_keeps_their_ids_and_opens_them_when_it_fires(
+    api: Any, user: httpx2.AsyncClient, other: httpx2.AsyncClient, pictures: list[str]
+) -> None:
+    plan = CAMPAIGN | {"params": {"photos": pictures, "num_pairs": 1}}
+    made = data(await user.post(URL, json=plan), 201)
+    place = f"{URL}/{made['id']}"
+    assert made["params"] == plan["params"]
+    assert data(await user.put(place, json=plan))["params"] == plan["params"], (
+        "what is shown may be said again"
+    )
+    assert data(await user.patch(place, json={"name": "Weekly film"}))["params"] == plan["params"]
+    assert refused(await other.post(URL, json=plan), 404) == f"there is no asset '{pictures[0]}'"
+    fired = data(await user.post(f"{place}/trigger"), 202)
+    order = json.loads((await api.home.engine.reader.job(fired["job"])).input)["order"]
+    assert [Path(each).name for each in order["photos"]] == ["1.jpg", "2.jpg"]
+    assert [Path(each).parts[-3] for each in order["photos"]] == ["shelf", "shelf"]
+
+
+async def test_a_schedule_whose_asset_is_gone_says_so_when_it_fires(
+    user: httpx2.AsyncClient, pictures: list[str]
+) -> None:
+    plan = CAMPAIGN | {"params": {"photos": pictures, "num_pairs": 1}}
+    place = f"{URL}/{data(await user.post(URL, json=plan), 201)['id']}"
+    assert (await user.delete(f"/api/v3/assets/{pictures[1]}")).status_code == 204
+    assert f"there is no asset '{pictures[1]}'" in refused(await user.post(f"{place}/trigger"), 409)
+    assert data(await user.get(f"{place}/firings")) == []

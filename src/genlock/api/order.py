@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from types import NoneType, UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from genlock.api.caller import Caller
 from genlock.api.dependency import Services
@@ -14,13 +13,11 @@ from genlock.api.wire import Body
 from genlock.engine.declare import Pipeline
 from genlock.engine.purse import CAP, SCHEDULE
 from genlock.errors import BadInput, Forbidden, NotFound, Unsupported
-from genlock.media.photo.source import from_text
 from genlock.money import Money
-from genlock.pipelines.models import AbsolutePath
+from genlock.pipelines.reference import WRITTEN, exchanged, is_path, with_paths
 from genlock.pipelines.script import script
 
 EMBEDDED = "embedded"
-WRITTEN = "output"  # the field that names where a copy is written: no asset will do
 NewId = Annotated[  # one that a path can have in it
     str,
     Field(
@@ -75,66 +72,32 @@ async def open_params(
     known = services.pipelines.get(pipeline)
     if known is None:
         return dict(params)
-    found = dict(params)
-    for name, kind in known.contract.kinds.items():
-        fields = dict(_files_of(kind))
-        if not fields:
-            continue
-        inside = isinstance(found.get(name), Mapping)
-        given = dict(found[name]) if inside else found
-        for field, single in fields.items():
-            if given.get(field) is not None:
-                given[field] = await _opened(services, field, given[field], caller, single=single)
-        if inside:
-            found[name] = given
-    return found
+
+    async def open_field(field: str, names: list[str]) -> Sequence[str]:
+        if field == WRITTEN:
+            return _written(names, caller)
+        return await open_photos(services, names, caller)
+
+    return await exchanged(known, params, open_field)
 
 
 async def open_photos(services: Services, photos: Sequence[str], caller: Caller) -> list[str]:
     """Paths of pictures that are named by their ids in the library; admins may name files of this server."""
-    places: dict[str, str] = {}
-    assets = [each for each in dict.fromkeys(photos) if not from_text(each).is_absolute()]
-    if len(assets) < len(set(photos)) and not caller.admin:
+    if any(map(is_path, photos)) and not caller.admin:
         raise Forbidden(
             "files of this server are named by admins alone: upload the picture (POST /api/v3/assets) and "
             "name the asset by its id"
         )
-    if assets:
+
+    async def paths(assets: Sequence[str]) -> Sequence[object]:
         if services.library is None:
             raise BadInput(f"{assets[0]!r} is no absolute path, and there is no library here with assets")
-        paths = await services.library.paths(assets, caller.reach)
-        places = {asset: str(path) for asset, path in zip(assets, paths, strict=True)}
-    return [places.get(each, each) for each in photos]
+        return await services.library.paths(assets, caller.reach)
+
+    return await with_paths(photos, paths)
 
 
-async def _opened(services: Services, field: str, value: Any, caller: Caller, *, single: bool) -> Any:
-    if field == WRITTEN:
-        if not caller.admin:
-            raise Forbidden(
-                "where a copy is written on this server is said by admins alone: leave `output` out"
-            )
-        return value
-    names = [value] if single else value
-    if not isinstance(names, list) or not all(isinstance(each, str) for each in names):
-        return value  # its pipeline says what does not fit
-    opened = await open_photos(services, names, caller)
-    return opened[0] if single else opened
-
-
-def _files_of(kind: Any) -> Iterator[tuple[str, bool]]:
-    """The fields of an order that name files, and whether each names a single one."""
-    if not (isinstance(kind, type) and issubclass(kind, BaseModel)):
-        return
-    for name, field in kind.model_fields.items():
-        shape = field.annotation
-        if get_origin(shape) is list and _is_path(*get_args(shape)):
-            yield name, False
-        elif get_origin(shape) in (Union, UnionType) and any(
-            _is_path(one) for one in get_args(shape) if one is not NoneType
-        ):
-            yield name, True
-
-
-def _is_path(kind: Any) -> bool:
-    wanted: object = AbsolutePath
-    return bool(kind == wanted)
+def _written(names: list[str], caller: Caller) -> list[str]:
+    if not caller.admin:
+        raise Forbidden("where a copy is written on this server is said by admins alone: leave `output` out")
+    return names

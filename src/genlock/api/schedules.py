@@ -70,16 +70,17 @@ async def create(
     if order.id is not None and not caller.admin:
         raise Forbidden("only an admin chooses a schedule's id: leave `id` out")
     plan = Plan(**order.model_dump(exclude={"id", "owner"}))
-    created = await plans.create(await opened(services, plan, caller), owner=owner, id=order.id)
+    await check_plan(services, plan, caller)
+    created = await plans.create(plan, owner=owner, id=order.id)
     await services.record(caller, "schedule.created", f"schedule:{created.id}", pipeline=created.pipeline)
     return created
 
 
-async def opened(services: Services, plan: Plan, caller: Caller) -> Plan:
-    """The plan with files in the place of assets. `Forbidden` for what the caller may not start."""
-    name = plan.pipeline.partition(":")[0]
-    params = await open_params(services, name, plan.params, caller)
-    return plan.model_copy(update={"params": params})
+async def check_plan(services: Services, plan: Plan, caller: Caller) -> None:
+    """`Forbidden` for what the caller may not start, `NotFound` for assets that are not theirs: they are
+    opened whenever the schedule fires, and the plan has their ids.
+    """
+    await open_params(services, plan.pipeline.partition(":")[0], plan.params, caller)
 
 
 @router.post("", status_code=201, response_model=Envelope[ScheduleView])
@@ -115,7 +116,8 @@ async def replace_schedule(
     schedule: Steerable, plan: Plan, services: Given, plans: Plans, caller: Writer
 ) -> Answer:
     """Say all of a schedule anew. Its next run moves only if its times do."""
-    replaced = await plans.replace(schedule.id, await opened(services, plan, caller))
+    await check_plan(services, plan, caller)
+    replaced = await plans.replace(schedule.id, plan)
     await services.record(caller, "schedule.changed", f"schedule:{schedule.id}")
     return wrapped(replaced)
 
@@ -125,7 +127,7 @@ async def change_schedule(
     schedule: Steerable, changes: PlanChange, services: Given, plans: Plans, caller: Writer
 ) -> Answer:
     """Change some of a schedule; what is left out stays."""
-    changes = await _opened_changes(services, schedule, changes, caller)
+    await _check_changes(services, schedule, changes, caller)
     changed = await plans.change(schedule.id, changes)
     await services.record(caller, "schedule.changed", f"schedule:{schedule.id}")
     return wrapped(changed)
@@ -186,15 +188,14 @@ async def list_upcoming(
     return wrapped(await plans.upcoming(schedule.id, count=count))
 
 
-async def _opened_changes(
+async def _check_changes(
     services: Services, schedule: ScheduleView, changes: PlanChange, caller: Caller
-) -> PlanChange:
+) -> None:
     if changes.pipeline is None and changes.params is None:
-        return changes
+        return
     pipeline = changes.pipeline or schedule.pipeline
-    plan = Plan(name=schedule.name, pipeline=pipeline, params=changes.params or {}, every="1h")
-    params = (await opened(services, plan, caller)).params
-    return changes if changes.params is None else changes.model_copy(update={"params": params})
+    params = schedule.params if changes.params is None else changes.params
+    await check_plan(services, Plan(name=schedule.name, pipeline=pipeline, params=params, every="1h"), caller)
 
 
 def _stamp(at: datetime) -> str:

@@ -30,7 +30,7 @@ async def register_main(planner: Planner, every: timedelta | None, pipeline: str
     plan = Plan(name=NAME, pipeline=pipeline, every=short_span(every), workflow=WORKFLOW)
     unfit = None
     try:
-        spec, timing = planner.planned(MAIN, OWNER, plan)
+        spec, timing = await planner.planned(MAIN, OWNER, plan)
     except BadInput as error:
         unfit = f"{error}. Set {PIPELINE} to a pipeline, or to script:NAME, and restart"
         spec, timing = _bare(planner, pipeline, every)

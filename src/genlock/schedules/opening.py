@@ -9,16 +9,17 @@ from genlock.engine.engine import Engine
 from genlock.ledger.schedules.protocol import ScheduleLedger
 from genlock.schedules.mainline import EVERY, MAIN, register_main
 from genlock.schedules.planner import Check, Planner
+from genlock.schedules.starter import Opener
 from genlock.schedules.timer import ticking
 from genlock.settings import Settings
 
 
 def planner_of(
-    settings: Settings, book: ScheduleLedger, engine: Engine, checks: Mapping[str, Check]
+    settings: Settings, book: ScheduleLedger, engine: Engine, checks: Mapping[str, Check], opener: Opener
 ) -> Planner:
     """What plans the schedules of a home."""
     built_in = {} if settings.main_every is None else {MAIN: EVERY}
-    return Planner(book, engine, checks=checks, built_in=built_in)
+    return Planner(book, engine, checks=checks, built_in=built_in, opener=opener)
 
 
 @asynccontextmanager

@@ -14,13 +14,13 @@ from genlock.clock import Clock
 from genlock.engine.engine import Engine
 from genlock.engine.name import job_id
 from genlock.engine.spec import fit_inputs
-from genlock.errors import BadInput, Conflict
+from genlock.errors import BadInput, Conflict, NotFound
 from genlock.ledger.schedules.protocol import ScheduleLedger
 from genlock.ledger.schedules.records import FiringState, Kind, ScheduleRow, ScheduleSpec, Timing
 from genlock.money import Money
 from genlock.schedules.rhythm import every_of, rhythm_of
 from genlock.schedules.service import ScheduleService
-from genlock.schedules.starter import Starter
+from genlock.schedules.starter import Opener, Starter, as_they_are
 from genlock.schedules.view import (
     ID,
     FiringView,
@@ -40,7 +40,8 @@ Check = Callable[[Mapping[str, Any]], None]  # of a pipeline's params; raises `B
 class Planner(ScheduleService):
     """`ScheduleService` over the ledger.
 
-    `checks` look at the params of pipelines that are particular, by name. `ring` is told of every change,
+    `checks` look at the params of pipelines that are particular, by name; `opener` puts files in the place of
+    assets, whenever a job is started. `ring` is told of every change,
     so that a timer looks again. Schedules in `built_in` come from settings: the mapping says from which.
     """
 
@@ -50,11 +51,12 @@ class Planner(ScheduleService):
         engine: Engine,
         *,
         checks: Mapping[str, Check] | None = None,
+        opener: Opener = as_they_are,
         built_in: Mapping[str, str] | None = None,
         rng: random.Random | None = None,
     ) -> None:
         self.ledger, self.engine = ledger, engine
-        self.starter = Starter(ledger, engine)
+        self.starter = Starter(ledger, engine, opener)
         self._clock: Clock = engine.clock
         self._checks, self._built_in = checks or {}, built_in or {}
         self._rng = rng or random.Random()
@@ -66,7 +68,7 @@ class Planner(ScheduleService):
         name = id or f"s{job_id(self._clock.now(), self._rng)}"
         if name in self._built_in:
             raise Conflict(f"{name!r} is registered by `genlock serve`: take another id")
-        spec, timing = self.planned(name, owner, plan)
+        spec, timing = await self.planned(name, owner, plan)
         await self._set_cap(spec, None)
         row = await self.ledger.add(spec, timing)
         self.ring()
@@ -131,9 +133,9 @@ class Planner(ScheduleService):
             at = rhythm.after(at)
         return times
 
-    def planned(self, id: str, owner: str, plan: Plan) -> tuple[ScheduleSpec, Timing]:
+    async def planned(self, id: str, owner: str, plan: Plan) -> tuple[ScheduleSpec, Timing]:
         """What the ledger keeps of a plan. `BadInput` if what it starts, or its times, cannot be."""
-        pipeline, params = self._fit(plan)
+        pipeline, params = await self._fit(plan)
         kind, expression = _when(plan)
         spec = ScheduleSpec(
             id=id,
@@ -159,8 +161,8 @@ class Planner(ScheduleService):
         """The schedule; `Conflict` if what it starts is not there, or takes other parameters by now."""
         row = await self.ledger.schedule(id)
         try:
-            self._fit(_plan_of(row.spec))
-        except BadInput as error:
+            await self._fit(_plan_of(row.spec))
+        except (BadInput, NotFound) as error:
             why = row.reason if row.is_unfit else f"cannot run: {error}"
             raise Conflict(f"schedule {id!r} {why}") from error
         return row
@@ -169,8 +171,8 @@ class Planner(ScheduleService):
         rhythm = rhythm_of(spec.kind, spec.expression, spec.zone, anchor)
         return Timing(anchor, rhythm.after(self._clock.now()))
 
-    def _fit(self, plan: Plan) -> tuple[str, dict[str, Any]]:
-        """The pipeline by its own name, with params that it takes."""
+    async def _fit(self, plan: Plan) -> tuple[str, dict[str, Any]]:
+        """The pipeline by its own name, with params that it takes once they are opened."""
         name, _, script = plan.pipeline.partition(":")
         params = dict(plan.params)
         if script and name == SCRIPT:
@@ -181,7 +183,7 @@ class Planner(ScheduleService):
         if found is None:
             known = ", ".join(sorted(self.engine.pipelines))
             raise BadInput(f"there is no pipeline {name!r}; there are: {known}")
-        fit_inputs(found, params)
+        fit_inputs(found, await self.starter.opened(name, params))
         if check := self._checks.get(name):
             check(params)
         return name, params
@@ -191,7 +193,7 @@ class Planner(ScheduleService):
         if row.id in self._built_in:
             spec, timing = self._still_built_in(kept, plan), None
         else:
-            spec, timing = self.planned(row.id, kept.owner, plan)
+            spec, timing = await self.planned(row.id, kept.owner, plan)
         moves = any(getattr(spec, name) != getattr(kept, name) for name in same)
         await self._set_cap(spec, kept.cap)
         altered = await self.ledger.alter(spec, timing if moves else None)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 
@@ -18,12 +20,27 @@ log = structlog.get_logger(__name__)
 DUE = "due"  # the label of a job that says for which due time it was started
 
 
+Opener = Callable[[str, Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
+"""Given a pipeline's name and parameters as they were planned: those that its job is started with."""
+
+
+async def as_they_are(pipeline: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The `Opener` where nothing has to be opened."""
+    del pipeline
+    return params
+
+
 @dataclass(frozen=True)
 class Starter:
-    """Starts jobs for firings. The job's `dedup` names schedule and due time, so there is one a firing."""
+    """Starts jobs for firings. The job's `dedup` names schedule and due time, so there is one a firing.
+
+    Assets are planned by their ids and opened here: their files lie elsewhere by then if the home was moved,
+    or on another server.
+    """
 
     ledger: ScheduleLedger
     jobs: JobService
+    opened: Opener = as_they_are
 
     async def start(self, row: ScheduleRow, firing: FiringRow) -> str | None:
         """The job, or None if it cannot be started, which counts as a failure of the schedule."""
@@ -31,7 +48,7 @@ class Starter:
         try:
             job = await self.jobs.start(
                 spec.pipeline,
-                json.loads(spec.params),
+                await self.opened(spec.pipeline, json.loads(spec.params)),
                 owner=spec.owner,
                 dedup=f"schedule:{spec.id}/{due}",
                 labels={SCHEDULE: spec.id, DUE: due},
