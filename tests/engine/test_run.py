@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from genlock import Permanent, Retry, Skip, Transient, pipeline, provided, stage
 from genlock.clock import SystemClock
-from genlock.errors import BadInput, GraphError, StageError
+from genlock.errors import BadInput, Conflict, GraphError, StageError
 from genlock.ledger.records import JobState, TaskState
 
 
@@ -282,11 +282,21 @@ async def test_a_tool_that_nothing_provides_is_found_out_at_the_start(world):
 async def test_the_same_id_or_dedup_key_starts_one_job(world):
     engine = await world.start(number)
     first = await engine.start("number", {"text": "4"}, id="mine")
-    again = await engine.start("number", {"text": "5"}, id="mine")
+    again = await engine.start("number", {"text": "4"}, id="mine")
     other = await engine.start("number", {"text": "6"}, dedup="order-6")
     once_more = await engine.start("number", {"text": "6"}, dedup="order-6")
     assert first.id == again.id == "mine"
     assert other.id == once_more.id
+    assert await engine.result(number, "mine") == 4
+
+
+async def test_an_id_that_is_taken_by_another_order_is_refused(world):
+    engine = await world.start(number)
+    await engine.start("number", {"text": "4"}, id="mine")
+    with pytest.raises(Conflict, match="'mine' already, whose order has another text"):
+        await engine.start("number", {"text": "5"}, id="mine")
+    with pytest.raises(Conflict, match="of another owner"):
+        await engine.start("number", {"text": "4"}, id="mine", owner="ann")
     assert await engine.result(number, "mine") == 4
 
 

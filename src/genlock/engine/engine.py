@@ -23,7 +23,7 @@ from genlock.engine.lookup import find_job
 from genlock.engine.name import job_id
 from genlock.engine.present import present_event, present_graph, present_task
 from genlock.engine.snapshot import Snapshots
-from genlock.engine.spec import first_resources, fit_inputs, job_spec
+from genlock.engine.spec import check_same, first_resources, fit_inputs, job_spec
 from genlock.engine.task import Task
 from genlock.engine.views import EventView, GraphView, JobView, RedoView, TaskView
 from genlock.engine.waking import wake_fitting
@@ -172,6 +172,8 @@ class Engine:
             )
             # Shielded: a task that was claimed with its job is begun, whoever gave up waiting.
             created = await asyncio.shield(self._create(spec))
+            if id and not created.created and created.id == id:
+                check_same(await self.reader.job(id), spec)
             if created.created or id or created.id != spec.id:
                 return created.id  # else the id that was drawn is another job's
 

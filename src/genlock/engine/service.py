@@ -96,6 +96,8 @@ class JobService(Protocol):
     ) -> JobView:
         """Commit a job. `params` are the pipeline's inputs by name, as JSON values; `BadInput` says what
         does not fit, before anything is written. The job runs by itself from then on.
+
+        The job that has this `id` already is answered if it is of the same order, else `Conflict`.
         """
         ...
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -13,7 +14,8 @@ from genlock import trace
 from genlock.engine.codec import canonical, dig
 from genlock.engine.declare import Pipeline
 from genlock.engine.graph import INPUT, Binding, Const, Node, Ref, resources_text
-from genlock.ledger.records import Claim, EdgeSpec, JobSpec, NodeSpec
+from genlock.errors import Conflict
+from genlock.ledger.records import Claim, EdgeSpec, JobRow, JobSpec, NodeSpec
 
 _ENDING = re.compile(r"-([ra]?\d+)$")  # of a node's name, which must not read as an index or a take
 
@@ -52,16 +54,40 @@ def first_resources(spec: JobSpec) -> list[str]:
     return [node.resources for node in spec.nodes if node.name not in waiting and not node.skipped]
 
 
-def child_spec(pipeline: Pipeline[..., Any], claim: Claim, inputs: Mapping[str, Any]) -> JobSpec:
-    """A nested job; its id follows from its parent's task, so nesting twice makes one job.
-
-    What the parent's graph did not know of yet has its default.
+def child_spec(
+    pipeline: Pipeline[..., Any], claim: Claim, inputs: Mapping[str, Any], labels: Mapping[str, Any]
+) -> JobSpec:
+    """A nested job; its id follows from its parent's task, so nesting twice makes one job. It has the labels
+    of the job around it. What the parent's graph did not know of yet has its default.
     """
     place = _ENDING.sub(r"~\1", claim.task.node)
     index = "" if claim.task.index is None else f"-{claim.task.index}"
     take = f"-r{claim.revision}" if claim.revision > 1 else ""
     name = f"{claim.task.job}.{place}{index}{take}"
-    return job_spec(pipeline, {**pipeline.defaults, **inputs}, id=name, labels=trace.label())
+    return job_spec(pipeline, {**pipeline.defaults, **inputs}, id=name, labels={**labels, **trace.label()})
+
+
+def check_same(row: JobRow, spec: JobSpec) -> None:
+    """`Conflict` if the job that has this id already is to make something else."""
+    if row.owner != spec.owner:
+        why = "of another owner"
+    elif row.pipeline != spec.pipeline:
+        why = f"of pipeline {row.pipeline}"
+    elif names := list(_differing(json.loads(row.input), json.loads(spec.input))):
+        why = f"whose order has another {' and another '.join(names)}"
+    else:
+        return
+    raise Conflict(f"there is a job {row.id!r} already, {why}: leave the id out, or choose another one")
+
+
+def _differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
+    """Names of what was asked for otherwise. What an older version did not ask for yet tells nothing."""
+    for name, value in old.items():
+        asked = new.get(name)
+        if isinstance(value, dict) and isinstance(asked, dict):
+            yield from _differing(value, asked)
+        elif value != asked:
+            yield name
 
 
 _Drawn = tuple[Sequence[tuple[Node, NodeSpec]], Sequence[EdgeSpec]]
