@@ -17,11 +17,12 @@ class Counted:
 
     def __init__(self, service: Any) -> None:
         self._service = service
-        self.watched, self.read = 0, 0
+        self.watched, self.read, self.heard = 0, 0, 0
 
     async def watch(self, job: str, *, after: int = 0) -> AsyncIterator[EventView]:
         self.watched += 1
         async for event in self._service.watch(job, after=after):
+            self.heard += 1
             yield event
 
     async def events(self, job: str, *, after: int = 0, limit: int = 1000) -> Any:
@@ -33,8 +34,8 @@ def numbers(chunks: list[bytes]) -> list[int]:
     return [int(number) for number in re.findall(rb"^id: (\d+)$", b"".join(chunks), flags=re.MULTILINE)]
 
 
-async def whole(channels: Channels, job: str, after: int = 0) -> list[bytes]:
-    return [chunk async for chunk in channels.stream(job, after, "/x")]
+async def whole(channels: Channels, job: str, after: int = 0, newest: int = 0) -> list[bytes]:
+    return [chunk async for chunk in channels.stream(job, after, "/x", newest=newest)]
 
 
 async def test_hundreds_of_streams_look_once(service: Any) -> None:
@@ -91,6 +92,30 @@ async def test_a_long_history_is_read_by_the_page(service: Any) -> None:
     for _ in range(count):
         service.tell("abc", "task.progress", "a")
     assert numbers(await whole(Channels(service), "abc")) == list(range(1, count + 1))
+
+
+async def test_streams_that_begin_at_once_share_what_has_happened_before(service: Any) -> None:
+    service.add("abc", JobState.COMPLETED)
+    for _ in range(50):
+        service.tell("abc", "task.progress", "a")
+    counted = Counted(service)
+    channels = Channels(counted)  # type: ignore[arg-type]
+    found = await asyncio.gather(*(whole(channels, "abc", newest=50) for _ in range(300)))
+    assert all(numbers(chunks) == list(range(1, 51)) for chunks in found)
+    assert (counted.watched, counted.read) == (1, 0)
+
+
+async def test_a_channel_does_not_begin_further_back_than_it_keeps(service: Any) -> None:
+    service.add("abc", JobState.COMPLETED)
+    count = 2 * PAGE + KEPT
+    for _ in range(count):
+        service.tell("abc", "task.progress", "a")
+    counted = Counted(service)
+    channels = Channels(counted)  # type: ignore[arg-type]
+    assert numbers(await whole(channels, "abc", newest=count)) == list(range(1, count + 1))
+    assert counted.heard == KEPT
+    assert numbers(await whole(channels, "abc", count - 3, newest=count)) == [count - 2, count - 1, count]
+    assert counted.heard == KEPT + 3
 
 
 async def test_nothing_is_left_of_a_channel_that_nobody_reads(service: Any) -> None:

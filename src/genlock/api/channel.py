@@ -1,9 +1,9 @@
 """A job's events for any number of streams: looked for once, and put on the wire once.
 
 The first stream of a job opens its channel, the last one closes it. A channel watches the job and keeps what
-came last, as it goes over the wire; a stream that is further behind reads the ledger until it has caught
-up. However many streams there are, an event costs one look at the ledger, and whether their readers may
-still see it one question for all of them.
+came last, as it goes over the wire, from where the first stream begins if that is not too far behind; a
+stream that is further behind reads the ledger until it has caught up. However many streams there are, an
+event costs one look at the ledger, and whether their readers may still see it one question for all of them.
 """
 
 from __future__ import annotations
@@ -110,30 +110,30 @@ class Channels:
             channel._tell()  # noqa: SLF001 - the same module
 
     async def stream(
-        self, job: str, after: int, instance: str, who: Identity = ANYBODY, *, quiet: float = QUIET
+        self,
+        job: str,
+        after: int,
+        instance: str,
+        who: Identity = ANYBODY,
+        *,
+        newest: int = 0,
+        quiet: float = QUIET,
     ) -> AsyncGenerator[bytes]:
-        """A job's events on the wire behind this one, to its end (`end`), or until this process stops."""
+        """A job's events on the wire behind this one, to its end (`end`), or until this process stops.
+
+        `newest` is the number of an event that is there already, the last one if that is known.
+        """
         try:
             with self._presence.stay(who) as guest:
-                async with aclosing(self._told(guest, job, after, quiet)) as told:
+                async with (
+                    self._channel(job, max(after, newest - KEPT)) as channel,
+                    aclosing(self._follow(channel, guest, job, after, quiet)) as told,
+                ):
                     async for chunk in told:
                         yield chunk
         except GenlockError as error:
             problem = problem_of(error, instance)
             yield format_sse_event(event=PROBLEM, data_str=problem.model_dump_json(by_alias=True))
-
-    async def _told(self, guest: Guest, job: str, after: int, quiet: float) -> AsyncGenerator[bytes]:
-        if job not in self._open:  # whoever is the first reads what has happened so far for himself
-            full = True
-            while full and not self.stopping:
-                guest.check()
-                lines, after = await self._catch_up(job, after)
-                full = len(lines) == PAGE
-                if lines:
-                    yield b"".join(lines)
-        async with self._channel(job, after) as channel:
-            async for chunk in self._follow(channel, guest, job, after, quiet):
-                yield chunk
 
     async def _follow(
         self, channel: Channel, guest: Guest, job: str, after: int, quiet: float

@@ -159,7 +159,8 @@ async def list_events(
         events = await service.events(job, after=behind, limit=limit)
         return wrapped(events, next=str(events[-1].seq) if len(events) == limit else None)
     known = await service.show(job)  # a job that does not exist is a 404, not an empty stream
-    lines = services.channels.stream(known.id, behind, request.url.path, caller)
+    path, newest = request.url.path, known.last_event
+    lines = services.channels.stream(known.id, behind, path, caller, newest=newest)
     return StreamingResponse(lines, media_type=STREAM, headers=UNBUFFERED)
 
 
