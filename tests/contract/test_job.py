@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from genlock.errors import ClaimLost, NotFound
+from genlock.errors import BadInput, ClaimLost, NotFound
 from genlock.ledger.records import Failure, JobFilter, JobState, NodeSpec, Taker, TaskRef, TaskState
 
 
@@ -153,6 +153,17 @@ async def test_jobs_are_listed_newest_first_in_pages(bench):
     mine = JobFilter(owner="ann", pipeline="film", states=frozenset({JobState.PENDING}))
     assert [row.id for row in await bench.reader.jobs(mine)] == ["job-1"]
     assert await bench.reader.jobs(JobFilter(pipeline="other")) == []
+
+
+async def test_what_a_job_is_called_does_not_say_where_it_is_listed(bench):
+    for name in ("m", "z", "a"):
+        await bench.start("a", id=name)
+        bench.clock.turn(1)
+    assert [row.id for row in await bench.reader.jobs()] == ["a", "z", "m"]
+    assert [row.id for row in await bench.reader.jobs(after="a", limit=1)] == ["z"]
+    assert [row.id for row in await bench.reader.jobs(after="z")] == ["m"]
+    with pytest.raises(BadInput, match="begin anew"):
+        await bench.reader.jobs(after="gone")
 
 
 async def test_tasks_are_listed_in_graph_order_in_pages(bench):

@@ -228,7 +228,7 @@ class LedgerReader(PaymentsReader, Protocol):
     async def jobs(
         self, where: JobFilter = JobFilter(), *, after: str | None = None, limit: int = 100
     ) -> Sequence[JobRow]:
-        """Newest first (ids sort by time of creation); `after` is the last id of the page before."""
+        """Newest first; `after` is the last id of the page before, and `BadInput` if that job is gone."""
         ...
 
     async def task(self, ref: TaskRef) -> TaskRow:

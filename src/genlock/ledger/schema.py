@@ -87,8 +87,9 @@ job = Table(
     Column("parked", Integer, nullable=False),
     Column("failed", Integer, nullable=False),
     Column("unswept", BigInteger, nullable=False, server_default="0"),  # see `sweeping`
-    Index("job_owner", "owner", "id"),
-    Index("job_state", "state", "id"),
+    Index("job_created", "created_at", "id"),
+    Index("job_owner", "owner", "created_at", "id"),
+    Index("job_state", "state", "created_at", "id"),
     partial("job_parent", "parent_job", where=text("parent_job IS NOT NULL")),
     partial("job_unswept", "id", where=IS_UNSWEPT),
     partial("job_deadline", "deadline_at", where=HAS_DEADLINE),

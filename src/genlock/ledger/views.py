@@ -35,6 +35,7 @@ from genlock.ledger.records import (
 )
 from genlock.ledger.redo import Redo, look_ahead
 from genlock.ledger.row import job_row, task_row
+from genlock.ledger.wording import page_lost
 
 _T = TypeVar("_T")
 _job, _task = schema.job.c, schema.task.c
@@ -117,9 +118,12 @@ class SqlReader(SqlAccounts):
     async def jobs(
         self, where: JobFilter = JobFilter(), *, after: str | None = None, limit: int = 100
     ) -> Sequence[JobRow]:
-        found = select(*_JOB_COLUMNS).order_by(_job.id.desc()).limit(limit)
+        found = select(*_JOB_COLUMNS).order_by(_job.created_at.desc(), _job.id.desc()).limit(limit)
         if after is not None:
-            found = found.where(_job.id < after)
+            last = await self._reading.rows(select(_job.created_at).where(_job.id == after))
+            if not last:
+                raise page_lost(after)
+            found = found.where(tuple_(_job.created_at, _job.id) < tuple_(last[0].created_at, after))
         if where.states:
             found = found.where(_job.state.in_([state.value for state in where.states]))
         if where.pipeline is not None:

@@ -94,10 +94,11 @@ CREATE TABLE job (
 	UNIQUE (dedup),
 	FOREIGN KEY(parent_job) REFERENCES job (id)
 );
+CREATE INDEX job_created ON job (created_at, id);
 CREATE INDEX job_deadline ON job (deadline_at) WHERE deadline_at IS NOT NULL AND finished_at IS NULL;
-CREATE INDEX job_owner ON job (owner, id);
+CREATE INDEX job_owner ON job (owner, created_at, id);
 CREATE INDEX job_parent ON job (parent_job) WHERE parent_job IS NOT NULL;
-CREATE INDEX job_state ON job (state, id);
+CREATE INDEX job_state ON job (state, created_at, id);
 CREATE INDEX job_unswept ON job (id) WHERE unswept <> 0;
 CREATE TABLE schedule (
 	id TEXT COLLATE "C" NOT NULL,

@@ -6,7 +6,19 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, insert, literal, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    case,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    tuple_,
+)
 
 from genlock.errors import Conflict, NotFound
 from genlock.ledger import schema
@@ -20,7 +32,7 @@ from genlock.ledger.moment import from_micros, from_micros_or_none
 from genlock.ledger.records import JobState, TaskRef
 from genlock.ledger.sql import SqlLedger
 from genlock.ledger.steering import signal
-from genlock.ledger.wording import plain
+from genlock.ledger.wording import page_lost, plain
 
 _job, _old = schema.job.c, schema.revision.c
 _film_row, _gate_row = schema.task.alias("film"), schema.task.alias("gate")
@@ -59,10 +71,19 @@ class SqlReviews:
     async def films(
         self, sought: SoughtFilms = SoughtFilms(), *, after: str | None = None, limit: int = 50
     ) -> Sequence[FilmRow]:
-        found = self._films().where(*_sought(sought)).order_by(_job.id.desc()).limit(limit)
-        if after is not None:
-            found = found.where(_job.id < after)
-        return await self._ledger.look(lambda link: [_film_of(row) for row in link.execute(found)])
+        found = self._films().where(*_sought(sought))
+        found = found.order_by(_job.created_at.desc(), _job.id.desc()).limit(limit)
+
+        def act(link: Connection) -> list[FilmRow]:
+            page = found
+            if after is not None:
+                last = link.execute(select(_job.created_at).where(_job.id == after)).scalar()
+                if last is None:
+                    raise page_lost(after)
+                page = found.where(tuple_(_job.created_at, _job.id) < tuple_(last, after))
+            return [_film_of(row) for row in link.execute(page)]
+
+        return await self._ledger.look(act)
 
     async def earlier(self, job: str) -> Sequence[tuple[int, str]]:
         found = (

@@ -25,6 +25,7 @@ from genlock.ledger.records import (
     TaskRow,
     TaskState,
 )
+from genlock.ledger.wording import page_lost
 
 
 class MemoryReader(MemoryAccounts):
@@ -40,12 +41,13 @@ class MemoryReader(MemoryAccounts):
     async def jobs(
         self, where: JobFilter = JobFilter(), *, after: str | None = None, limit: int = 100
     ) -> Sequence[JobRow]:
-        found = [
-            _job_row(job)
-            for key, job in sorted(self._book.jobs.items(), reverse=True)
-            if (after is None or key < after) and _fits(job, where)
-        ]
-        return found[:limit]
+        newest = sorted(self._book.jobs.values(), key=lambda job: (job.created_at, job.spec.id), reverse=True)
+        if after is not None:
+            ids = [job.spec.id for job in newest]
+            if after not in ids:
+                raise page_lost(after)
+            newest = newest[ids.index(after) + 1 :]
+        return [_job_row(job) for job in newest if _fits(job, where)][:limit]
 
     async def task(self, ref: TaskRef) -> TaskRow:
         return _task_row(self._book.task(ref))

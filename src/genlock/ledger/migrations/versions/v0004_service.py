@@ -24,8 +24,9 @@ def _partial(name: str, table: str, columns: list[str], condition: str, *, uniqu
 
 def upgrade() -> None:
     """Create their tables, and indexes by which jobs are listed."""
-    op.create_index("job_owner", "job", ["owner", "id"], unique=False)
-    op.create_index("job_state", "job", ["state", "id"], unique=False)
+    op.create_index("job_created", "job", ["created_at", "id"], unique=False)
+    op.create_index("job_owner", "job", ["owner", "created_at", "id"], unique=False)
+    op.create_index("job_state", "job", ["state", "created_at", "id"], unique=False)
     _create_user()
     _create_token()
     _create_answer()
