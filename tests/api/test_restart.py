@@ -36,12 +36,13 @@ class Service:
 
     folder: Path
     port: int
+    more: dict[str, str] = field(default_factory=dict)  # settings of its own
     deaths: int = 0
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         words = [str(SERVICE), str(self.folder / "home"), str(self.port)]
-        env = {"GENLOCK_ADMIN_TOKEN": TOKEN, "PATH": "/usr/bin:/bin"}
+        env = {"GENLOCK_ADMIN_TOKEN": TOKEN, "PATH": "/usr/bin:/bin", **self.more}
         self.process = subprocess.Popen([sys.executable, *words], env=env)
 
     def kill(self) -> None:

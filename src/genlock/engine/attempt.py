@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 from collections.abc import Mapping
 from contextlib import suppress
@@ -139,7 +140,8 @@ class Attempts:
 
     async def _child(self, pipeline: Pipeline[..., Any], claim: Claim, inputs: Mapping[str, Any]) -> JobSpec:
         """A nested job that was cancelled is so for good: a retry of its task makes another one."""
-        spec = child_spec(pipeline, claim, inputs)
+        around = await self._reader.job(claim.task.job)
+        spec = child_spec(pipeline, claim, inputs, json.loads(around.labels))
         if claim.attempt > 1:
             with suppress(NotFound):
                 before = await self._reader.job(spec.id)

@@ -22,13 +22,14 @@ async def take_in(number: int, photo: str, studio: Studio, task: Task) -> Asset:
     `BadPicture` names a photo that cannot be used, be it that its decoder dies of it.
     """
     studio.need_room()
-    path, name = from_text(photo), called(from_text(photo).name)
+    named = from_text(photo).name
+    path, name = await studio.opened(from_text(photo)), called(named)
 
     async def take() -> Asset:
         to = task.workdir / f"{number}.jpg"
         made = await _imported(ImportPicture(path=_spelt(path, to), to=to, name=name), studio)
         artifact = await studio.keep(to, "image/jpeg")
-        asset = called(path.name, WHOLE)
+        asset = called(named, WHOLE)
         return Asset(name=asset, picture=made.picture, artifact=artifact, notes=made.report.notes)
 
     return await task.once(f"photo {number} {_stamp(path)}", take, Asset)

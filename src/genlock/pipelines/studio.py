@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -24,6 +25,7 @@ from genlock.store.artifact import Artifact, Store
 
 R = TypeVar("R", bound=BaseModel)
 
+SHELF = re.compile(r"/shelf/([0-9a-f]{64})/[^/]+$")  # as `genlock.library.shelf` has its links
 LOOK_AGAIN = timedelta(minutes=1)
 Share = tuple[float, float]  # of a task's progress, from where to where
 Report = Callable[[float, str | None], Awaitable[None]]
@@ -148,6 +150,13 @@ class Studio:
     async def paths(self, artifacts: Iterable[Artifact]) -> list[Path]:
         """Local files of these artifacts, in order."""
         return list(await asyncio.gather(*(self.store.path(artifact) for artifact in artifacts)))
+
+    async def opened(self, path: Path) -> Path:
+        """The file that an order names. A picture of the library is the one of this store, by the hash in its
+        path: whichever home wrote the order, and wherever that is now.
+        """
+        found = SHELF.search(path.as_posix())
+        return (await self.store.called(found[1]) if found else None) or path
 
     def need_room(self) -> None:
         """Park the task while the disk is nearly full: half a film is of no use to anybody."""

@@ -22,7 +22,7 @@ async def words_of(
     if order.logo:
         path, to = from_text(order.logo), task.workdir / "logo.png"
         try:
-            request = ImportLogo(path=path, to=to, name=called(path.name))
+            request = ImportLogo(path=await studio.opened(path), to=to, name=called(path.name))
             picture = (await studio.pool.run("import_logo", request)).picture
         except RenderRefused as error:
             raise BadPicture(f"the logo {called(path.name)} cannot be used: {error}") from error

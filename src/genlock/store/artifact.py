@@ -39,6 +39,10 @@ class Store(Protocol):
         """A local file with the artifact's bytes, to be read only. `StoreError` if it is not whole."""
         ...
 
+    async def called(self, sha256: str) -> Path | None:
+        """A local file with the bytes of this hash, to be read only; None if there is none here."""
+        ...
+
     async def bind(self, name: str, artifact: Artifact) -> None:
         """Remember that what is called `name` (the hash of how it was made) is this artifact."""
         ...

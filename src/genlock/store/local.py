@@ -55,6 +55,10 @@ class LocalStore:
             )
         return path
 
+    async def called(self, sha256: str) -> Path | None:
+        path = self._object(sha256)
+        return path if await asyncio.to_thread(path.is_file) else None
+
     async def bind(self, name: str, artifact: Artifact) -> None:
         await asyncio.to_thread(self._bind, name, artifact)
 
