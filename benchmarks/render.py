@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from genlock.media.film.frames import Easel, render_segment
 from genlock.media.film.layer import Morph
 from genlock.media.film.part import parts
 from genlock.media.film.segment import Segment, segments
+from genlock.media.pool import ENVIRONMENT
 from genlock.media.request import RenderSegment
 from genlock.pipelines.models import Storyboard
 
@@ -94,8 +96,9 @@ def _together(work: Measure, pieces: Sequence[Piece], processes: int, folder: Pa
         context.Process(target=_one, args=(work, hand, rounds, folder / f"bare{number}.mp4", gate, costs))
         for number, hand in enumerate(hands)
     ]
-    for process in started:
-        process.start()
+    with _surroundings():
+        for process in started:
+            process.start()
     found = [costs.get() for _ in started]
     for process in started:
         process.join()
@@ -103,6 +106,19 @@ def _together(work: Measure, pieces: Sequence[Piece], processes: int, folder: Pa
         raise SystemExit("a process that was measured has failed")
     wall, cpu = (sum(each[place] for each in found) for place in (0, 1))
     return Cost(wall / processes, cpu, sum(piece.segment.frames for piece in pieces))
+
+
+@contextmanager
+def _surroundings() -> Iterator[None]:
+    """All that is measured here runs as rendering processes do, and nothing that comes after it."""
+    before = {name: os.environ.get(name) for name in ENVIRONMENT}
+    os.environ.update(ENVIRONMENT)
+    yield
+    for name, value in before.items():
+        if value is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = value
 
 
 def _one(work: Measure, hand: Sequence[Piece], rounds: int, to: Path, gate: Any, costs: Any) -> None:

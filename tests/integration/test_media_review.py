@@ -18,7 +18,7 @@ from genlock.media.film.frames import render_segment
 from genlock.media.film.mux import join, mux
 from genlock.media.film.plan import plan_shots
 from genlock.media.film.segment import segments
-from genlock.media.film.sheet import contact_sheet, poster
+from genlock.media.film.sheet import contact_sheet, nearest_keys, poster
 from genlock.media.music.compose import compose
 from genlock.media.music.tune import ComposeMusic
 from genlock.media.photo.picture import import_picture
@@ -125,3 +125,19 @@ def test_a_film_that_was_not_watched_gets_its_stills_all_the_same(film: CheckFil
     assert seen.report.passed, seen.report.sentence()
     assert len(seen.sheet.at) == 20
     assert seen.poster.path.stat().st_size > 0
+
+
+def test_a_sheet_shows_a_key_frame_in_each_cell_where_the_film_has_enough() -> None:
+    """Taken one by one, each nearest to its cell, the last cell would have none."""
+    seconds = [0.0, 2.0, 4.0, 5.3, 5.77, 7.77, 9.77, 10.83, 11.3, 13.3, 15.3, 16.37, 16.83, 18.83, 20.83]
+    seconds += [21.9, 22.37, 24.37, 26.37, 27.43, 27.9, 29.9, 31.9]
+    keys = [round(at * 15360) for at in seconds]
+    length = 33.2 * 15360 / 20
+    shown = nearest_keys([(cell + 0.5) * length for cell in range(20)], keys, length)
+    assert None not in shown
+    assert shown == sorted(set(shown))
+
+
+def test_a_sheet_of_a_film_with_few_key_frames_shows_each_of_them_once() -> None:
+    shown = nearest_keys([0.5, 1.5, 2.5, 3.5], [0, 2], 1.0)
+    assert [each for each in shown if each is not None] == [0, 2]

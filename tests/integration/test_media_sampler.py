@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from genlock.media.film import sampler
 from genlock.media.film.encode import Frame
 from genlock.media.film.sampler import Sampler
 
@@ -71,10 +72,10 @@ def test_a_slow_camera_does_not_tremble() -> None:
     x = np.arange(1200, dtype=np.float64)
     ramp = np.tile((x / 1200 * 250).astype(np.float32), (200, 1))
     plane = np.asarray(np.rint(ramp + np.random.default_rng(5).uniform(-0.5, 0.5, ramp.shape)), np.uint8)
-    sampler, target = Sampler(plane), Frame(WIDTH, HEIGHT).surfaces[0]
+    seen_by, target = Sampler(plane), Frame(WIDTH, HEIGHT).surfaces[0]
     places = []
     for number in range(120):
-        sampler.draw(target, np.array([[1.7, 0, 40 + 0.037 * number], [0, 1.7, 30.0]]))
+        seen_by.draw(target, np.array([[1.7, 0, 40 + 0.037 * number], [0, 1.7, 30.0]]))
         places.append(float(target.plane.mean()) / 250 * 1200 / 1.7)
     ways = np.diff(places) - 0.037 / 1.7
     assert np.abs(ways).max() < 0.03
@@ -108,3 +109,18 @@ def test_a_frame_goes_on_living_in_the_encoder_when_its_maker_has_let_it_go() ->
     del frame, plane
     gc.collect()
     assert set(np.unique(buffer.to_ndarray())) == {50, 51, 52}
+
+
+def test_without_intels_library_the_same_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    plane, matrix = picture(11), np.array([[1.7, 0, 20.3], [0, 1.68, 30.8]])
+    quick = drawn(plane, matrix).astype(np.int16)
+    monkeypatch.setattr(sampler, "_BY_INTEL", False)
+    monkeypatch.setattr(sampler, "_BILINEAR", cv2.INTER_LINEAR_EXACT)
+    off = np.abs(drawn(plane, matrix) - quick)
+    assert off.max() <= 1
+    assert off.mean() < 0.05
+
+
+def test_other_drawing_of_the_process_stays_as_it_is() -> None:
+    drawn(picture(12), np.array([[1.7, 0, 20.3], [0, 1.68, 30.8]]))
+    assert not cv2.ipp.useIPP_NotExact()

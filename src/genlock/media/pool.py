@@ -32,10 +32,13 @@ Heard = Callable[[str, float, Mapping[str, Any]], None]  # an operation, its sec
 
 _TAIL = 8 * 1024
 _FAREWELL = 0.5
-_LIBRARIES = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-# Pictures, planes and encoders come and go by the megabyte. The C library would give each back to the system
-# and be given pages that have to be cleared first, which costs a tenth of a film; up to here it keeps them.
-_MEMORY = {
+# What children get for an environment. Pictures, planes and encoders come and go by the megabyte. The C
+# library would give each back to the system and be given pages that have to be cleared first, which costs a
+# tenth of a film; up to here it keeps them.
+ENVIRONMENT: Mapping[str, str] = {
+    "PYTHONUTF8": "1",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
     "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
     "MALLOC_TRIM_THRESHOLD_": str(256 << 20),
     "MALLOC_TOP_PAD_": str(16 << 20),
@@ -189,12 +192,7 @@ async def _execute(settings: Mapping[str, Any]) -> asyncio.subprocess.Process:
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env={
-            "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-            "PYTHONUTF8": "1",
-            **_LIBRARIES,
-            **_MEMORY,
-        },
+        env={"PYTHONPATH": os.pathsep.join(path for path in sys.path if path), **ENVIRONMENT},
     )
 
 

@@ -13,7 +13,9 @@ from typing import Any
 import av
 import cv2
 import numpy as np
+from av.container import InputContainer
 from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from genlock.media.check.planned import unmoved
@@ -163,11 +165,19 @@ def decoded(path: Path, *, keys: bool = False) -> Iterator[VideoFrame]:
     with open_foreign(path) as container:
         stream = container.streams.video[0]
         stream.thread_type = "AUTO"
-        if keys:
-            stream.codec_context.skip_frame = "NONKEY"
         # Frames that no other is made from are as good without deblocking when only averages are looked at.
         stream.codec_context.options = {"skip_loop_filter": "noref"}
-        yield from container.decode(stream)
+        if keys:
+            yield from _keys(container, stream)
+        else:
+            yield from container.decode(stream)
+
+
+def _keys(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
+    """Packets that are left out do not get in the way of decoding several key frames at the same time."""
+    for packet in container.demux(stream):
+        if packet.is_keyframe or not packet.size:  # the last, empty one asks for what is still in the decoder
+            yield from packet.decode()
 
 
 def luma_of(frame: VideoFrame) -> Luma:

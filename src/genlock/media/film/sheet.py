@@ -23,6 +23,7 @@ from genlock.media.request import MakeContactSheet, MakePoster, StillImage
 
 _POSTER_SECONDS = 2.0
 _BEYOND = 0.25  # of a part of the film: how far outside of it the frame that stands for it may lie
+_CHOICE = 4  # key frames that a part chooses from
 _QUALITY = 90
 _GAP = 8
 _PAPER = (18, 18, 20)
@@ -170,17 +171,32 @@ def _beginning(keys: list[int], stream: VideoStream) -> list[int]:
 def _moments(parts: int, stream: VideoStream, keys: list[int]) -> list[int]:
     """A moment in each of equal parts of the film, ascending, in the stream's ticks.
 
-    It is the key frame nearest to the part's middle, in it or not far beyond its ends, if there is one that
-    the part before does not show. Else it is the beginning, which is nearest to the key frame that has to be
+    It is a key frame near to the part's middle, in it or not far beyond its ends, if there is one that no
+    other part shows. Else it is the beginning, which is nearest to the key frame that has to be
     decoded first, or the middle if the beginning is past.
     """
     length, before, found = (stream.duration or 0) / parts, -1, []
-    for part in range(parts):
+    for part, key in enumerate(nearest_keys([(part + 0.5) * length for part in range(parts)], keys, length)):
         begin, middle = round(part * length), round((part + 0.5) * length)
-        near = [key for key in keys if key > before and abs(key - middle) < (0.5 + _BEYOND) * length]
-        before = min(near, key=lambda key: abs(key - middle)) if near else begin if begin > before else middle
+        before = key if key is not None else begin if begin > before else middle
         found.append(before)
     return found
+
+
+def nearest_keys(middles: list[float], keys: list[int], length: float) -> list[int | None]:
+    """For each part a key frame of its own, in order: for as many as can be, and near to their middles."""
+    reach, none = (0.5 + _BEYOND) * length, 2.0 * len(middles) * length
+    # By the key frame that was taken last: what the choice for the parts so far costs, and the choice.
+    best: dict[int, tuple[float, list[int | None]]] = {-1: (0.0, [])}
+    for middle in middles:
+        near = sorted((key for key in keys if abs(key - middle) < reach), key=lambda key: abs(key - middle))
+        options = {last: (cost + none, [*taken, None]) for last, (cost, taken) in best.items()}
+        for key in near[:_CHOICE]:
+            cost, taken = min((each for last, each in best.items() if last < key), key=lambda each: each[0])
+            after = cost + abs(key - middle), [*taken, key]
+            options[key] = min(options.get(key, after), after, key=lambda each: each[0])
+        best = options
+    return min(best.values(), key=lambda each: each[0])[1]
 
 
 def _frames(film: InputContainer, stream: VideoStream, moments: Iterable[int]) -> Iterator[av.VideoFrame]:
@@ -224,7 +240,7 @@ def _reformatter() -> VideoReformatter:
 
 
 def _image(frame: av.VideoFrame, width: int, height: int) -> Image.Image:
-    """The frame in full-range RGB, as a screen shows it."""
+    """The frame in full-range RGB, as a screen shows it; what becomes very small is averaged."""
     scaled = _reformatter().reformat(
         frame,
         width=width,
@@ -233,7 +249,7 @@ def _image(frame: av.VideoFrame, width: int, height: int) -> Image.Image:
         src_colorspace=Colorspace.ITU709,
         src_color_range=ColorRange.MPEG,
         dst_color_range=ColorRange.JPEG,
-        interpolation=Interpolation.LANCZOS,
+        interpolation=Interpolation.AREA if 3 * width < frame.width else Interpolation.LANCZOS,
     )
     return Image.fromarray(scaled.to_ndarray())
 

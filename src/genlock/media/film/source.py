@@ -31,6 +31,7 @@ _BT709 = np.array(
 
 _DENSE = 1.7  # samples a frame pixel
 _DENSE_ENOUGH = (1.5, 2.2)
+_CHROMA = 0.375  # of luma's samples in a row, where they are blown up: of what is seldom sharp, as many do
 _MARGIN = 4
 _SOFT_SIDE = 512  # pixels of a softened picture's longer side
 
@@ -104,7 +105,8 @@ def load_part(
     luma, *chroma = planes_of(part)
     # Averaging areas pays only where more than every second sample would be left out.
     smooth = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR_EXACT
-    blue, red = (_resized(plane, width // 2, height // 2, smooth) for plane in chroma)
+    share = _CHROMA if scale * _CHROMA >= 0.5 else 0.5
+    blue, red = (_resized(plane, int(width * share), int(height * share), smooth) for plane in chroma)
     luma, blue, red = developed((luma, blue, red), grade)
     if scale != 1.0:
         luma = _resized(luma, width, height, filtering)
