@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,6 +16,7 @@ from genlock.access.rate import Quota, Rate, refuse
 from genlock.access.token import Secret, hash_of, id_of, is_same
 from genlock.clock import Clock
 from genlock.errors import LedgerError, Unauthorized
+from genlock.ledger.access.doing import Doing, doing
 from genlock.ledger.access.protocol import AccessLedger
 from genlock.ledger.access.records import Credential, Scope
 
@@ -25,6 +27,7 @@ ENVIRONMENT = "environment"  # the id of the admin's token that comes from the s
 FRESH = 3.0  # seconds for which another process may not know yet that a token was revoked
 TOUCHED = timedelta(minutes=1)  # how exactly is kept when a token was used
 REMEMBERED = 10_000  # tokens
+Target = str | Callable[[Any], str | None]  # of a deed
 WRONG = "this token is not valid: it may be mistyped, expired or revoked"
 
 
@@ -76,6 +79,19 @@ class Access:
         secret = Secret.new()
         made = await self.ledger.first_token(secret.id, secret.hash, user=ADMIN, label="first start")
         return None if made is None else secret.text
+
+    @asynccontextmanager
+    async def doing(self, who: Identity, action: str, target: Target, **data: Any) -> AsyncIterator[None]:
+        """Write into the audit what is done inside, in the transaction that does it: nothing is done that
+        nobody has done. `target` is such as `job:ID`, or follows from what the ledger answers. What wrote
+        nothing is recorded afterwards, what is refused is not.
+        """
+        said = {name: value for name, value in data.items() if value is not None}
+        deed = Doing(who.user, who.token, action, target, said)
+        with doing(deed):
+            yield
+        if not deed.written and isinstance(target, str):
+            await self.ledger.record(who.user, who.token, action, target, said)
 
     async def record(self, who: Identity, action: str, target: str, **data: Any) -> None:
         """Write into the audit that somebody did something to something, such as `job:ID`."""

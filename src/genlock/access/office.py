@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 
 from genlock.access.access import Access
@@ -43,8 +44,8 @@ class Office:
             )
         if name in RESERVED:
             raise Conflict(f"the name {name!r} is genlock's own: choose another")
-        made = await self._ledger.add_user(name, admin=admin)
-        await self._record("user.created", f"user:{name}", admin=admin)
+        async with self._doing("user.created", f"user:{name}", admin=admin):
+            made = await self._ledger.add_user(name, admin=admin)
         return present_user(made)
 
     async def change_user(
@@ -53,9 +54,9 @@ class Office:
         self._require_admin("change a user")
         if name == self._who.user and (disabled or admin is False):
             raise Conflict(f"{name} is you: ask another admin, or you could not undo it")
-        changed = await self._ledger.set_user(name, admin=admin, disabled=disabled)
+        async with self._doing("user.changed", f"user:{name}", admin=admin, disabled=disabled):
+            changed = await self._ledger.set_user(name, admin=admin, disabled=disabled)
         self._access.forget()
-        await self._record("user.changed", f"user:{name}", admin=admin, disabled=disabled)
         return present_user(changed)
 
     async def tokens(
@@ -82,17 +83,18 @@ class Office:
             )
         until = None if expires_in is None else self._access.clock.now() + expires_in
         secret = Secret.new()
-        made = await self._ledger.add_token(
-            secret.id, secret.hash, user=user, label=label, scopes=scopes, expires_at=until
-        )
-        await self._record("token.created", f"token:{made.id}", user=user, scopes=sorted(scopes), label=label)
+        told = {"user": user, "scopes": sorted(scopes), "label": label}
+        async with self._doing("token.created", f"token:{secret.id}", **told):
+            made = await self._ledger.add_token(
+                secret.id, secret.hash, user=user, label=label, scopes=scopes, expires_at=until
+            )
         return present_new(made, secret.text)
 
     async def revoke_token(self, id: str) -> TokenView:
-        await self._token(id)
-        revoked = await self._ledger.revoke_token(id)
+        owner = (await self._token(id)).user
+        async with self._doing("token.revoked", f"token:{id}", user=owner):
+            revoked = await self._ledger.revoke_token(id)
         self._access.forget(id)
-        await self._record("token.revoked", f"token:{id}", user=revoked.user)
         return present_token(revoked)
 
     async def deeds(
@@ -113,8 +115,8 @@ class Office:
             raise NotFound(f"there is no token {id!r}; `genlock tokens` lists them")
         return found
 
-    async def _record(self, action: str, target: str, **data: object) -> None:
-        await self._access.record(self._who, action, target, **data)
+    def _doing(self, action: str, target: str, **data: object) -> AbstractAsyncContextManager[None]:
+        return self._access.doing(self._who, action, target, **data)
 
     def _require_admin(self, what: str) -> None:
         if not self._who.admin:

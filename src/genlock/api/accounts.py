@@ -17,6 +17,7 @@ from genlock.api.belonging import (
 )
 from genlock.api.caller import Caller, allow
 from genlock.api.caller import Scope as Right
+from genlock.api.deed import of_budget, of_call
 from genlock.api.dependency import Given, Service
 from genlock.api.problem import RESPONSES
 from genlock.api.wire import Body, Envelope, When, wrapped
@@ -89,8 +90,8 @@ async def resolve_call(key: PayableCall, verdict: Verdict, services: Given, call
     """Decide about a call in doubt."""
     by = verdict.by or caller.user if services.trusted else caller.user
     accounts = services.jobs.accounts
-    done = await accounts.resolve(key, verdict.decision, by=by, handle=verdict.provider_id)
-    await services.record(caller, "call.resolved", f"call:{done.key}", decision=verdict.decision)
+    async with services.doing(caller, "call.resolved", of_call, decision=verdict.decision):
+        done = await accounts.resolve(key, verdict.decision, by=by, handle=verdict.provider_id)
     return wrapped(done)
 
 
@@ -131,8 +132,8 @@ async def list_budgets(
 async def set_cap(scope: Scope, cap: Cap, services: Given, caller: Payer) -> Answer:
     """Set what may be spent in a scope; tasks that waited for it go on. Only admins set a user's."""
     named = await payable_budget_for(caller, services.jobs, scope)
-    done = await services.jobs.accounts.set_cap(named, cap.cap)
-    await services.record(caller, "budget.capped", f"budget:{done.scope}", cap=cap.cap or "none")
+    async with services.doing(caller, "budget.capped", of_budget, cap=cap.cap or "none"):
+        done = await services.jobs.accounts.set_cap(named, cap.cap)
     return wrapped(done)
 
 
@@ -140,8 +141,8 @@ async def set_cap(scope: Scope, cap: Cap, services: Given, caller: Payer) -> Ans
 async def thaw_budget(scope: Scope, services: Given, caller: Payer) -> Answer:
     """Let a scope be spent from again that was frozen because nobody looked after its job for long."""
     named = await payable_budget_for(caller, services.jobs, scope)
-    done = await services.jobs.accounts.thaw(named)
-    await services.record(caller, "budget.thawed", f"budget:{done.scope}")
+    async with services.doing(caller, "budget.thawed", of_budget):
+        done = await services.jobs.accounts.thaw(named)
     return wrapped(done)
 
 

@@ -140,8 +140,8 @@ async def show_older_job(job: ReadableJob, services: Given) -> OlderJob:
 async def retry_older_job(job: SteerableJob, services: Given, caller: Writer) -> OlderRetry:
     """Run what failed again, and say what is not done again."""
     before = await services.jobs.show(job)
-    done = await services.jobs.retry(job)
-    await services.record(caller, "job.retried", f"job:{done.id}")
+    async with services.doing(caller, "job.retried", f"job:{job}"):
+        done = await services.jobs.retry(job)
     task = before.error.task if before.error else None
     skipping = [stage.name for stage in before.stages if stage.state in DONE]
     resume = task.partition("/")[0] if task else _next(before.stages)

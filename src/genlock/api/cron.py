@@ -151,30 +151,30 @@ async def show_cron_job(schedule: Readable) -> CronJob:
 @router.post("/{id}/trigger", response_model=CronMessage)
 async def trigger_cron_job(schedule: Steerable, services: Given, plans: Plans, caller: Writer) -> CronMessage:
     """Start a run now."""
-    fired = await plans.trigger(schedule.id)
-    await services.record(caller, "schedule.triggered", f"schedule:{schedule.id}", job=fired.job)
+    async with services.doing(caller, "schedule.triggered", f"schedule:{schedule.id}"):
+        fired = await plans.trigger(schedule.id)
     return CronMessage(message=f"Job {schedule.id} triggered", job_id=schedule.id, run_id=fired.job)
 
 
 @router.post("/{id}/pause", response_model=CronJob)
 async def pause_cron_job(schedule: Steerable, services: Given, plans: Plans, caller: Writer) -> CronJob:
     """Let it start nothing until it is resumed."""
-    paused = await plans.pause(schedule.id)
-    await services.record(caller, "schedule.paused", f"schedule:{schedule.id}")
+    async with services.doing(caller, "schedule.paused", f"schedule:{schedule.id}"):
+        paused = await plans.pause(schedule.id)
     return shown(paused)
 
 
 @router.post("/{id}/resume", response_model=CronJob)
 async def resume_cron_job(schedule: Steerable, services: Given, plans: Plans, caller: Writer) -> CronJob:
     """Let it fire again, from its next due time on."""
-    resumed = await plans.resume(schedule.id)
-    await services.record(caller, "schedule.resumed", f"schedule:{schedule.id}")
+    async with services.doing(caller, "schedule.resumed", f"schedule:{schedule.id}"):
+        resumed = await plans.resume(schedule.id)
     return shown(resumed)
 
 
 @router.delete("/{id}", response_model=CronMessage)
 async def delete_cron_job(schedule: Steerable, services: Given, plans: Plans, caller: Writer) -> CronMessage:
     """Take it away with its history."""
-    await plans.delete(schedule.id)
-    await services.record(caller, "schedule.deleted", f"schedule:{schedule.id}")
+    async with services.doing(caller, "schedule.deleted", f"schedule:{schedule.id}"):
+        await plans.delete(schedule.id)
     return CronMessage(message=f"Job {schedule.id} deleted", job_id=schedule.id)

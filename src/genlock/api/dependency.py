@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,7 +15,7 @@ from genlock.engine.service import JobService
 from genlock.errors import NotFound
 
 if TYPE_CHECKING:
-    from genlock.access.access import Access
+    from genlock.access.access import Access, Target
     from genlock.access.identity import Identity
     from genlock.api.oversight import Oversight
     from genlock.bootstrap import Home
@@ -71,6 +72,14 @@ class Services:
             trusted=trusted,
             request_limit=(64 if trusted else home.settings.request_mb) << 20,
         )
+
+    def doing(
+        self, who: Identity, action: str, target: Target, *, trying: bool = False, **data: Any
+    ) -> AbstractAsyncContextManager[None]:
+        """See `Access.doing`; with `trying` nothing is done, and nothing written."""
+        if self.access is None or trying:
+            return nullcontext()
+        return self.access.doing(who, action, target, **data)
 
     async def record(self, who: Identity, action: str, target: str, **data: Any) -> None:
         """Write into the audit that somebody did something to something, such as `job:ID`."""

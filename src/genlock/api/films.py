@@ -12,6 +12,7 @@ from pydantic import ConfigDict, Field, StrictBool, create_model
 from genlock.api.answer import Piece, SubJobs, pieces, sub_jobs, summary
 from genlock.api.belonging import ReadableJob, check_new, dedup_for, owner_for
 from genlock.api.caller import Caller, Scope, allow
+from genlock.api.deed import of_new_job
 from genlock.api.dependency import Given, Services
 from genlock.api.download import answers, file_answer
 from genlock.api.order import (
@@ -215,18 +216,18 @@ async def start_pairs(services: Services, order: Any, caller: Caller, once: str 
     options = {name: getattr(order, name) for name in said}
     if order.skip_audio is not None:
         options["with_audio"] = not order.skip_audio
-    params = {**options, "photos": names}
-    job = await services.jobs.start(
-        "campaign",
-        await open_params(services, "campaign", params, caller),
-        id=order.id,
-        owner=owner,
-        dedup=dedup_for(owner, None, once),
-        deadline=order.deadline,
-        labels=labels_of(_made_from(order), order.caps, caller),
-    )
+    params = await open_params(services, "campaign", {**options, "photos": names}, caller)
+    async with services.doing(caller, "job.started", of_new_job, pipeline="campaign"):
+        job = await services.jobs.start(
+            "campaign",
+            params,
+            id=order.id,
+            owner=owner,
+            dedup=dedup_for(owner, None, once),
+            deadline=order.deadline,
+            labels=labels_of(_made_from(order), order.caps, caller),
+        )
     check_new(caller, owner, job)
-    await services.record(caller, "job.started", f"job:{job.id}", pipeline=job.pipeline)
     return pairs_answer(job, order.campaign_id, len(names))
 
 

@@ -13,6 +13,7 @@ from genlock.api.answer import JobAnswer, RetryAnswer, answer_of, retried
 from genlock.api.belonging import ReadableJob, SteerableJob, check_new, dedup_for, owner_for, reach_for
 from genlock.api.caller import Caller, Scope, allow
 from genlock.api.channel import LAST, last_seen
+from genlock.api.deed import of_new_job
 from genlock.api.dependency import Given, Service
 from genlock.api.order import CapsOrder, Executor, NewId, check_executor, labels_of, open_params
 from genlock.api.problem import RESPONSES
@@ -84,17 +85,18 @@ async def start_job(order: Order, services: Given, caller: Writer, once: Once) -
     """Start a job. It is committed when this answers, and runs by itself from then on."""
     check_executor(order.executor)
     owner = owner_for(caller, order.owner)
-    job = await services.jobs.start(
-        order.pipeline,
-        await open_params(services, order.pipeline, order.params, caller),
-        id=order.id,
-        owner=owner,
-        dedup=dedup_for(owner, order.dedup, once),
-        deadline=order.deadline,
-        labels=labels_of(order.labels, order.caps, caller),
-    )
+    params = await open_params(services, order.pipeline, order.params, caller)
+    async with services.doing(caller, "job.started", of_new_job, pipeline=order.pipeline):
+        job = await services.jobs.start(
+            order.pipeline,
+            params,
+            id=order.id,
+            owner=owner,
+            dedup=dedup_for(owner, order.dedup, once),
+            deadline=order.deadline,
+            labels=labels_of(order.labels, order.caps, caller),
+        )
     check_new(caller, owner, job)
-    await services.record(caller, "job.started", f"job:{job.id}", pipeline=job.pipeline)
     return wrapped(job)
 
 
@@ -170,8 +172,8 @@ async def cancel_job(
 ) -> Answer:
     """Stop a job for good."""
     reason = because.reason if because else ""
-    done = await services.jobs.cancel(job, reason)
-    await services.record(caller, "job.cancelled", f"job:{done.id}", reason=reason)
+    async with services.doing(caller, "job.cancelled", f"job:{job}", reason=reason):
+        done = await services.jobs.cancel(job, reason)
     return wrapped(done)
 
 
@@ -181,16 +183,16 @@ async def pause_job(
 ) -> Answer:
     """Start nothing new; what runs is finished."""
     reason = because.reason if because else ""
-    done = await services.jobs.pause(job, reason)
-    await services.record(caller, "job.paused", f"job:{done.id}", reason=reason)
+    async with services.doing(caller, "job.paused", f"job:{job}", reason=reason):
+        done = await services.jobs.pause(job, reason)
     return wrapped(done)
 
 
 @router.post("/{job}/resume", response_model=Envelope[JobView])
 async def resume_job(job: SteerableJob, services: Given, caller: Writer) -> Answer:
     """Undo a pause."""
-    done = await services.jobs.resume(job)
-    await services.record(caller, "job.resumed", f"job:{done.id}")
+    async with services.doing(caller, "job.resumed", f"job:{job}"):
+        done = await services.jobs.resume(job)
     return wrapped(done)
 
 
@@ -198,8 +200,8 @@ async def resume_job(job: SteerableJob, services: Given, caller: Writer) -> Answ
 async def retry_job(job: SteerableJob, services: Given, caller: Writer) -> Answer:
     """Run what failed again; what is done stays done, and the answer says what that is."""
     before = await services.jobs.show(job)
-    done = await services.jobs.retry(job)
-    await services.record(caller, "job.retried", f"job:{done.id}")
+    async with services.doing(caller, "job.retried", f"job:{job}"):
+        done = await services.jobs.retry(job)
     return wrapped(await retried(before, done, services))
 
 
@@ -207,9 +209,8 @@ async def retry_job(job: SteerableJob, services: Given, caller: Writer) -> Answe
 async def rerun_job(job: SteerableJob, what: Rerun, services: Given, caller: Writer) -> Answer:
     """Run a stage or one task again although it is done, and what follows; with `dryRun`, what that costs."""
     target = what.stage or what.task or ""
-    done = await services.jobs.redo(job, target, dry_run=what.dry_run)
-    if not what.dry_run:
-        await services.record(caller, "job.rerun", f"job:{done.job}", what=target)
+    async with services.doing(caller, "job.rerun", f"job:{job}", trying=what.dry_run, what=target):
+        done = await services.jobs.redo(job, target, dry_run=what.dry_run)
     return wrapped(await priced(done, services.quotes))
 
 
@@ -223,6 +224,7 @@ async def signal_task(
 ) -> Answer:
     """Tell a task what it waits for; the first value of a name stays."""
     refuse_gate(signal.name)
-    done = await services.jobs.signal(job, task, signal.name, signal.value)
-    await services.record(caller, "task.signalled", f"job:{done.id}", task=task, name=signal.name)
+    told: dict[str, Any] = {"task": task, "name": signal.name}
+    async with services.doing(caller, "task.signalled", lambda new: f"job:{job}" if new else None, **told):
+        done = await services.jobs.signal(job, task, signal.name, signal.value)
     return wrapped(done)

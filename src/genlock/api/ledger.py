@@ -17,6 +17,6 @@ router = APIRouter(prefix="/ledger", tags=["ledger"], responses=RESPONSES)
 @router.post("/copy", response_model=Envelope[str])
 async def copy_ledger(services: Given, caller: Annotated[Caller, allow(Scope.ADMIN)]) -> Envelope[str]:
     """Make a copy of the ledger in its own folder, for `genlock backup`, which takes it away. Its path."""
+    await services.record(caller, "ledger.copied", "ledger")  # before it is: it says what may have left
     path = await services.jobs.copy_ledger()
-    await services.record(caller, "ledger.copied", "ledger")
     return wrapped(path)

@@ -108,16 +108,16 @@ async def show_luigi_job(job: ReadableJob, services: Given) -> LuigiJob:
 @router.post("/{job}/cancel", response_model=LuigiJob)
 async def cancel_luigi_job(job: SteerableJob, services: Given, caller: Writer) -> LuigiJob:
     """Stop a job for good."""
-    done = await services.jobs.cancel(job)
-    await services.record(caller, "job.cancelled", f"job:{done.id}")
+    async with services.doing(caller, "job.cancelled", f"job:{job}"):
+        done = await services.jobs.cancel(job)
     return _luigi(done)
 
 
 @router.post("/{job}/retry", response_model=LuigiJob)
 async def retry_luigi_job(job: SteerableJob, services: Given, caller: Writer) -> LuigiJob:
     """Run what failed again; what is done stays done."""
-    done = await services.jobs.retry(job)
-    await services.record(caller, "job.retried", f"job:{done.id}")
+    async with services.doing(caller, "job.retried", f"job:{job}"):
+        done = await services.jobs.retry(job)
     return _luigi(done)
 
 

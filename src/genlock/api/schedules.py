@@ -10,6 +10,7 @@ from pydantic import Field
 
 from genlock.api.belonging import owner_for, reach_for
 from genlock.api.caller import Caller, Scope, allow
+from genlock.api.deed import of_schedule
 from genlock.api.dependency import Given, Services, schedules_of
 from genlock.api.order import open_params
 from genlock.api.problem import RESPONSES
@@ -71,9 +72,8 @@ async def create(
         raise Forbidden("only an admin chooses a schedule's id: leave `id` out")
     plan = Plan(**order.model_dump(exclude={"id", "owner"}))
     await check_plan(services, plan, caller)
-    created = await plans.create(plan, owner=owner, id=order.id)
-    await services.record(caller, "schedule.created", f"schedule:{created.id}", pipeline=created.pipeline)
-    return created
+    async with services.doing(caller, "schedule.created", of_schedule, pipeline=plan.pipeline):
+        return await plans.create(plan, owner=owner, id=order.id)
 
 
 async def check_plan(services: Services, plan: Plan, caller: Caller) -> None:
@@ -117,8 +117,8 @@ async def replace_schedule(
 ) -> Answer:
     """Say all of a schedule anew. Its next run moves only if its times do."""
     await check_plan(services, plan, caller)
-    replaced = await plans.replace(schedule.id, plan)
-    await services.record(caller, "schedule.changed", f"schedule:{schedule.id}")
+    async with services.doing(caller, "schedule.changed", of_schedule):
+        replaced = await plans.replace(schedule.id, plan)
     return wrapped(replaced)
 
 
@@ -128,24 +128,24 @@ async def change_schedule(
 ) -> Answer:
     """Change some of a schedule; what is left out stays."""
     await _check_changes(services, schedule, changes, caller)
-    changed = await plans.change(schedule.id, changes)
-    await services.record(caller, "schedule.changed", f"schedule:{schedule.id}")
+    async with services.doing(caller, "schedule.changed", of_schedule):
+        changed = await plans.change(schedule.id, changes)
     return wrapped(changed)
 
 
 @router.delete("/{id}", status_code=204)
 async def delete_schedule(schedule: Steerable, services: Given, plans: Plans, caller: Writer) -> Response:
     """Take a schedule away with its history. Jobs that it started go on."""
-    await plans.delete(schedule.id)
-    await services.record(caller, "schedule.deleted", f"schedule:{schedule.id}")
+    async with services.doing(caller, "schedule.deleted", f"schedule:{schedule.id}"):
+        await plans.delete(schedule.id)
     return Response(status_code=204)
 
 
 @router.post("/{id}/trigger", status_code=202, response_model=Envelope[FiringView])
 async def trigger_schedule(schedule: Steerable, services: Given, plans: Plans, caller: Writer) -> Answer:
     """Start a run now, whenever the next one is due."""
-    fired = await plans.trigger(schedule.id)
-    await services.record(caller, "schedule.triggered", f"schedule:{schedule.id}", job=fired.job)
+    async with services.doing(caller, "schedule.triggered", f"schedule:{schedule.id}"):
+        fired = await plans.trigger(schedule.id)
     return wrapped(fired)
 
 
@@ -154,16 +154,16 @@ async def pause_schedule(
     schedule: Steerable, services: Given, plans: Plans, caller: Writer, because: Pause | None = None
 ) -> Answer:
     """Let it start nothing until it is resumed."""
-    paused = await plans.pause(schedule.id, because.reason if because else "")
-    await services.record(caller, "schedule.paused", f"schedule:{schedule.id}")
+    async with services.doing(caller, "schedule.paused", f"schedule:{schedule.id}"):
+        paused = await plans.pause(schedule.id, because.reason if because else "")
     return wrapped(paused)
 
 
 @router.post("/{id}/resume", response_model=Envelope[ScheduleView])
 async def resume_schedule(schedule: Steerable, services: Given, plans: Plans, caller: Writer) -> Answer:
     """Let it fire again, from its next due time on."""
-    resumed = await plans.resume(schedule.id)
-    await services.record(caller, "schedule.resumed", f"schedule:{schedule.id}")
+    async with services.doing(caller, "schedule.resumed", f"schedule:{schedule.id}"):
+        resumed = await plans.resume(schedule.id)
     return wrapped(resumed)
 
 

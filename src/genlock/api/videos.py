@@ -152,10 +152,9 @@ async def reject_video(video: Id, word: Reject, services: Given, caller: Reviewe
 async def redo_clip(video: Id, what: RedoClip, services: Given, caller: Reviewer) -> Answer:
     """Make one clip again, and the film with it. It is a new revision, which waits for a person again."""
     videos, found = videos_of(services), await seen_video(videos_of(services), video, caller)
-    plan = await videos.redo_clip(found.id, what.revision, what.clip, dry_run=what.dry_run)
-    if not what.dry_run:
-        told = {"revision": what.revision, "sha256": found.sha256, "clip": what.clip}
-        await services.record(caller, "video.redo_clip", f"video:{found.id}", **told)
+    told = {"revision": what.revision, "sha256": found.sha256, "clip": what.clip}
+    async with services.doing(caller, "video.redo_clip", f"video:{found.id}", trying=what.dry_run, **told):
+        plan = await videos.redo_clip(found.id, what.revision, what.clip, dry_run=what.dry_run)
     return wrapped(await priced(plan, services.quotes))
 
 

@@ -7,6 +7,8 @@ from dataclasses import replace
 from typing import TypeVar, cast
 
 from genlock.ledger import intent, outcome
+from genlock.ledger.access.doing import under_way
+from genlock.ledger.access.writing import write_down
 from genlock.ledger.batch import Batch
 from genlock.ledger.records import Claim, TaskRef
 from genlock.ledger.spending import (
@@ -33,7 +35,17 @@ class SqlPayments:
         self._writer = writer
 
     async def _do(self, act: Callable[[Batch], _T], *refs: TaskRef) -> _T:
-        return cast("_T", await self._writer.submit(Verb(act, refs=refs)))
+        """Do a verb. If somebody is doing this, the audit says so in the same transaction."""
+        deed = under_way()
+        if deed is None:
+            return cast("_T", await self._writer.submit(Verb(act, refs=refs)))
+
+        def audited(batch: Batch) -> tuple[_T, bool]:
+            answer = act(batch)
+            return answer, write_down(batch.connection, batch.now, deed, answer)
+
+        answer, deed.written = cast("tuple[_T, bool]", await self._writer.submit(Verb(audited, refs=refs)))
+        return answer
 
     async def _show(self, claim: Claim, act: Callable[[Batch], _T]) -> _T:
         """Do what only the holder of a claim may."""

@@ -14,6 +14,7 @@ from genlock.errors import Conflict, NotFound
 from genlock.ledger.access import answering
 from genlock.ledger.access.records import Answer, Credential, Deed, Question, Scope, Token, Turn, User
 from genlock.ledger.access.schema import audit, token, user
+from genlock.ledger.access.writing import write
 from genlock.ledger.moment import from_micros, from_micros_or_none, to_micros_or_none
 
 _T = TypeVar("_T")
@@ -176,13 +177,9 @@ class SqlAccess:
     async def record(
         self, user: str, token: str | None, action: str, target: str, data: Mapping[str, Any]
     ) -> None:
-        said = json.dumps(dict(data), ensure_ascii=False, sort_keys=True)
-
-        def act(connection: Connection, now: int) -> None:
-            values = {"at": now, "user": user, "token": token, "action": action, "target": target}
-            connection.execute(insert(audit).values(**values, data=said))
-
-        await self._ledger.change(act)
+        await self._ledger.change(
+            lambda connection, now: write(connection, now, user, token, action, target, data)
+        )
 
     def _here(self, holder: str) -> str:
         """A holder as it is told from those of other processes."""
