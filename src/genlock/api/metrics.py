@@ -178,11 +178,11 @@ class Metrics:
         data = json.loads(told.data)
         key, outcome = data.get("call", ""), told.kind.partition(".")[2]
         with self._lock:
-            vendor = self._vendors[key] = (
-                data["vendor"] if outcome == "intended" else self._vendors.get(key, "")
-            )
-            if not vendor or outcome in ("settled", "failed", "released"):
-                del self._vendors[key]
+            vendor = data.get("vendor") or self._vendors.get(key)
+            if vendor is None or outcome in OVER:
+                self._vendors.pop(key, None)
+            else:
+                self._vendors[key] = vendor
             while len(self._vendors) > REMEMBERED:
                 self._vendors.popitem(last=False)
         if vendor is not None:
