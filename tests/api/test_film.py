@@ -158,6 +158,10 @@ async def test_a_film_that_is_rejected_fails_with_the_reason_until_it_is_made_ag
     assert failed["film"]["standing"] == "rejected"
     retried = (await ann.post(f"/api/v3/jobs/{job}/retry")).json()["data"]
     assert (retried["resumeFrom"], retried["skippingStages"][-1]) == ("review", "video_storage")
+    assert retried["message"].endswith(
+        ". The film was rejected by ann: too dark, and stays so: have a clip made anew "
+        f"(POST {url}/redo-clip) or a stage (POST /api/v3/jobs/{job}/rerun)"
+    )
     await seen(ann, f"/api/v3/jobs/{job}", lambda told: told["state"] == "failed")  # the word stands
     assert (await ann.post(f"{url}/redo-clip", json={"revision": 1, "clip": 1})).status_code == 200
     again = await until(ann, job, "waiting")

@@ -150,6 +150,23 @@ async def test_a_failure_names_the_tasks_and_what_to_do(
     ]
 
 
+async def test_a_rejected_film_is_not_to_be_retried(service: Any) -> None:
+    error = ErrorView(kind="Rejected", message="rejected by ann: too dark", task="review")
+    job = service.add("abc", JobState.FAILED, error=error)
+    failed = next(task for task in await service.tasks("abc") if task.state is TaskState.FAILED)
+    review = failed.model_copy(update={"key": "review", "stage": "review", "error": error})
+    hints = [
+        "It was rejected, and a retry would only say so again. What was made is kept.",
+        "Have a clip made anew, and the film waits again: genlock videos redo abc CLIP",
+        "Or run any stage again: genlock jobs redo abc STAGE",
+    ]
+    first = "  review failed: rejected by ann: too dark"
+    assert list(next_steps(job, [review])) == [first, *hints]
+    of_set = review.model_copy(update={"key": "film/0", "stage": "film", "child_job": "abc.film-0"})
+    assert "genlock videos redo abc.film-0 CLIP" in list(next_steps(job, [of_set]))[2]
+    assert list(next_steps(job, [review, failed]))[-1].endswith("genlock jobs retry abc"), "of another reason"
+
+
 @pytest.mark.parametrize(
     ("owner", "said"), [(True, "is kept. Go on with"), (False, "goes on without this command")]
 )

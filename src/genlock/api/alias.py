@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from genlock.api.answer import rejected
 from genlock.api.belonging import ReadableJob, SteerableJob, reach_for
 from genlock.api.caller import Caller, Scope, allow
 from genlock.api.dependency import Given
@@ -151,7 +152,7 @@ async def retry_older_job(job: SteerableJob, services: Given, caller: Writer) ->
         status=_status(done.state),
         resume_from=resume,
         skipping_stages=skipping,
-        message=f"goes on from {resume}; {len(skipping)} stages are not done again",
+        message=f"goes on from {resume}; {len(skipping)} stages are not done again{rejected(before)}",
     )
 
 

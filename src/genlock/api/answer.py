@@ -11,6 +11,7 @@ from genlock.api.dependency import Services
 from genlock.api.wire import path_of
 from genlock.engine.service import JobService
 from genlock.engine.views import CostView, JobView, TaskView, View
+from genlock.errors import Rejected
 from genlock.ledger.library.verdict import FILM, Standing
 from genlock.ledger.records import JobState, TaskState
 from genlock.money import Money
@@ -117,12 +118,23 @@ async def retried(before: JobView, after: JobView, services: Services) -> RetryA
     skipping = [stage.name for stage in before.stages if stage.state in DONE]
     kept = sum(stage.counts.get(TaskState.DONE, 0) for stage in before.stages if stage.state not in DONE)
     also = f", and of the others {kept} tasks that are done" if kept else ""
+    also += rejected(before)
     return RetryAnswer(
         **_fields(after),
         **await _more(after, services),
         resume_from=resume,
         skipping_stages=skipping,
         message=f"goes on from {resume or 'its beginning'}; {len(skipping)} stages are not done again{also}",
+    )
+
+
+def rejected(before: JobView) -> str:
+    """What to do instead of a retry that only repeats what a person has said; nothing in all other cases."""
+    if before.error is None or before.error.kind != Rejected.__name__:
+        return ""
+    return (
+        f". The film was {before.error.message}, and stays so: have a clip made anew (POST "
+        f"/api/v3/videos/{before.id}/redo-clip) or a stage (POST /api/v3/jobs/{before.id}/rerun)"
     )
 
 

@@ -96,6 +96,9 @@ def folded(line: str, width: int | None) -> str:
     )
 
 
+REJECTED = "Rejected"  # the kind of the error that a person's no is
+
+
 def next_steps(job: JobView, tasks: Sequence[TaskView]) -> Iterator[str]:
     """What failed, why, and what can be done about it."""
     if job.state is JobState.WAITING:
@@ -113,4 +116,10 @@ def next_steps(job: JobView, tasks: Sequence[TaskView]) -> Iterator[str]:
         yield f"  and {len(failed) - SHOWN} more: genlock jobs show {job.id}"
     if not failed and job.error is not None:
         yield from (f"  {line}" for line in told(job.error))
-    yield f"What is done is kept. Try the rest again: genlock jobs retry {job.id}"
+    films = [task.child_job or job.id for task in failed if task.error and task.error.kind == REJECTED]
+    if films:
+        yield "It was rejected, and a retry would only say so again. What was made is kept."
+        yield f"Have a clip made anew, and the film waits again: genlock videos redo {films[0]} CLIP"
+        yield f"Or run any stage again: genlock jobs redo {films[0]} STAGE"
+    if len(films) < len(failed) or not failed:
+        yield f"What is done is kept. Try the rest again: genlock jobs retry {job.id}"
