@@ -258,7 +258,9 @@ async def test_a_request_has_a_name_that_its_answer_and_its_lines_have_too(
     async with watched(settings) as one:
         order = {"pipeline": "telling", "params": {"number": 4}}
         mine = {"X-Request-Id": "mine-1", "traceparent": PARENT}
-        answer = await one.http.post("/api/v3/jobs?token=secret", json=order, headers=mine)
+        answer = await one.http.post("/api/v3/jobs", json=order, headers=mine)
+        assert (await one.http.post("/api/jobs/none/retry?token=secret")).status_code == 404
+        assert "secret" not in (await one.http.post("/api/v3/jobs?token=secret", json=order)).text
         assert answer.headers["x-request-id"] == "mine-1"
         given = (await one.http.get("/health", headers={"X-Request-Id": "no name\twith blanks"})).headers
         assert given["x-request-id"].isalnum()

@@ -81,7 +81,7 @@ async def test_a_key_belongs_to_one_user_and_one_route(user: Any, other: Any) ->
     asked = [
         (client, path)
         for client in (user, other)
-        for path in (f"{JOBS}/none/cancel", f"{JOBS}/none/pause", f"{JOBS}/none/cancel?x=1")
+        for path in (f"{JOBS}/none/cancel", "/api/jobs/none/retry", "/api/jobs/none/retry?x=1")
     ]
     for client, path in asked:
         answer = await client.post(path, headers=key("k"))

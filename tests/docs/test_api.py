@@ -50,7 +50,7 @@ def _request(command: str) -> tuple[str, str]:
     assert url is not None, f"an example asks nobody: {command}"
     named = re.search(r"-X (\w+)", command)
     has_body = any(f" {option} " in command for option in WITH_BODY)
-    method = named[1] if named else "HEAD" if "-fsSI" in command else "POST" if has_body else "GET"
+    method = named[1] if named else "POST" if has_body else "GET"  # -I asks for the headers of GET
     path = ("/api/v3" if url[1] == "API" else "") + (url[2] or "")
     return method, re.sub(r"\$(\([^)]*\)?|\w+)", "*", path)
 

@@ -86,3 +86,5 @@ async def test_a_client_is_refused_as_the_owner_would_refuse(both: tuple[Planner
             await service.trigger("one")
         with pytest.raises(BadInput, match="no time zone"):
             await service.change("one", PlanChange(cron="0 9 * * *", zone="Nowhere/Else"))
+        with pytest.raises(BadInput, match="no time zone"):
+            await service.create(HOURLY.model_copy(update={"zone": "Nowhere/Else"}))

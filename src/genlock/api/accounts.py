@@ -19,6 +19,7 @@ from genlock.api.caller import Caller, allow
 from genlock.api.caller import Scope as Right
 from genlock.api.deed import of_budget, of_call
 from genlock.api.dependency import Given, Service
+from genlock.api.page import check_cursor
 from genlock.api.problem import RESPONSES
 from genlock.api.wire import Body, Envelope, When, wrapped
 from genlock.engine.views import BudgetView, CallView, CostView
@@ -75,6 +76,7 @@ async def list_calls(
     found = await service.accounts.calls(
         job=job, states=state or (), vendor=vendor, owner=reach, after=after, limit=limit + 1
     )
+    await check_cursor(after, found, service.accounts.call)
     page = found[:limit]
     return wrapped(page, next=page[-1].key if len(found) > limit else None)
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from genlock.api.answer import rejected
 from genlock.api.belonging import ReadableJob, SteerableJob, reach_for
 from genlock.api.caller import Caller, Scope, allow
 from genlock.api.dependency import Given
+from genlock.api.page import linked
 from genlock.api.problem import RESPONSES
 from genlock.api.sight import seen_video
 from genlock.api.videos import Approve, Id, Reject, Reviewer, Viewer, say, videos_of
@@ -111,10 +112,23 @@ async def generate_short(caller: Writer, theme: Theme | None = None) -> OlderRet
     )
 
 
+@router.get("/api/trends", response_model=list[Plain])
+@router.get("/api/analysis", response_model=list[Plain], operation_id="list_older_analysis")
+@router.get("/api/scripts", response_model=list[Plain], operation_id="list_older_scripts")
+async def list_older_trends(caller: Reader) -> list[Plain]:
+    """Not in this version, which collects no trends: it answers 422."""
+    del caller
+    raise Unsupported(
+        "this version collects no trends, so there are none, no analysis and no scripts: they come with "
+        "the pipeline that makes shorts. The films that were made of pictures: GET /api/videos"
+    )
+
+
 @router.get("/api/jobs", response_model=list[OlderJob])
 async def list_older_jobs(
     services: Given,
     caller: Reader,
+    request: Request,
     response: Response,
     status: Annotated[JobState | None, Query(description="only jobs in this state")] = None,
     after: Annotated[str | None, Query(max_length=200, description="the last id of the page before")] = None,
@@ -123,12 +137,7 @@ async def list_older_jobs(
     """Jobs, newest first. `Link` names the next page, if there is one."""
     states, owner = ([status] if status else ()), reach_for(caller, None)
     found = await services.jobs.list(states=states, owner=owner, after=after, limit=limit + 1)
-    if len(found) > limit:
-        chosen = f"&status={status}" if status else ""
-        response.headers["Link"] = (
-            f'</api/jobs?after={found[limit - 1].id}&limit={limit}{chosen}>; rel="next"'
-        )
-    return [_older(job) for job in found[:limit]]
+    return [_older(job) for job in linked(request, response, found, limit, "id")]
 
 
 @router.get("/api/jobs/{job}", response_model=OlderJob)
@@ -160,13 +169,16 @@ async def retry_older_job(job: SteerableJob, services: Given, caller: Writer) ->
 async def list_older_videos(
     services: Given,
     caller: Viewer,
+    request: Request,
+    response: Response,
     status: Annotated[Standing | None, Query(description="only those that stand so")] = None,
     after: Annotated[str | None, Query(max_length=200, description="the last id of the page before")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> list[OlderVideo]:
-    """Films that are finished or wait for a person, newest first."""
+    """Films that are finished or wait for a person, newest first. `Link` names the next page."""
     sought = SoughtFilms(owner=caller.reach, standing=status)
-    return [_video(each) for each in await videos_of(services).list(sought, after=after, limit=limit)]
+    found = await videos_of(services).list(sought, after=after, limit=limit + 1)
+    return [_video(each) for each in linked(request, response, found, limit, "id")]
 
 
 @router.get("/api/videos/{video}", response_model=OlderVideo)

@@ -6,7 +6,7 @@ import asyncio
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
 
 from genlock.api import (
@@ -28,9 +28,12 @@ from genlock.api import (
     videos,
 )
 from genlock.api.dependency import Services
+from genlock.api.document import describe
 from genlock.api.farewell import Farewell
+from genlock.api.head import Head
 from genlock.api.intake import Intake
-from genlock.api.repeat import Repeat, describe
+from genlock.api.page import check_query
+from genlock.api.repeat import Repeat
 from genlock.api.request import Requests
 from genlock.api.wire import PREFIX
 
@@ -48,6 +51,7 @@ def create_app(services: Services) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         generate_unique_id_function=_operation,
+        dependencies=[Depends(check_query)],
     )
     app.state.services = services
     app.state.stopping = asyncio.Event()
@@ -65,6 +69,7 @@ def create_app(services: Services) -> FastAPI:
         app.include_router(router, prefix=PREFIX)
     app.include_router(inputs.router)
     app.include_router(health.router)
+    app.add_middleware(Head)
     app.add_middleware(Repeat, services=services)
     app.add_middleware(Intake, limit=services.request_limit)
     app.add_middleware(Farewell)

@@ -8,8 +8,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
+from genlock.api.belonging import reach_for
 from genlock.api.caller import Caller
-from genlock.api.clients import After, Answer, Books, Id, Limit, Owner, Part, Reader, Writer, owner_in
+from genlock.api.clients import After, Answer, Books, Id, Limit, Owner, Part, Reader, Writer
 from genlock.api.download import answers, file_answer
 from genlock.api.problem import RESPONSES
 from genlock.api.upload import Form, read_form
@@ -224,7 +225,7 @@ async def list_assets(
 ) -> Answer:
     """Pictures, newest first."""
     sought = Sought(
-        owner=owner_in(caller, owner),
+        owner=reach_for(caller, owner),
         client=client,
         campaign=campaign,
         tag=None if with_tag is None else tag(with_tag),

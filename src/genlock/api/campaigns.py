@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
+from genlock.api.belonging import reach_for
 from genlock.api.clients import (
     After,
     Answer,
@@ -21,7 +22,6 @@ from genlock.api.clients import (
     Part,
     Reader,
     Writer,
-    owner_in,
 )
 from genlock.api.problem import RESPONSES
 from genlock.api.wire import Body, Envelope, Wire, wrapped
@@ -81,7 +81,7 @@ async def list_campaigns(
     limit: Limit = 50,
 ) -> Answer:
     """Campaigns, newest first."""
-    sought = Sought(owner=owner_in(caller, owner), client=client, name=name)
+    sought = Sought(owner=reach_for(caller, owner), client=client, name=name)
     found = await books.reader.campaigns(sought, after=after, limit=limit + 1)
     page = [present(each) for each in found[:limit]]
     return wrapped(page, next=page[-1].id if len(found) > limit else None)

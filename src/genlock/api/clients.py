@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Response
-from pydantic import Field
+from pydantic import Field, JsonValue
 
+from genlock.api.belonging import reach_for
 from genlock.api.caller import Caller, Scope, allow
 from genlock.api.dependency import library_of
 from genlock.api.problem import RESPONSES
@@ -23,7 +24,7 @@ Reader = Annotated[Caller, allow(Scope.LIBRARY_READ)]
 Writer = Annotated[Caller, allow(Scope.LIBRARY_WRITE)]
 Answer = Envelope[Any]
 Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
-Details = Annotated[dict[str, Any], Field(description="anything else that is to be kept with it")]
+Details = Annotated[dict[str, JsonValue], Field(description="anything else that is to be kept with it")]
 Id = Annotated[str, Path(min_length=1, max_length=100)]
 After = Annotated[str | None, Query(max_length=100, description="the last id of the page before")]
 Limit = Annotated[int, Query(ge=1, le=200)]
@@ -47,11 +48,6 @@ class ClientView(Wire):
     details: dict[str, Any]
     created_at: datetime
     updated_at: datetime
-
-
-def owner_in(caller: Caller, owner: str | None) -> str | None:
-    """Whose things are listed: what is asked for, as far as the caller reaches."""
-    return owner if caller.reach is None else caller.user
 
 
 def present(client: Client) -> ClientView:
@@ -82,7 +78,7 @@ async def list_clients(
     limit: Limit = 50,
 ) -> Answer:
     """Clients, newest first."""
-    sought = Sought(owner=owner_in(caller, owner), name=name)
+    sought = Sought(owner=reach_for(caller, owner), name=name)
     found = await books.reader.clients(sought, after=after, limit=limit + 1)
     page = [present(each) for each in found[:limit]]
     return wrapped(page, next=page[-1].id if len(found) > limit else None)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from genlock.api.caller import Caller, Scope, allow
 from genlock.api.dependency import Given
+from genlock.api.page import linked
 from genlock.api.problem import RESPONSES
-from genlock.api.schedules import Plans, Readable, Reader, ScheduleOrder, Steerable, Writer, create
+from genlock.api.schedules import Plans, Readable, Reader, ScheduleOrder, Steerable, Writer, create, page_of
 from genlock.errors import BadInput, Forbidden
 from genlock.ledger.schedules.records import ScheduleState
 from genlock.schedules.view import ID, ScheduleView
@@ -111,23 +112,32 @@ def shown(view: ScheduleView) -> CronJob:
 
 @router.get("", response_model=list[CronJob])
 async def list_cron_jobs(
-    plans: Plans, caller: Reader, after: Named = None, limit: Limit = 200
+    plans: Plans,
+    caller: Reader,
+    request: Request,
+    response: Response,
+    after: Named = None,
+    limit: Limit = 200,
 ) -> list[CronJob]:
-    """One's own schedules, oldest first."""
-    return [shown(each) for each in await plans.list(owner=caller.user, after=after, limit=limit)]
+    """One's own schedules, oldest first. `Link` names the next page, if there is one."""
+    found = await page_of(plans, caller.user, after, limit)
+    return [shown(each) for each in linked(request, response, found, limit, "id")]
 
 
 @router.get("/all", response_model=list[CronJob])
 async def list_all_cron_jobs(
     plans: Plans,
     caller: Annotated[Caller, allow(Scope.SCHEDULES_READ)],
+    request: Request,
+    response: Response,
     after: Named = None,
     limit: Limit = 200,
 ) -> list[CronJob]:
-    """Everybody's schedules, for admins."""
+    """Everybody's schedules, for admins. `Link` names the next page, if there is one."""
     if not caller.admin:
         raise Forbidden("only an admin sees everybody's schedules: ask for /api/cron/jobs")
-    return [shown(each) for each in await plans.list(after=after, limit=limit)]
+    found = await page_of(plans, None, after, limit)
+    return [shown(each) for each in linked(request, response, found, limit, "id")]
 
 
 @router.post("/cron", status_code=201, response_model=CronJob)

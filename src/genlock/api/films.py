@@ -24,6 +24,7 @@ from genlock.api.order import (
     open_params,
     pipeline_of,
 )
+from genlock.api.page import lost
 from genlock.api.problem import RESPONSES
 from genlock.api.repeat import Once
 from genlock.api.videos import store_of
@@ -272,9 +273,10 @@ async def _refuse_strangers(services: Services, order: Any, caller: Caller) -> N
 
 
 def _page(found: list[Any], after: str | None, limit: int, name: str) -> tuple[list[Any], bool]:
-    """What follows the one that is called `after`, and whether there is more behind it."""
-    start = 0
-    if after is not None:
-        start = next((n for n, each in enumerate(found, 1) if getattr(each, name) == after), len(found))
+    """What follows the one called `after`, and whether there is more. `BadInput` if `after` is gone."""
+    places = {getattr(each, name): number for number, each in enumerate(found, 1)}
+    if after is not None and after not in places:
+        raise lost(after)
+    start = 0 if after is None else places[after]
     page = found[start : start + limit]
     return page, start + limit < len(found)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request, Response
 
 from genlock.api.answer import SubJobSummary, sub_jobs, summary
 from genlock.api.belonging import ReadableJob, SteerableJob, reach_for
@@ -16,6 +16,7 @@ from genlock.api.caller import Caller, Scope, allow
 from genlock.api.dependency import Given
 from genlock.api.films import FromImagePairs, start_pairs
 from genlock.api.order import EMBEDDED
+from genlock.api.page import linked
 from genlock.api.problem import RESPONSES
 from genlock.api.repeat import Once
 from genlock.api.wire import Wire, path_of
@@ -86,16 +87,18 @@ async def start_luigi_job(
 async def list_luigi_jobs(
     services: Given,
     caller: Reader,
+    request: Request,
+    response: Response,
     status: Annotated[list[JobState] | None, Query(description="any of these states")] = None,
     after: Annotated[str | None, Query(max_length=200, description="the last id of the page before")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> list[LuigiJob]:
-    """Campaign jobs, newest first."""
+    """Campaign jobs, newest first. `Link` names the next page, if there is one."""
     owner = reach_for(caller, None)
     found = await services.jobs.list(
-        states=status or (), pipeline="campaign", owner=owner, after=after, limit=limit
+        states=status or (), pipeline="campaign", owner=owner, after=after, limit=limit + 1
     )
-    return [_luigi(job) for job in found]
+    return [_luigi(job) for job in linked(request, response, found, limit, "id")]
 
 
 @router.get("/{job}", response_model=LuigiJob)

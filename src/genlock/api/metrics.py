@@ -168,7 +168,7 @@ class Metrics:
 
     def _hear_job(self, told: Said) -> None:
         if told.kind in ENDS:
-            _push(self._ended, (told.job, ENDS[told.kind]), self._jobs.labels(UNKNOWN, ENDS[told.kind]))
+            _push(self._ended, (told.job, ENDS[told.kind]), self._jobs)
         elif told.kind == "job.created":
             self._created.labels(json.loads(told.data)["pipeline"]).inc()
         elif told.kind == "job.deadline" and json.loads(told.data).get("passed"):
@@ -188,7 +188,7 @@ class Metrics:
         if vendor is not None:
             self._calls.labels(vendor, outcome).inc()
         else:
-            _push(self._decided, (key, outcome), self._calls.labels(UNKNOWN, outcome))
+            _push(self._decided, (key, outcome), self._calls)
 
     # -- asked by Prometheus ---------------------------------------------------------------------------
 
@@ -238,9 +238,9 @@ class Metrics:
             self._calls.labels(vendor, outcome).inc()
 
 
-def _push(waiting: deque[tuple[str, str]], one: tuple[str, str], unknown: Counter) -> None:
+def _push(waiting: deque[tuple[str, str]], one: tuple[str, str], counted: Counter) -> None:
     """To be named when somebody asks. If nobody does for long, the first is counted without a name."""
     waiting.append(one)
     if len(waiting) > REMEMBERED:
-        waiting.popleft()
-        unknown.inc()
+        _, outcome = waiting.popleft()
+        counted.labels(UNKNOWN, outcome).inc()

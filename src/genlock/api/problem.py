@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.routing import compile_path
 
-from genlock.api.wire import ErrorEnvelope, Fault, Problem, named_problem, problem_of
+from genlock.api.wire import PREFIX, ErrorEnvelope, Fault, Problem, named_problem, problem_of
 from genlock.errors import GenlockError
 
 RESPONSES: dict[int | str, dict[str, Any]] = {
@@ -70,10 +70,19 @@ async def _unexpected(request: Request, error: Exception) -> JSONResponse:
 async def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     code = http.HTTPStatus(error.status_code).phrase.title().replace(" ", "").replace("-", "")
-    detail = f"{request.method} {request.url.path}: {error.detail}"
     headers = dict(error.headers or {})
+    asked = f"{request.method} {request.url.path}"
+    detail = f"{asked}: {error.detail}"
     if error.status_code == http.HTTPStatus.METHOD_NOT_ALLOWED and (methods := _allowed(request)):
         headers["Allow"] = methods
+        detail = f"{asked}: what can be done there is {methods}"
+    elif error.status_code == http.HTTPStatus.NOT_FOUND and error.detail == "Not Found":
+        detail = f"{asked}: there is nothing at this address; what there is stands in {PREFIX}/openapi.json"
+    elif isinstance(error.__cause__, (RecursionError, UnicodeDecodeError)):
+        deep = isinstance(error.__cause__, RecursionError)
+        detail = (
+            f"{asked}: the body {'is nested too deeply' if deep else 'is no text in UTF-8'}, so it is no JSON"
+        )
     return answer(named_problem(code, error.status_code, detail, request.url.path), headers)
 
 
@@ -86,17 +95,27 @@ def _allowed(request: Request) -> str:
     if verbs is None:
         fitting = (path for path in declared if compile_path(path)[0].match(request.url.path))
         verbs = declared.get(next(fitting, ""), {})
-    return ", ".join(sorted(verb.upper() for verb in verbs))
+    return ", ".join(sorted({verb.upper() for verb in verbs} | ({"HEAD"} if "get" in verbs else set())))
 
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    found = error.errors()
+    found, path = error.errors(), request.url.path
+    if isinstance(error.body, bytes) and any(e["loc"][0] == "body" for e in found):
+        return answer(named_problem("UnsupportedMediaType", 415, _no_json(request), path))
+    if broken := next((e for e in found if e["type"] == "json_invalid"), None):
+        why = f"the body is no JSON: {broken['ctx']['error']}, at character {broken['loc'][-1] + 1}"
+        faults = [Fault(pointer="/body", detail=why)]
+        return answer(named_problem("BadInput", 400, why, path, faults=faults))
     faults = [Fault(pointer=_pointer(e["loc"]), detail=str(e["msg"])) for e in found]
-    unreadable = any(e["type"] == "json_invalid" for e in found)
     detail = "; ".join(f"{fault.pointer}: {fault.detail}" for fault in faults)
-    status = 400 if unreadable else 422
-    return answer(named_problem("BadInput", status, detail, request.url.path, faults=faults))
+    return answer(named_problem("BadInput", 422, detail, path, faults=faults))
+
+
+def _no_json(request: Request) -> str:
+    """Nobody guesses: a page of another site can send text without being asked, but no JSON."""
+    sent = request.headers.get("content-type") or "of no type"
+    return f"the body is {sent[:100]!r}: send JSON, with the header Content-Type: application/json"
 
 
 def _pointer(place: tuple[Any, ...]) -> str:

@@ -17,7 +17,7 @@ from datetime import timedelta
 from typing import Annotated, Any
 
 import structlog
-from fastapi import Depends, FastAPI, Request
+from fastapi import Depends, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from genlock.api.caller import identify
@@ -61,22 +61,6 @@ def show_once(request: Request, instead: GenlockError) -> None:
     when it is asked again.
     """
     request.state.instead = instead
-
-
-def describe(app: FastAPI) -> None:
-    """Say in OpenAPI that every POST of somebody who is signed in takes a key: routes know nothing of it."""
-    plain = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        known = app.openapi_schema is not None
-        told = plain()
-        if not known:
-            for methods in told["paths"].values():
-                if "security" in methods.get("post", {}):
-                    methods["post"].setdefault("parameters", []).append(PARAMETER)
-        return told
-
-    app.openapi = openapi  # type: ignore[method-assign]  # as its documentation has it
 
 
 class Repeat:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -13,6 +14,7 @@ from genlock.api.caller import Caller, Scope, allow
 from genlock.api.deed import of_schedule
 from genlock.api.dependency import Given, Services, schedules_of
 from genlock.api.order import open_params
+from genlock.api.page import check_cursor
 from genlock.api.problem import RESPONSES
 from genlock.api.wire import Body, Envelope, When, wrapped
 from genlock.errors import Forbidden, NotFound
@@ -63,6 +65,15 @@ Readable = Annotated[ScheduleView, Depends(readable)]
 Steerable = Annotated[ScheduleView, Depends(steerable)]
 
 
+async def page_of(
+    plans: ScheduleService, owner: str | None, after: str | None, limit: int
+) -> Sequence[ScheduleView]:
+    """A page of schedules, and one more if there is one. `BadInput` if `after` was taken away meanwhile."""
+    found = await plans.list(owner=owner, after=after, limit=limit + 1)
+    await check_cursor(after, found, plans.show)
+    return found
+
+
 async def create(
     services: Services, plans: ScheduleService, caller: Caller, order: ScheduleOrder
 ) -> ScheduleView:
@@ -100,7 +111,7 @@ async def list_schedules(
     limit: Limit = 50,
 ) -> Answer:
     """Schedules, oldest first."""
-    found = await plans.list(owner=reach_for(caller, owner), after=after, limit=limit + 1)
+    found = await page_of(plans, reach_for(caller, owner), after, limit)
     page = found[:limit]
     return wrapped(page, next=page[-1].id if len(found) > limit else None)
 

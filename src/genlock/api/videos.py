@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import Field, StrictBool
 
+from genlock.api.belonging import reach_for
 from genlock.api.caller import Caller, Scope, allow
 from genlock.api.dependency import Given, Services
 from genlock.api.download import answers, file_answer
@@ -90,10 +91,9 @@ async def list_videos(
 ) -> Answer:
     """Films that are finished or wait for a person, newest first."""
     videos = videos_of(services)
-    whose = caller.reach or owner
-    if owner is not None and not caller.sees(owner):
-        return wrapped([])
-    sought = SoughtFilms(owner=whose, pipeline=pipeline, standing=standing, campaign=campaign)
+    sought = SoughtFilms(
+        owner=reach_for(caller, owner), pipeline=pipeline, standing=standing, campaign=campaign
+    )
     found = [_answer(each) for each in await videos.list(sought, after=after, limit=limit + 1)]
     return wrapped(found[:limit], next=found[limit - 1].id if len(found) > limit else None)
 
@@ -109,14 +109,6 @@ async def play_video(
     video: Id, request: Request, services: Given, caller: Viewer, revision: Number = None
 ) -> Response:
     """The film's file, whole or the part that `Range` asks for."""
-    return await _file(request, services, caller, video, "film", revision)
-
-
-@router.head("/{video}/data", response_class=Response, responses=answers(MP4))
-async def head_video(
-    video: Id, request: Request, services: Given, caller: Viewer, revision: Number = None
-) -> Response:
-    """The headers of the film's file."""
     return await _file(request, services, caller, video, "film", revision)
 
 

@@ -60,9 +60,11 @@ class Wire(BaseModel):
 
 
 class Body(Wire):
-    """What is sent here: a field nobody knows is refused, so a misspelt one is not lost."""
+    """What is sent here: a field nobody knows is refused, so a misspelt one is not lost. So are `NaN` and
+    `Infinity`, which are no JSON.
+    """
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
 class Meta(Wire):

@@ -58,7 +58,7 @@ class Scripts:
         Without our settings and keys in its environment. It ends with this call, however that ends.
         """
         script = self._roster.find(name)
-        log.info(f"Running script {name}", action="script", script=name, task=task.key)
+        log.info(f"Running script {name}", action="script", script=name)
         path = task.workdir / "output.log"
         with Transcript(path) as transcript:
             code = await self._carry(name, script, transcript, task)
@@ -70,7 +70,7 @@ class Scripts:
         tail = list(transcript.tail)
         if code != 0:
             raise _failed(name, code, script.timeout, tail)
-        log.info(f"script {name} completed successfully", action="script", script=name, task=task.key)
+        log.info(f"script {name} completed successfully", action="script", script=name)
         return ScriptRun(name=name, code=code, lines=transcript.count, output=output, tail=tail)
 
     async def _carry(self, name: str, script: Script, transcript: Transcript, task: Task) -> int | None:
@@ -127,7 +127,7 @@ async def _tell(name: str, transcript: Transcript, lines: list[str], task: Task)
     first = transcript.count - len(lines)
     for number, line in enumerate(lines, first):
         if number < LOGGED:
-            log.info(f"Output: {line}", action="script", script=name, task=task.key)
+            log.info(f"Output: {line}", action="script", script=name)
         elif number == LOGGED:
             log.info(f"Output: … the rest is in what the job keeps of script {name}", action="script")
     if lines:

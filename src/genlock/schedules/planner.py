@@ -18,7 +18,7 @@ from genlock.errors import BadInput, Conflict, NotFound
 from genlock.ledger.schedules.protocol import ScheduleLedger
 from genlock.ledger.schedules.records import FiringState, Kind, ScheduleRow, ScheduleSpec, Timing
 from genlock.money import Money
-from genlock.schedules.rhythm import every_of, rhythm_of
+from genlock.schedules.rhythm import every_of, rhythm_of, zone_of
 from genlock.schedules.service import ScheduleService
 from genlock.schedules.starter import Opener, Starter, as_they_are
 from genlock.schedules.view import (
@@ -137,6 +137,7 @@ class Planner(ScheduleService):
         """What the ledger keeps of a plan. `BadInput` if what it starts, or its times, cannot be."""
         pipeline, params = await self._fit(plan)
         kind, expression = _when(plan)
+        zone_of(plan.zone)  # of an interval too, which may become a cron expression later
         spec = ScheduleSpec(
             id=id,
             name=plan.name,
