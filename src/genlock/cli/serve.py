@@ -75,6 +75,7 @@ async def _listen(services: Services, bound: socket.socket, interrupt: Interrupt
     from genlock.api.server import Server
 
     server = Server(services)
+    bound.listen()  # who connects as soon as it is said waits, and is not refused
     answering = asyncio.create_task(server.serve(bound), name="genlock-port")
     asked = asyncio.create_task(interrupt.asked.wait())
     structlog.get_logger("genlock").info(f"Listening on {url_of(bound)}")
