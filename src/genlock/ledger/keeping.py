@@ -4,9 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Select, and_, delete, exists, or_, select, tuple_
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Select,
+    Text,
+    and_,
+    cast,
+    delete,
+    exists,
+    literal,
+    or_,
+    select,
+    tuple_,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from genlock.ledger import schema
@@ -73,9 +88,24 @@ def sources() -> list[Source]:
             select(_call.request, _call.result, _call.key).join(schema.job, _call.job == _job.id),
             (_call.key,),
         ),
-        Source(select(_asset.sha256, _asset.thumbnail, _asset.id), (_asset.id,), of_jobs=False),
+        Source(
+            select(
+                _reference(_asset.sha256, _asset.size),
+                _reference(_asset.thumbnail, _asset.thumbnail_size),
+                _asset.id,
+            ),
+            (_asset.id,),
+            of_jobs=False,
+        ),
         Source(select(_schedule.params, _schedule.id), (_schedule.id,), of_jobs=False),
     ]
+
+
+def _reference(sha256: ColumnElement[str], size: ColumnElement[int]) -> ColumnElement[str]:
+    """A file as jobs name theirs, in JSON."""
+    parts = ('{"sha256":"', sha256, '","size":', cast(size, Text), ',"media_type":""}')
+    first, *rest = (literal(part) if isinstance(part, str) else part for part in parts)
+    return reduce(add, rest, first)
 
 
 def doomed(before: int) -> CTE:
