@@ -118,6 +118,23 @@ async def test_a_channel_does_not_begin_further_back_than_it_keeps(service: Any)
     assert counted.heard == KEPT + 3
 
 
+async def test_streams_end_when_an_error_that_nobody_expected_ends_their_channel(service: Any) -> None:
+    class Broken(Counted):
+        async def watch(self, job: str, *, after: int = 0) -> AsyncIterator[EventView]:
+            async for event in super().watch(job, after=after):
+                yield event
+                raise RuntimeError("a secret")
+
+    service.add("abc")
+    service.tell("abc", "task.progress", "a")
+    channels = Channels(Broken(service))  # type: ignore[arg-type]
+    found = await asyncio.wait_for(asyncio.gather(*(whole(channels, "abc") for _ in range(3))), 20)
+    for chunks in found:
+        assert numbers(chunks) == [1]
+        assert chunks[-1].startswith(b"event: problem")
+        assert b"secret" not in chunks[-1]
+
+
 async def test_nothing_is_left_of_a_channel_that_nobody_reads(service: Any) -> None:
     service.add("abc")
     channels = Channels(service)

@@ -78,6 +78,8 @@ class Presence:
                 await self._judge(access)
             except LedgerError as error:  # nobody could sign in now either, and nobody is sent away
                 log.warning("it cannot be looked up whose tokens are still good", error=str(error))
+            except Exception:
+                log.exception("it cannot be looked up whose tokens are still good")  # the next look may
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._every):
                     await news.wait()

@@ -13,16 +13,18 @@ from collections import deque
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager, suppress
 
+import structlog
 from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 
 from genlock.access.access import Access
 from genlock.access.identity import ANYBODY, Identity
 from genlock.access.presence import Guest, Presence
-from genlock.api.wire import END, PROBLEM, QUIET, problem_of
+from genlock.api.wire import END, PROBLEM, QUIET, UNEXPECTED, problem_of
 from genlock.engine.service import JobService
 from genlock.engine.views import EventView
 from genlock.errors import BadInput, GenlockError
 
+log = structlog.get_logger(__name__)
 KEPT = 512  # events of a job, for streams that fall behind
 PAGE = 1000  # events read at a time by a stream that catches up
 LAST = 1 << 53  # a number that no event has, and that everybody's numbers can hold
@@ -48,6 +50,9 @@ class Channel:
             self.ended = True
         except GenlockError as error:
             self.error = error
+        except Exception:
+            log.exception("a job can be listened to no more", job=job)
+            self.error = GenlockError(UNEXPECTED)  # streams end and come again, instead of waiting for ever
         self._tell()
 
     def _keep(self, event: EventView) -> None:
