@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Literal
 
-from genlock.media.film.motion import Move, Picture, Size, View, cover, enlargement, hold
+from genlock.media.film.motion import Move, Picture, Size, View, aim, cover, enlargement, hold
 
 Axis = Literal[0, 1]
 Way = Literal[-1, 1]
@@ -24,6 +24,7 @@ _PUSH_RANGE = (0.02, 0.35)
 _ROOM = (0.12, 0.35)
 _PANNING = 0.7  # of the room, that a camera is near so as to have somewhere to go
 _STRIP = 0.55  # of a picture's side: where the frame shows less, the camera passes over more of it
+AIR = 0.15  # of the frame: what is left free before and behind a subject that a camera passes over
 _NEARING = 1.015  # what a camera that pans comes nearer
 _ARRIVING = 1.05  # how near it is at least, for another one to arrive there from farther away
 _ALL = 0.98  # of a side of a picture: what reaches over as much cannot be kept from being cut a little
@@ -163,7 +164,7 @@ class _Camera:
 
     def _along(self, axis: Axis, zoom: float, reach: float, way: int) -> Move | None:
         frame = cover(self.picture, self.size)[axis]
-        low, high = self._range(axis, frame / zoom / _NEARING)
+        low, high = self._range(axis, frame / zoom / _NEARING, reach * frame)
         length = min(reach * frame, high - low)
         if length < _LEAST_PAN * self._time * frame:
             return None
@@ -186,16 +187,30 @@ class _Camera:
             return 0.0
         return _LEADING if axis == 1 else way * _LEADING
 
-    def _range(self, axis: Axis, shown: float) -> tuple[float, float]:
-        """Between which places the middle of a view may lie that shows so much of a side."""
-        begin, end = self.picture.region[axis], self.picture.region[axis + 2]
-        low, high = sorted((end - shown / 2, begin + shown / 2))
+    def _range(self, axis: Axis, shown: float, reach: float) -> tuple[float, float]:
+        """Between which places the middle of a view may lie that shows so much of a side.
+
+        What stands out is all in view. If a strip shows less than that, views go from its one end to the
+        other, with some air around it at both, as far as a way of `reach` leaves any for that.
+        """
+        first, last = self.picture.region[axis] + shown / 2, self.picture.region[axis + 2] - shown / 2
+        air = min(self._air(axis, shown), max(0.0, reach - (last - first)) / 2)
+        low, high = min(first, last) - air, max(first, last) + air
         return max(low, shown / 2), min(high, 1 - shown / 2)
+
+    def _air(self, axis: Axis, shown: float) -> float:
+        """How much of a side may be seen beyond what stands out, where that is not all in view."""
+        held = self.picture.region[axis + 2] - self.picture.region[axis]
+        return AIR * shown if held > shown and strip(self.picture, self.size) == axis else 0.0
 
     def _at(self, axis: Axis, place: float, zoom: float) -> View:
         x, y = self.picture.focus
         x, y = (place, y) if axis == 0 else (x, place)
-        return hold(self.picture, self.size, x=x, y=y, zoom=zoom)
+        held = hold(self.picture, self.size, x=x, y=y, zoom=zoom)
+        air = self._air(axis, cover(self.picture, self.size)[axis] / zoom)
+        off = _between(place - (held.x, held.y)[axis], -air, air)
+        x, y = (held.x + off, held.y) if axis == 0 else (held.x, held.y + off)
+        return aim(self.picture, self.size, x=x, y=y, zoom=zoom)
 
     @property
     def _time(self) -> float:

@@ -14,7 +14,7 @@ from genlock.media.film.layer import Projection
 from genlock.media.film.motion import View, cover, enlargement
 from genlock.media.film.reel import Gate
 from genlock.media.film.route import corners
-from genlock.media.film.sampler import NEAR, Sampler
+from genlock.media.film.sampler import NEAR_COLOUR, Sampler
 from genlock.media.film.segment import Segment
 from genlock.media.film.source import Source, developed
 
@@ -83,7 +83,7 @@ class Projector:
         luma = _scaled(luma, width, height)
         blue, red = (_scaled(plane, width // 2, height // 2) for plane in (blue, red))
         luma, blue, red = developed((luma, blue, red), layer.grade)
-        samplers = Sampler(luma), Sampler(blue, 2 * NEAR), Sampler(red, 2 * NEAR)
+        samplers = Sampler(luma), Sampler(blue, NEAR_COLOUR), Sampler(red, NEAR_COLOUR)
         return Source(samplers, (0, 0, layer.picture.width, layer.picture.height))
 
 

@@ -18,7 +18,7 @@ from genlock.errors import RenderRefused
 from genlock.media.film.encode import Frame, Plane
 from genlock.media.film.grade import NEUTRAL, Grade, Table
 from genlock.media.film.motion import Picture
-from genlock.media.film.sampler import NEAR, Sampler, Steps
+from genlock.media.film.sampler import NEAR_COLOUR, Sampler, Steps
 
 # BT.709, limited range, from B, G, R of 0..255: luma, blue and red; the last column is the offset.
 _BT709 = np.array(
@@ -135,7 +135,7 @@ def _softened(path: Path, picture: Picture, grade: Grade) -> Source:
 
 def _source(planes: tuple[Plane, Plane, Plane], region: Region) -> Source:
     luma, blue, red = planes
-    return Source((Sampler(luma), Sampler(blue, 2 * NEAR), Sampler(red, 2 * NEAR)), region)
+    return Source((Sampler(luma), Sampler(blue, NEAR_COLOUR), Sampler(red, NEAR_COLOUR)), region)
 
 
 def developed(planes: tuple[Plane, Plane, Plane], grade: Grade) -> tuple[Plane, Plane, Plane]:
