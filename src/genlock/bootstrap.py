@@ -33,7 +33,7 @@ from genlock.ledger.census import Watched
 from genlock.log import keep_quiet
 from genlock.media.pool import Launch, RenderPool
 from genlock.owner import succeed
-from genlock.pairing import check_store, pair
+from genlock.pairing import check_store, store_of
 from genlock.pipelines.quote import Quotes
 from genlock.pipelines.roster import Roster
 from genlock.pipelines.script import script
@@ -42,7 +42,6 @@ from genlock.pipelines.video import Videos
 from genlock.providers.registry import Providers
 from genlock.settings import Settings, load_settings
 from genlock.store.artifact import Freed, Store
-from genlock.store.local import LocalStore
 
 if TYPE_CHECKING:
     from genlock.engine.declare import Pipeline
@@ -141,8 +140,7 @@ async def open_home(
         ledger = await _ledger(settings, clock)
         stack.push_async_callback(ledger.close)
         collector.settle()
-        store = LocalStore(settings.store)
-        await pair(settings, ledger, store)
+        store = await store_of(settings, ledger)
         providers = Providers(settings, store, clock)
         stack.push_async_callback(providers.close)
         calls = paid_calls(settings, ledger, ledger.reader, store, clock, providers)

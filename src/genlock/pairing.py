@@ -32,10 +32,15 @@ def check_store(settings: Settings) -> None:
         raise BadInput(f"GENLOCK_STORE_DIR is {settings.store_dir}: name the folder by its whole path")
 
 
-async def pair(settings: Settings, ledger: Bound, store: LocalStore) -> None:
-    """Bind a store to its ledger, or see that it is the one. `OwnerError` says which one it should be."""
-    if settings.database_url is None:
-        return
+async def store_of(settings: Settings, ledger: Bound) -> LocalStore:
+    """The store, bound to its ledger or seen to be the one. `OwnerError` says which one it should be."""
+    store = LocalStore(settings.store)
+    if settings.database_url is not None:
+        await _pair(ledger, store)
+    return store
+
+
+async def _pair(ledger: Bound, store: LocalStore) -> None:
     mine, taken = await asyncio.to_thread(store.identify)  # taken: its ledger has it in its row since before
     here = f"{store.root} on {socket.gethostname()}"
     found = await ledger.bind_store(mine, here, free=not taken)

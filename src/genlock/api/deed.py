@@ -15,10 +15,12 @@ def of_new_job(answer: Any) -> str | None:
 
 
 def of_call(answer: Any) -> str | None:
+    """A call that was decided about."""
     return f"call:{answer.key}" if isinstance(answer, CallRow) else None
 
 
 def of_budget(answer: Any) -> str | None:
+    """A budget, by its whole name."""
     return f"budget:{answer.scope}" if isinstance(answer, BudgetRow) else None
 
 

@@ -1,10 +1,24 @@
-"""How whole jobs of the in-memory ledger are ended from outside: called off, or past their deadline."""
+"""How tasks and jobs of the in-memory ledger are ended from outside: taken back, called off, or too late."""
 
 from __future__ import annotations
 
 from genlock.ledger.memory.book import Book
-from genlock.ledger.memory.row import Change, Job
+from genlock.ledger.memory.row import Change, Job, Task
 from genlock.ledger.records import Failure, JobState, TaskRef, TaskState
+
+
+def take_back(book: Book, task: Task, limit: int, change: Change) -> None:
+    """running -> ready, for its process is gone; or failed if that happens all the time."""
+    job = book.job(task.ref.job)
+    task.reclaims += 1
+    book.log(job, "task.reclaimed", task, reclaims=task.reclaims)
+    if task.reclaims <= limit:
+        book.ready(task, change)
+        return
+    task.error = Failure("Poison", f"its process died {task.reclaims} times while it ran")
+    book.log_failed(job, task)
+    book.finish(task, TaskState.FAILED, change)
+    book.settle(job, change)
 
 
 def call_off(book: Book, job: Job, reason: str, change: Change) -> list[TaskRef]:

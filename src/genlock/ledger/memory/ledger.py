@@ -16,7 +16,7 @@ from genlock.errors import Conflict
 from genlock.ledger.memory import redo as redoing
 from genlock.ledger.memory.birth import bear, spread_page
 from genlock.ledger.memory.book import Book
-from genlock.ledger.memory.end import call_off, pass_deadline
+from genlock.ledger.memory.end import call_off, pass_deadline, take_back
 from genlock.ledger.memory.payments import MemoryPayments
 from genlock.ledger.memory.reader import MemoryReader
 from genlock.ledger.memory.row import Change, Job, Task
@@ -314,16 +314,8 @@ class MemoryLedger(MemoryPayments, MemoryReader):
         self._holders.discard(gone or "")
         change, alive = Change(), self._holders if survivor is None else {survivor}
         for task in self._running():
-            if task.holder in alive:
-                continue
-            task.reclaims += 1
-            self._log(task, "task.reclaimed", reclaims=task.reclaims)
-            if task.reclaims > limit:
-                task.error = Failure("Poison", f"its process died {task.reclaims} times while it ran")
-                self._book.log_failed(self._book.job(task.ref.job), task)
-                self._end(task, TaskState.FAILED, change)
-            else:
-                self._book.ready(task, change)
+            if task.holder not in alive:
+                take_back(self._book, task, limit, change)
         return change.ready
 
     async def expire(self) -> Sequence[TaskRef]:
