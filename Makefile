@@ -15,7 +15,7 @@ BIN := .venv/bin
 FILM := out/campaign.mp4
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help run test check unit prove bench soak schema settings format lock clean always
+.PHONY: help run test check unit prove bench soak schema settings answers format lock clean always
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ soak: .venv/installed ## what takes long: ten minutes of load, fifty jobs over t
 
 schema: .venv/installed ## write down the ledger's new schema, with jobs in it, for all later versions to read
 	@$(BIN)/python tests/history.py
+
+answers: .venv/installed ## write the examples in OpenAPI from what docs/api.md makes a server say
+	@$(BIN)/python scripts/answers.py
 
 settings: .venv/installed ## write docs/settings.md from the definitions of the settings
 	@$(BIN)/python scripts/settings.py
