@@ -6,7 +6,7 @@ python benchmarks/film.py --out film.json    # the object into a file, the table
 
 `kb_cpu_ratio`: CPU time of the parts of a film of camera moves and dissolves, drawn and encoded as the
 renderer does it, by that of encoding the same frames, ready in memory, by the same encoder in as many
-processes. `morph_cpu_ratio`: the same for clips in which one view of a scene becomes another. `clip_fps`
+processes with the same environment. `morph_cpu_ratio`: the same for clips in which one view of a scene becomes another. `clip_fps`
 and `floor_fps`: frames a second of all processes. `film_wall_s`: from the command to the film of camera
 moves, composed, checked and stored. `film_wall_ratio`: that, by the time in which the bare encoder gets
 through all of its frames; `film_cpu_ratio`: the same of CPU time, which other programs disturb less.
