@@ -6,14 +6,14 @@ python benchmarks/film.py --out film.json    # the object into a file, the table
 
 `kb_cpu_ratio`: CPU time of the parts of a film of camera moves and dissolves, drawn and encoded as the
 renderer does it, by that of encoding the same frames, ready in memory, by the same encoder in as many
-processes with the same environment. `morph_cpu_ratio`: the same for clips in which one view of a scene becomes another. `clip_fps`
-and `floor_fps`: frames a second of all processes. `film_wall_s`: from the command to the film of camera
-moves, composed, checked and stored. `film_wall_ratio`: that, by the time in which the bare encoder gets
-through all of its frames; `film_cpu_ratio`: the same of CPU time, which other programs disturb less.
-`film_fps` and `moviepy_fps`: frames of the finished film a second, ours, and MoviePy's for the same
-photos, moves, dissolves and the music ready made; `moviepy_ratio` is the one by the other, and
-`moviepy_cpu_ratio` MoviePy's CPU time by ours. `join_copy_s` and `join_encode_s`: joining the film's
-pieces by copying packets, and by encoding them again.
+processes with the same environment. `morph_cpu_ratio`: the same for clips in which one view of a scene
+becomes another. `clip_fps` and `floor_fps`: frames a second of all processes. `film_wall_s`: from the
+command to the film of camera moves, composed, checked and stored. `film_wall_ratio`: that, by the time in
+which the bare encoder gets through all of its frames; `film_cpu_ratio`: the same of CPU time, which other
+programs disturb less. `film_fps` and `moviepy_fps`: frames of the finished film a second, ours, and
+MoviePy's for the same photos, moves, dissolves and the music ready made; `moviepy_ratio` is the one by the
+other, and `moviepy_cpu_ratio` MoviePy's CPU time by ours. `join_copy_s` and `join_encode_s`: joining the
+film's pieces by copying packets, and by encoding them again.
 """
 
 from __future__ import annotations
