@@ -137,7 +137,7 @@ class Plain:
         return "waiting" if weights == {"parked"} else "running" if job.started else "pending"
 
     def _weights(self, job: Job) -> Iterator[str]:
-        """Of each task that keeps its job from ending: it can move, is at a provider's, or waits otherwise."""
+        """Of each task that keeps its job going: it can move, is at a provider's, or waits otherwise."""
         for key, fact in job.facts.items():
             state = self.state(TaskRef(job.spec.id, key))
             if state in ("ready", "running"):
