@@ -35,7 +35,7 @@ class Services:
 
     jobs: JobService
     access: Access | None = None
-    library: Library | None = None
+    furnish: Callable[[], Library] | None = None  # loaded when somebody asks for the library
     oversight: Oversight | None = None
     channels: Channels = None  # type: ignore[assignment]  # of `jobs`, unless they are shared
     videos: Videos | None = None
@@ -51,6 +51,11 @@ class Services:
         if self.channels is None:
             object.__setattr__(self, "channels", Channels(self.jobs, self.access))
 
+    @property
+    def library(self) -> Library | None:
+        """Clients, campaigns and assets, where there are any."""
+        return None if self.furnish is None else self.furnish()
+
     def stop(self) -> None:
         """No more work here: event streams end, and their readers come again elsewhere."""
         self.channels.stop()
@@ -63,7 +68,7 @@ class Services:
         return cls(
             jobs=home.engine,
             access=home.access,
-            library=home.library,
+            furnish=lambda: home.library,
             videos=home.videos,
             quotes=home.quotes,
             store=home.store,
