@@ -413,7 +413,9 @@ async def test_ids_are_ordered_byte_by_byte_whatever_the_locale(ledgers):
     ids = ["job-2", "Job-1", "job-10", "jöb", "job_1", "JOB"]
     for name in ids:
         await ledger.create_job(_spec(name, NodeSpec("a")))
-    assert [row.id for row in await ledger.reader.jobs()] == sorted(ids, reverse=True)
+    with ledgers.by_hand() as connection:
+        found = connection.execute("SELECT id FROM job ORDER BY id").fetchall()
+    assert [row[0] for row in found] == sorted(ids)
     with ledgers.by_hand() as connection:
         loose = connection.execute(
             "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'public' "
