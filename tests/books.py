@@ -57,7 +57,7 @@ class Books:
     def _job(self, job: Row) -> Iterator[str]:
         counts = Counter(filter(None, map(self._weight, self.tasks[job["id"]].values())))
         if job["state"] not in OVER:
-            for name in ("live", "parked", "failed"):
+            for name in ("live", "abroad", "parked", "failed"):
                 if job[name] != counts[name]:
                     yield f"{name} is {job[name]} and counted {counts[name]}"
         late = job["error_kind"] == "DeadlinePassed"
@@ -69,11 +69,12 @@ class Books:
     def _derived(self, job: Row, counts: Counter[str]) -> str:
         if job["state"] == "cancelled":
             return "cancelled"
-        if not counts["live"] and not counts["parked"]:
+        goes_on = counts["live"] or counts["abroad"]
+        if not goes_on and not counts["parked"]:
             return "failed" if counts["failed"] else "completed"
         if job["state"] == "paused":
             return "paused"
-        if not counts["live"]:
+        if not goes_on:
             return "waiting"
         return "pending" if job["started_at"] is None else "running"
 
@@ -82,9 +83,12 @@ class Books:
             return "live"
         if task["state"] == "parked":
             bought = (task["signal"] or "").startswith(("call:", "place:"))
-            return "live" if bought and task["due_at"] is not None else "parked"
+            return "abroad" if bought and task["due_at"] is not None else "parked"
         if task["state"] == "spread" and task["child_job"]:
-            return "parked" if self.jobs[task["child_job"]]["state"] == "waiting" else "live"
+            nested = self.jobs[task["child_job"]]
+            if nested["state"] == "waiting":
+                return "parked"
+            return "abroad" if nested["abroad"] and not nested["live"] else "live"
         return "failed" if task["state"] == "failed" and task["idx"] < 0 else None
 
     def _hold(self, job: Row, task: Row) -> Iterator[str]:
