@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -29,7 +29,6 @@ from genlock.errors import HomeTaken
 from genlock.executors.embedded import Embedded
 from genlock.executors.patrol import Recovery
 from genlock.executors.resource import Resources
-from genlock.ledger.census import Watched
 from genlock.log import keep_quiet
 from genlock.media.pool import Launch, RenderPool
 from genlock.owner import succeed
@@ -51,6 +50,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+FIRST = 0.25  # seconds in which tasks that are ready begin before anything else is looked after
 HASH = re.compile(r"\b[0-9a-f]{64}\b")
 
 
@@ -74,30 +74,40 @@ def renders(pipeline: Pipeline[..., Any]) -> bool:
 
 @dataclass
 class Home:
-    """A home that is open: the engine over its ledger, its store, and what runs its tasks."""
+    """A home that is open: the engine over its ledger, its store, and what runs its tasks.
+
+    The rest is loaded when somebody asks for it: a job that goes on need not wait for it.
+    """
 
     settings: Settings
+    ledger: SqlLedger
     engine: Engine
     store: Store
     executor: Embedded | None
     recovery: Recovery
-    access: Access
     pool: RenderPool
-    watched: Watched
-    videos: Videos
     quotes: Quotes
-    plan: Callable[[Callable[[], Library]], Planner]
-    furnish: Callable[[], Library]
+    closing: AsyncExitStack
+
+    @cached_property
+    def access(self) -> Access:
+        """Users and tokens."""
+        return _access(self.settings, self.ledger, self.engine.clock)
+
+    @cached_property
+    def videos(self) -> Videos:
+        """Films, and what people say of them."""
+        return _videos(self.ledger, self.engine)
 
     @cached_property
     def schedules(self) -> Planner:
         """Schedules to be looked at and changed. They fire while `scheduled` lasts, and not without."""
-        return self.plan(lambda: self.library)
+        return _planner(self.settings, self.ledger, self.engine, lambda: self.library)
 
     @cached_property
     def library(self) -> Library:
         """Clients, campaigns and assets."""
-        return self.furnish()
+        return _library(self.closing, self.settings, self.ledger, self.store, self.engine.clock)
 
     async def clean(self, *, older_than: timedelta | None = None, dry_run: bool = False) -> Freed:
         """Remove what no kept job reaches. Jobs finished longer than `older_than` ago are kept no more."""
@@ -149,10 +159,8 @@ async def open_home(
         engine = _engine(settings, ledger, more, given, clock, calls)
         executor = await _executing(stack, engine, settings) if execute else None
         recovery = await _begin(settings, engine, executor, opening)
-        access, quotes = _access(settings, ledger, clock), price_list(providers, ledger.reader, clock)
-        furnish = partial(_library, stack, settings, ledger, store, clock)
-        ours = (settings, engine, store, executor, recovery, access, pool, ledger, _videos(ledger, engine))
-        yield Home(*ours, quotes, partial(_planner, settings, ledger, engine), furnish)
+        quotes = price_list(providers, ledger.reader, clock)
+        yield Home(settings, ledger, engine, store, executor, recovery, pool, quotes, stack)
 
 
 async def _executing(stack: AsyncExitStack, engine: Engine, settings: Settings) -> Embedded:
@@ -164,7 +172,6 @@ async def _executing(stack: AsyncExitStack, engine: Engine, settings: Settings) 
 
 
 def _planner(settings: Settings, ledger: SqlLedger, engine: Engine, books: Callable[[], Library]) -> Planner:
-    """What plans schedules, whose libraries take long to load: when somebody asks for the first time."""
     from genlock.ledger.schedules.sql import SqlSchedules
     from genlock.pipelines.reference import opener_of
     from genlock.schedules.opening import planner_of
@@ -188,7 +195,6 @@ def _videos(ledger: SqlLedger, engine: Engine) -> Videos:
 
 
 def _access(settings: Settings, ledger: SqlLedger, clock: Clock) -> Access:
-    """Users and tokens."""
     from genlock.ledger.access.sql import SqlAccess
 
     return Access(
@@ -203,7 +209,6 @@ def _access(settings: Settings, ledger: SqlLedger, clock: Clock) -> Access:
 def _library(
     stack: AsyncExitStack, settings: Settings, ledger: SqlLedger, store: Store, clock: Clock
 ) -> Library:
-    """The library, whose modules take long to load: when somebody asks for the first time."""
     from genlock.ledger.library.sql import SqlLibrary
     from genlock.library.lending import Lending
     from genlock.library.opening import library_of, pool_of
@@ -254,7 +259,7 @@ async def _looked_after(engine: Engine) -> AsyncIterator[None]:
     if engine.aftercare is None:
         yield
         return
-    task = asyncio.create_task(engine.aftercare.run(), name="genlock-aftercare")
+    task = asyncio.create_task(engine.aftercare.run(FIRST), name="genlock-aftercare")
     try:
         yield
     finally:

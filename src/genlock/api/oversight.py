@@ -46,7 +46,7 @@ async def oversee(home: Home) -> AsyncIterator[Oversight]:
     """Count, look and trace for as long as this lasts."""
     settings, clock = home.settings, home.engine.clock
     metrics = Metrics(clock)
-    metrics.attach(home.engine, home.watched, home.recovery.tasks)
+    metrics.attach(home.engine, home.ledger, home.recovery.tasks)
 
     def rendered(operation: str, seconds: float, answer: Mapping[str, Any]) -> None:
         metrics.rendered(operation, seconds, answer.get("frames") if operation == SEGMENT else None)

@@ -47,8 +47,9 @@ class Aftercare:
     def ring(self) -> None:
         self.bell.set()
 
-    async def run(self) -> None:
-        """Until it is cancelled."""
+    async def run(self, after: float = 0.0) -> None:
+        """Until it is cancelled, beginning `after` so many seconds: what is ready may begin first."""
+        await asyncio.sleep(after)
         while True:
             self.bell.clear()
             left = 0

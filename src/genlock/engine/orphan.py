@@ -20,8 +20,8 @@ async def freeze_orphans(ledger: Payments, reader: LedgerReader, before: datetim
     found: list[str] = []
     after: str | None = None
     where = JobFilter(states=frozenset({JobState.RUNNING}))
-    while page := await reader.jobs(where, after=after, limit=PAGE):
-        after = page[-1].id
+    while True:
+        page = await reader.jobs(where, after=after, limit=PAGE)
         for job in page:
             if job.updated_at < before:
                 since = f"{job.updated_at:%Y-%m-%d %H:%M} UTC"
@@ -29,4 +29,6 @@ async def freeze_orphans(ledger: Payments, reader: LedgerReader, before: datetim
                     f"job:{job.id}", f"its process was gone, and nothing happened since {since}"
                 )
                 found.append(job.id)
-    return found
+        if len(page) < PAGE:
+            return found
+        after = page[-1].id

@@ -92,9 +92,11 @@ class Embedded:
         """Free what a dead process held, and begin."""
         clock, ledger = self._engine.clock, self._engine.ledger
         began = clock.monotonic()
-        await ledger.enlist(self._holder, LEASE)
         survivor = self._holder if self._sole else None
-        freed = await ledger.reclaim(survivor=survivor, gone=self._before, limit=self._reclaims)
+        _, freed = await asyncio.gather(  # one after the other, and in one commit
+            ledger.enlist(self._holder, LEASE),
+            ledger.reclaim(survivor=survivor, gone=self._before, limit=self._reclaims),
+        )
         self._loop = asyncio.create_task(self._carry(), name="genlock-embedded")
         if not self._sole:
             rounds = patrol(self._engine, self.stop_lost, reclaims=self._reclaims)

@@ -49,7 +49,7 @@ class SqlAccounts:
         """The latest time in any job that is not over, or of the newest one's beginning: the ledger's own
         time is no earlier than that.
         """
-        newest = select(_job.created_at).order_by(_job.id.desc()).limit(1).scalar_subquery()
+        newest = select(func.max(_job.created_at)).scalar_subquery()
         open_jobs = select(func.max(_job.updated_at)).where(_job.state.in_(_UNFINISHED)).scalar_subquery()
         [row] = await self._reading.rows(select(newest, open_jobs))
         known = [at for at in row if at is not None]

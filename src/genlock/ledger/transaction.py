@@ -41,9 +41,11 @@ class Transactions:
         self._statements = Statements(engine, tell_time(engine, clock))
         self._recall = None if self._statements.shared else Recall()
         self.ear: Ear | None = None
+        self._done: Batch | None = None  # committed, and not tidied up behind yet
 
     def close(self) -> None:
         """Let go of the database."""
+        self.tidy()
         if self._connection is not None:
             self._connection.close()
         self._engine.dispose()
@@ -86,6 +88,7 @@ class Transactions:
     ) -> dict[str, bool]:
         number: str | None = None
         batch: Batch | None = None
+        self.tidy()
         connection = self.connection
         try:
             transaction = connection.begin()
@@ -104,9 +107,15 @@ class Transactions:
             if is_gone(error) and batch is not None and number is not None:
                 raise _Unsure(number, batch.stirred) from error
             raise
-        batch.leave()
+        self._done = batch
         self._tell(batch)
         return batch.stirred
+
+    def tidy(self) -> None:
+        """Keep what the last commit has met for the next one, which would do so first."""
+        batch, self._done = self._done, None
+        if batch is not None:
+            batch.leave()
 
     def _tell(self, batch: Batch) -> None:
         """What is committed stays so, whatever becomes of those who listen."""

@@ -192,6 +192,7 @@ class Writer:
 
     def _write(self, verbs: list[Verb]) -> None:
         """One transaction for all; if anything but a refusal happens, one for each."""
+        stirred: Mapping[str, bool] = {}
         try:
             refs = [ref for verb in verbs for ref in verb.refs]
             stirred = self._transactions.commit(lambda batch: self._run(batch, verbs), refs)
@@ -202,10 +203,10 @@ class Writer:
                 return
             for verb in verbs:
                 verb.error, verb.sweeps = explain(error), ()
-        else:
-            self._heard(stirred)
         self._sweeping += [verb for verb in verbs if verb.sweeps]
         self._deliver([verb for verb in verbs if not verb.sweeps])
+        self._transactions.tidy()  # while the event loop wakes up
+        self._heard(stirred)
 
     def _sweep(self) -> None:
         """One slice of what the eldest of these verbs has left to do; others are served in between."""
