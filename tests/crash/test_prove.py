@@ -133,12 +133,21 @@ def test_rivals_lost_claims_and_clocks_that_jump_change_nothing(lanes: Lanes, po
 # The command
 
 
+# These tests may run in the background of a script, whose programs are born deaf to Ctrl-C.
+HEEDS_CTRL_C = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
 def command(folder: Path, *words: object) -> subprocess.Popen[str]:
     params = folder / "params.json"
     params.write_text('{"count": 2}')
-    program = str(Path(sys.executable).with_name("genlock"))
+    program = Path(sys.executable).with_name("genlock")
+    words = ("prove", "shop:reel", "--params", params, *map(str, words))
     return subprocess.Popen(
-        [program, "prove", "shop:reel", "--params", str(params), *map(str, words)],
+        [sys.executable, "-c", HEEDS_CTRL_C, program, *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
