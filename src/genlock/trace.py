@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar, Token
 from typing import Any, NamedTuple, Protocol
 
@@ -76,22 +76,31 @@ def fields() -> dict[str, Any]:
     return {name: value for name, value in told.items() if value is not None}
 
 
-@contextmanager
-def span(name: str, /, *, parent: str | None = None, **fields: Any) -> Iterator[dict[str, Any]]:
+def span(name: str, /, *, parent: str | None = None, **fields: Any) -> AbstractContextManager[dict[str, Any]]:
     """A span over the `with`, if spans are drawn here. What is put into the answer is told at its end.
 
     `parent`: within that one, wherever this code is called from.
     """
-    place, found = _place.get(), dict[str, Any]()
-    if place.tracer is None:
-        token = _place.set(place._replace(parent=parent)) if parent else None
-        try:
-            yield found
-        finally:
-            if token is not None:
-                _place.reset(token)
-        return
-    drawn = place.tracer.begin(name, parent or place.parent, fields)
+    place = _place.get()
+    if place.tracer is not None:
+        return _drawn(place, place.tracer, name, parent or place.parent, fields)
+    return _within(place, parent) if parent else nullcontext({})
+
+
+@contextmanager
+def _within(place: Place, parent: str) -> Iterator[dict[str, Any]]:
+    token = _place.set(place._replace(parent=parent))
+    try:
+        yield {}
+    finally:
+        _place.reset(token)
+
+
+@contextmanager
+def _drawn(
+    place: Place, tracer: Tracer, name: str, parent: str | None, fields: Mapping[str, Any]
+) -> Iterator[dict[str, Any]]:
+    drawn, found = tracer.begin(name, parent, fields), dict[str, Any]()
     token = _place.set(place._replace(parent=drawn.traceparent))
     try:
         yield found

@@ -24,7 +24,6 @@ from genlock.api.order import (
     open_params,
     pipeline_of,
 )
-from genlock.api.page import lost
 from genlock.api.problem import RESPONSES
 from genlock.api.repeat import Once
 from genlock.api.videos import store_of
@@ -33,6 +32,7 @@ from genlock.engine.spec import fit_inputs
 from genlock.engine.views import GraphView, JobView
 from genlock.errors import BadInput, NotFound, Unsupported
 from genlock.ledger.library.records import CAMPAIGN, CLIENT, Sought
+from genlock.ledger.records import page_lost
 from genlock.pipelines.models import MOST_PHOTOS, CampaignOrder
 from genlock.pipelines.quote import Quote
 from genlock.store.artifact import Artifact
@@ -276,7 +276,7 @@ def _page(found: list[Any], after: str | None, limit: int, name: str) -> tuple[l
     """What follows the one called `after`, and whether there is more. `BadInput` if `after` is gone."""
     places = {getattr(each, name): number for number, each in enumerate(found, 1)}
     if after is not None and after not in places:
-        raise lost(after)
+        raise page_lost(after)
     start = 0 if after is None else places[after]
     page = found[start : start + limit]
     return page, start + limit < len(found)

@@ -12,6 +12,7 @@ from fastapi.routing import APIRoute
 
 from genlock.api.wire import PREFIX
 from genlock.errors import BadInput, NotFound
+from genlock.ledger.records import page_lost
 
 OLDER = (f"{PREFIX}/luigi/", f"{PREFIX}/hooks/")  # asked by programs that are not ours, as they always did
 
@@ -45,14 +46,7 @@ async def check_cursor(
     try:
         await look(after)
     except NotFound as error:
-        raise lost(after) from error
-
-
-def lost(after: str) -> BadInput:
-    """What is said of a place in a list that is gone."""
-    return BadInput(
-        f"nothing here is called {after!r} (any more), so the list cannot go on behind it: begin anew"
-    )
+        raise page_lost(after) from error
 
 
 def linked(

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from genlock.errors import Rejected
 from genlock.ledger.records import JobState, TaskState
 from genlock.money import Money
 
@@ -96,9 +97,6 @@ def folded(line: str, width: int | None) -> str:
     )
 
 
-REJECTED = "Rejected"  # the kind of the error that a person's no is
-
-
 def next_steps(job: JobView, tasks: Sequence[TaskView]) -> Iterator[str]:
     """What failed, why, and what can be done about it."""
     if job.state is JobState.WAITING:
@@ -116,7 +114,9 @@ def next_steps(job: JobView, tasks: Sequence[TaskView]) -> Iterator[str]:
         yield f"  and {len(failed) - SHOWN} more: genlock jobs show {job.id}"
     if not failed and job.error is not None:
         yield from (f"  {line}" for line in told(job.error))
-    films = [task.child_job or job.id for task in failed if task.error and task.error.kind == REJECTED]
+    films = [
+        task.child_job or job.id for task in failed if task.error and task.error.kind == Rejected.__name__
+    ]
     if films:
         yield "It was rejected, and a retry would only say so again. What was made is kept."
         yield f"Have a clip made anew, and the film waits again: genlock videos redo {films[0]} CLIP"

@@ -87,8 +87,6 @@ class Attempts:
     async def _outcome(self, claim: Claim, seat: Seat) -> Advance:
         try:
             job = await self._jobs.get(claim.task.job)
-            if self.tracer is None and job.trace is None:
-                return await self._advance(job, job.graph.nodes[claim.task.node], claim, seat)
             told = {"job": job.id, "task": claim.task.key, "attempt": claim.attempt}
             with trace.span("task", parent=job.trace, **told):
                 return await self._advance(job, job.graph.nodes[claim.task.node], claim, seat)
@@ -140,7 +138,7 @@ class Attempts:
 
     async def _child(self, pipeline: Pipeline[..., Any], claim: Claim, inputs: Mapping[str, Any]) -> JobSpec:
         """A nested job that was cancelled is so for good: a retry of its task makes another one."""
-        around = await self._reader.job(claim.task.job)
+        around = await self._jobs.get(claim.task.job)
         spec = child_spec(pipeline, claim, inputs, json.loads(around.labels))
         if claim.attempt > 1:
             with suppress(NotFound):

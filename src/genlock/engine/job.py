@@ -46,6 +46,7 @@ class Job:
     created_at: datetime
     plan: Plan
     input: dict[str, Any]
+    labels: str = "{}"
     trace: str | None = None  # the `traceparent` of whoever started it
 
     @property
@@ -103,6 +104,7 @@ class Jobs:
                 row.created_at,
                 self._plan(row.pipeline, row.graph),
                 json.loads(row.input),
+                row.labels,
                 trace.parent_in(row.labels),
             )
         )
@@ -110,7 +112,7 @@ class Jobs:
     def begun(self, spec: JobSpec, created_at: datetime) -> None:
         """A job that was created just now, which nobody has to read then."""
         plan, parent = self._plan(spec.pipeline, spec.graph), trace.parent_in(spec.labels)
-        self._keep(Job(spec.id, created_at, plan, json.loads(spec.input), parent))
+        self._keep(Job(spec.id, created_at, plan, json.loads(spec.input), spec.labels, parent))
 
     def _keep(self, job: Job) -> Job:
         self._kept[job.id] = job

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
+from genlock.errors import BadInput
 from genlock.ledger.wording import named, plain
 
 FIRST = datetime.fromtimestamp(0, UTC)  # due since then is what goes before all that has not begun
@@ -310,3 +311,10 @@ class JobFilter:
     pipeline: str | None = None
     owner: str | None = None
     children: bool = False
+
+
+def page_lost(after: str) -> BadInput:
+    """What is said to whoever goes on with a list behind an entry that is gone: its place is not known."""
+    return BadInput(
+        f"nothing here is called {after!r} (any more), so the list cannot go on behind it: begin anew"
+    )

@@ -32,10 +32,10 @@ from genlock.ledger.records import (
     TaskRef,
     TaskRow,
     TaskState,
+    page_lost,
 )
 from genlock.ledger.redo import Redo, look_ahead
 from genlock.ledger.row import job_row, task_row
-from genlock.ledger.wording import page_lost
 
 _T = TypeVar("_T")
 _job, _task = schema.job.c, schema.task.c

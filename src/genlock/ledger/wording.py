@@ -26,10 +26,3 @@ def named(text: str, what: str) -> str:
     if text != plain(text):
         raise BadInput(f"{what} {plain(text)!r} has characters in it that no ledger can keep: write others")
     return text
-
-
-def page_lost(after: str) -> BadInput:
-    """What is said to whoever goes on with a list behind an entry that is gone: its place is not known."""
-    return BadInput(
-        f"nothing here is called {after!r} (any more), so the list cannot go on behind it: begin anew"
-    )

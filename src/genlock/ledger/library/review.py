@@ -29,10 +29,10 @@ from genlock.ledger.library.records import CAMPAIGN
 from genlock.ledger.library.schema import review
 from genlock.ledger.library.verdict import FILM, GATE, FilmRow, Review, Ruling, SoughtFilms, Standing
 from genlock.ledger.moment import from_micros, from_micros_or_none
-from genlock.ledger.records import JobState, TaskRef
+from genlock.ledger.records import JobState, TaskRef, page_lost
 from genlock.ledger.sql import SqlLedger
 from genlock.ledger.steering import signal
-from genlock.ledger.wording import page_lost, plain
+from genlock.ledger.wording import plain
 
 _job, _old = schema.job.c, schema.revision.c
 _film_row, _gate_row = schema.task.alias("film"), schema.task.alias("gate")

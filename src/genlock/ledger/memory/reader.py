@@ -24,8 +24,8 @@ from genlock.ledger.records import (
     TaskRef,
     TaskRow,
     TaskState,
+    page_lost,
 )
-from genlock.ledger.wording import page_lost
 
 
 class MemoryReader(MemoryAccounts):
