@@ -174,7 +174,7 @@ def test_the_command_answers_with_figures_and_fails_when_something_is_found(tmp_
 
 
 def test_ctrl_c_ends_a_proof_with_what_was_found_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    process = command(tmp_path, "--provider", "idempotent", "--random", 500)
+    process = command(tmp_path, "--provider", "idempotent", "--sample", 1, "--random", 150)
     assert process.stderr is not None
     for line in process.stderr:
         if "found" in line:

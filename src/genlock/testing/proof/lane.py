@@ -7,15 +7,16 @@ import json
 import os
 import select
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from genlock.errors import BadInput, GenlockError
 from genlock.settings import bare_environment
@@ -31,25 +32,39 @@ PATIENCE = 60.0  # seconds of the machine's time that a process may take before 
 START = 60.0  # ... until the warm process has imported everything
 FAREWELL = 5.0  # ... until one ends that was told to
 HUNG = 124  # the code of a process that had to be ended
+ORPHANED = 125  # ... of one whose warm process has ended
 
 
 class Interrupted(GenlockError):
     """The proof was called off while a process was at work."""
 
 
+class Part(Protocol):
+    """A process of a lane. `poll` is how it ended; None if it goes on."""
+
+    @property
+    def pid(self) -> int: ...
+
+    def poll(self) -> int | None: ...
+
+
 class Lane:
     """Carries orders out. `folder` is for all it keeps; `modules` are imported once, before any fork; what
     rendering makes is shared with other lanes in `archive`.
 
-    Used in one thread at a time; `cut` may be called from another, and ends all of it.
+    Used in one thread at a time; `cut` may be called from another, and ends all of it. Whatever of it ends by
+    itself is told of in `lost`, and started again for the next trial.
     """
 
     def __init__(self, folder: Path, modules: Sequence[str], archive: Path, *, speed: float) -> None:
-        self.folder, self.speed, self._archive = folder, speed, archive
+        self.folder, self.speed = folder, speed
         self._modules = modules
         self._vendors = SimulatorProcess(state=folder / "vendors")
+        self._renderer = Renderer(self.renderer, archive)
         self._warm: subprocess.Popen[bytes] | None = None
+        self._cut = False
         self._stack = ExitStack()
+        self._stand: Stand | None = None
         self.settings: Mapping[str, Any] = {}
         self._began = 0.0
         self._at = MACHINE.now()
@@ -63,7 +78,7 @@ class Lane:
             self.folder.mkdir(parents=True)
             stack.enter_context(self._vendors)
             self._warm = self._start(self._modules)
-            stack.enter_context(Renderer(self.renderer, self._archive))
+            stack.enter_context(self._renderer)
             stack.callback(self.cut)
             self._stack = stack.pop_all()
         return self
@@ -124,6 +139,7 @@ class Lane:
 
     def face(self, stand: Stand) -> None:
         """From now on buy there. `settings` are then those that lead to its vendors and nowhere else."""
+        self._stand = stand
         self._vendors.tune(**stand.tuning)
         for name, rate in stand.rates.items():
             self._vendors.price(name, rate)
@@ -151,8 +167,41 @@ class Lane:
         """What was charged since `begin`."""
         return charges_in(self.book)
 
+    @property
+    def parts(self) -> Mapping[str, Part]:
+        """The processes that all of its trials need, by what they are."""
+        return {
+            "simulated vendors": self._vendors,
+            "warm process": self._running(),
+            "warm renderer": self._renderer,
+        }
+
+    def lost(self) -> Mapping[str, int]:
+        """What of this lane has ended by itself, and how."""
+        ends = {name: part.poll() for name, part in self.parts.items()}
+        if self._cut:  # looked at last: it is set before anything is ended
+            return {}
+        return {name: code for name, code in ends.items() if code is not None}
+
+    def _mend(self) -> None:
+        """Start again what was lost."""
+        lost = self.lost()
+        if "warm process" in lost:
+            _end(self._running())
+            self._heard = b""
+            self._warm = self._start(self._modules)
+        if "warm renderer" in lost:
+            self._renderer.__exit__(None, None, None)
+            self._renderer.__enter__()
+        if "simulated vendors" in lost:
+            self._vendors.__exit__(None, None, None)
+            self._vendors.__enter__()
+            if self._stand is not None:
+                self.face(self._stand)
+
     def begin(self) -> None:
         """Forget what was charged, and let the vendors' time and ours begin together."""
+        self._mend()
         self._vendors.reset()
         self._began, self._at = MACHINE.monotonic(), MACHINE.now()
         self._vendors.set_clock(at=self._at.timestamp(), scale=self.speed)
@@ -163,25 +212,38 @@ class Lane:
 
     def run(self, *orders: Order, kill_after: float | None = None) -> list[int]:
         """Let processes carry these out, at once; how each ended: 0, or minus the signal that ended it."""
+        if self._cut:
+            raise Interrupted("the proof was interrupted")
         numbers = [self._send(order, kill_after) for order in orders]
         codes: dict[int, int] = {}
         deadline = MACHINE.monotonic() + PATIENCE
         while len(codes) < len(numbers):
             answer = self._line(self._running(), deadline - MACHINE.monotonic())
-            if answer is None and self._running().poll() is not None:
+            if answer is None and self._cut:
                 raise Interrupted("the proof was interrupted")
             if answer is None:
-                hung = [number for number in numbers if number not in codes]
-                for number in hung:
-                    self._write({"stop": number})
-                codes.update(dict.fromkeys(hung, HUNG))
-                self._drop(len(hung))
+                silent = [number for number in numbers if number not in codes]
+                there = MACHINE.monotonic() >= deadline  # else nobody is left to answer
+                codes.update(dict.fromkeys(silent, self._stop(silent) if there else self._bury()))
                 break
             codes[answer["number"]] = answer["code"]
         return [codes[number] for number in numbers]
 
+    def _stop(self, hung: Sequence[int]) -> int:
+        for number in hung:
+            self._write({"stop": number})
+        for _ in hung:
+            self._line(self._running(), FAREWELL)
+        return HUNG
+
+    def _bury(self) -> int:
+        """The warm process is gone: end what it has forked."""
+        _kill(self._running())
+        return ORPHANED
+
     def cut(self) -> None:
         """End the warm process and all its children."""
+        self._cut = True
         if self._warm is not None:
             assert self._warm.stdin is not None
             with suppress(BrokenPipeError):
@@ -189,8 +251,7 @@ class Lane:
             try:
                 self._warm.wait(FAREWELL)
             except subprocess.TimeoutExpired:
-                self._warm.kill()
-                self._warm.wait()
+                _kill(self._warm)
 
     def _running(self) -> subprocess.Popen[bytes]:
         assert self._warm is not None
@@ -208,12 +269,10 @@ class Lane:
         try:
             stdin.write(json.dumps(content).encode() + b"\n")
             stdin.flush()
-        except (BrokenPipeError, ValueError) as error:  # ValueError: it was closed by `cut`
+        except ValueError as error:  # it was closed by `cut`
             raise Interrupted("the proof was interrupted") from error
-
-    def _drop(self, count: int) -> None:
-        for _ in range(count):
-            self._line(self._running(), FAREWELL)
+        except BrokenPipeError:
+            pass  # nobody is left, and so nobody answers
 
     def _line(self, process: subprocess.Popen[bytes], patience: float) -> dict[str, Any] | None:
         """The next answer; None if there is none in time, or nobody is left to give one."""
@@ -243,12 +302,11 @@ class Lanes:
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
-        with ExitStack() as stack, ThreadPoolExecutor(len(self.lanes)) as threads:
-            started = [threads.submit(lane.__enter__) for lane in self.lanes]
-            wait(started)
-            for lane, start in zip(self.lanes, started, strict=True):
-                if start.exception() is None:
-                    stack.push(lane)
+        with ExitStack() as stack:
+            for lane in self.lanes:
+                stack.push(lane)  # also of those that do not start, and if somebody interrupts it
+            with ThreadPoolExecutor(len(self.lanes)) as threads:
+                started = [threads.submit(lane.__enter__) for lane in self.lanes]
             for start in started:
                 start.result()
             self._stack = stack.pop_all()
@@ -268,9 +326,17 @@ class Lanes:
             lane.cut()
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.kill()
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """With all that it has forked: it leads a group, whose number is its own until it has been waited for."""
+    if process.returncode is None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    _kill(process)
     for pipe in (process.stdin, process.stdout):
         assert pipe is not None
-        pipe.close()
+        with suppress(BrokenPipeError):  # what could not be said any more is in it
+            pipe.close()

@@ -16,7 +16,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
@@ -28,6 +28,8 @@ from genlock.testing.proof.archive import Archive
 SINGLE = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONUTF8": "1"}
 LONGEST = 1 << 16  # bytes of what a child is told
 
+_Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
 
 class Renderer:
     """The warm process, listening at a socket until the end of the `with`. What was made once is handed out
@@ -38,7 +40,19 @@ class Renderer:
         self._place, self._archive = place, archive
         self._process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def pid(self) -> int:
+        """The process's own id."""
+        assert self._process is not None
+        return self._process.pid
+
+    def poll(self) -> int | None:
+        """How the process ended; None if it goes on."""
+        assert self._process is not None
+        return self._process.poll()
+
     def __enter__(self) -> Self:
+        self._place.unlink(missing_ok=True)  # whoever listened there is gone
         self._process = subprocess.Popen(
             [sys.executable, "-m", "genlock.testing.proof.renderer", str(self._place), str(self._archive)],
             stdin=subprocess.PIPE,
@@ -71,19 +85,16 @@ class Renderer:
 class Forked:
     """A rendering child as `asyncio.subprocess.Process` would show it."""
 
-    def __init__(
-        self, pid: int, line: socket.socket, streams: tuple[asyncio.StreamReader, asyncio.StreamWriter],
-        stderr: asyncio.StreamReader,
-    ) -> None:  # fmt: skip
+    def __init__(self, pid: int, line: _Streams, streams: _Streams, stderr: asyncio.StreamReader) -> None:
         self.pid, self.returncode = pid, cast("int | None", None)
         self.stdout, self.stdin = streams
         self.stderr = stderr
-        self._ended = asyncio.ensure_future(self._end(line))
+        self._ended = asyncio.ensure_future(self._end(*line))
 
-    async def _end(self, line: socket.socket) -> int:
+    async def _end(self, line: asyncio.StreamReader, ours: asyncio.StreamWriter) -> int:
         """The forker says how it ended."""
-        with line:
-            said = await asyncio.get_running_loop().sock_recv(line, LONGEST)
+        with closing(ours):
+            said = await line.readline()
         self.returncode = int(said or b"-9")
         return self.returncode
 
@@ -100,18 +111,17 @@ class Forked:
 
 async def fork_renderer(place: Path, settings: Mapping[str, Any]) -> asyncio.subprocess.Process:
     """Let the warm process at this socket fork a rendering child; the same face as a started one."""
-    loop = asyncio.get_running_loop()
     ours, theirs = socket.socketpair()
     said, theirs_said = socket.socketpair()
     line = socket.socket(socket.AF_UNIX)
     with theirs, theirs_said:
         line.connect(str(place))
         socket.send_fds(line, [json.dumps(settings).encode()], [theirs.fileno(), theirs_said.fileno()])
-    line.setblocking(False)
-    pid = int(await loop.sock_recv(line, LONGEST))
+    told = await asyncio.open_connection(sock=line)
+    pid = int(await told[0].readline())
     streams = await asyncio.open_connection(sock=ours)
     stderr, _ = await asyncio.open_connection(sock=said)
-    return cast("asyncio.subprocess.Process", Forked(pid, line, streams, stderr))
+    return cast("asyncio.subprocess.Process", Forked(pid, told, streams, stderr))
 
 
 # In the warm process
@@ -140,33 +150,45 @@ def main(place: Path, archive: Archive) -> None:
 
 
 def _serve(door: socket.socket, wake: int, archive: Archive) -> None:
+    """Whoever asks may be killed at any moment, and nobody else may notice. In the end no child is left."""
     lines: dict[int, socket.socket] = {}
-    while True:
-        ready, _, _ = select.select([0, door.fileno(), wake], [], [])
-        if 0 in ready:
-            return
-        if door.fileno() in ready:
-            line, _ = door.accept()
-            lines[_fork(line, door, lines, archive)] = line
-        if wake in ready:
-            os.read(wake, LONGEST)
-            _reap(lines)
+    try:
+        while True:
+            ready, _, _ = select.select([0, door.fileno(), wake], [], [])
+            if 0 in ready:
+                return
+            if door.fileno() in ready:
+                _fork(door.accept()[0], door, lines, archive)
+            if wake in ready:
+                os.read(wake, LONGEST)
+                _reap(lines)
+    finally:
+        for pid in lines:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
 
 
 def _fork(
-    line: socket.socket, door: socket.socket, others: Mapping[int, socket.socket], archive: Archive
-) -> int:
-    text, pipes, _, _ = socket.recv_fds(line, LONGEST, 2)
+    line: socket.socket, door: socket.socket, lines: dict[int, socket.socket], archive: Archive
+) -> None:
+    """A child for whoever is at the other end of `line`; none if that one is gone before it has said why."""
+    try:
+        text, pipes, _, _ = socket.recv_fds(line, LONGEST, 2)
+    except ConnectionError:
+        text, pipes = b"", []
+    if not text:
+        line.close()
+        return
     settings = {**json.loads(text), "parent": os.getpid()}
     pid = os.fork()
     if pid == 0:
-        for each in (line, door, *others.values()):
+        for each in (line, door, *lines.values()):
             each.close()
         _render(settings, pipes, archive)
+    lines[pid] = line
     for pipe in pipes:
         os.close(pipe)
-    line.sendall(str(pid).encode())
-    return pid
+    _tell(line, pid)
 
 
 def _render(settings: Mapping[str, Any], pipes: list[int], archive: Archive) -> None:
@@ -193,8 +215,13 @@ def _reap(lines: dict[int, socket.socket]) -> None:
         pid, status = os.waitpid(-1, os.WNOHANG)
         if pid == 0:
             return
-        with lines.pop(pid) as line, suppress(BrokenPipeError):  # whoever asked for it may be gone
-            line.sendall(str(os.waitstatus_to_exitcode(status)).encode())
+        with lines.pop(pid) as line:
+            _tell(line, os.waitstatus_to_exitcode(status))
+
+
+def _tell(line: socket.socket, number: int) -> None:
+    with suppress(ConnectionError):  # whoever asked may be gone
+        line.sendall(b"%d\n" % number)
 
 
 if __name__ == "__main__":

@@ -126,6 +126,10 @@ class Bench:
             first = ordeal.order(trial.point).model_copy(update={"blow": trial.blow})
             ordeal.run(first, kill_after=trial.kill_after, again=trial.again, rivals=trial.rivals)
             verdict, reached = judge(self._evidence(ordeal), whole), ordeal.reached
+            verdict.unfinished += [
+                f"the proof's own {name} ended with {code}: this says nothing of the pipeline"
+                for name, code in self.lane.lost().items()
+            ]
         kept = None if verdict.good else folder
         if verdict.good:
             shutil.rmtree(folder, ignore_errors=True)

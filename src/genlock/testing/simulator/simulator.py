@@ -107,6 +107,10 @@ class SimulatorProcess(Face):
         """The process's own id."""
         return self._running().pid
 
+    def poll(self) -> int | None:
+        """How the process ended; None if it goes on."""
+        return self._running().poll()
+
     def __enter__(self) -> Self:
         command = [sys.executable, "-m", "genlock.testing.simulator", "--port", str(self._port)]
         command += ["--state", str(self._state)] if self._state else []
