@@ -26,7 +26,7 @@ run: .venv/installed ## make a campaign film of the photographs in examples/ and
 	@echo "The film: $$PWD/$(FILM)"
 
 test: check ## all checks and all tests, as they must pass before anything lands
-	@scripts/test
+	@$(BIN)/python scripts/test.py --durations=10
 
 check: .venv/installed ## formatting, lint, types, and who imports whom
 	@$(BIN)/ruff format --check .

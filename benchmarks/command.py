@@ -131,15 +131,14 @@ class Process:
 class Command:
     """Runs `genlock` on one home, with nothing else of GENLOCK_* in its environment."""
 
-    def __init__(self, folder: Path, *, bytecode: Path | None = None, **settings: object) -> None:
-        """The home is `folder/home`. `bytecode` keeps compiled modules: imports cost a command most."""
+    def __init__(self, folder: Path, **settings: object) -> None:
+        """The home is `folder/home`."""
         self.folder, self.home = folder, folder / "home"
         folder.mkdir(parents=True, exist_ok=True)
+        # PYTHONDONTWRITEBYTECODE would let each command compile all that it imports.
         env = {k: v for k, v in os.environ.items() if not k.startswith(("GENLOCK_", "PYTHONDONT"))}
         env |= {f"GENLOCK_{name.upper()}": str(value) for name, value in settings.items()}
         self.env = env | {"GENLOCK_HOME": str(self.home), "PYTHONUTF8": "1", "COLUMNS": "120"}
-        if bytecode is not None:
-            self.env["PYTHONPYCACHEPREFIX"] = str(bytecode)
         self.begun: list[Process] = []
 
     def start(self, *words: object, folder: Path | None = None) -> Process:

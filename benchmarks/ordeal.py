@@ -117,10 +117,10 @@ class Suffering:
 class Ordeal:
     """One campaign order: run in peace, and run under fire."""
 
-    def __init__(self, folder: Path, order: Sequence[object], *, kills: int, bytecode: Path | None = None):
+    def __init__(self, folder: Path, order: Sequence[object], *, kills: int):
         """A machine that crashes twenty times in a minute is no poison task: the limit is lifted."""
         self._folder, self._order, self._kills = folder, order, kills
-        self._settings: dict[str, Any] = {"bytecode": bytecode, "reclaims": kills + 1}
+        self._settings: dict[str, Any] = {"reclaims": kills + 1}
 
     def in_peace(self) -> tuple[Outcome, list[tuple[int | None, float]], float]:
         """The same order undisturbed, in a home of its own: outcome, pace and length.

@@ -35,12 +35,6 @@ def prove(request: pytest.FixtureRequest) -> bool:
 
 
 @pytest.fixture(scope="session")
-def bytecode(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Compiled modules, shared by all commands of a test run."""
-    return tmp_path_factory.mktemp("bytecode")
-
-
-@pytest.fixture(scope="session")
 def photo() -> Callable[..., list[Path]]:
     """Photographs that come with genlock, by their names without the ending."""
 
@@ -53,10 +47,10 @@ def photo() -> Callable[..., list[Path]]:
 
 
 @pytest.fixture
-def genlock(tmp_path: Path, bytecode: Path) -> Iterator[Any]:
+def genlock(tmp_path: Path) -> Iterator[Any]:
     """`genlock` on a new home; no process of it is alive when the test has ended."""
     from command import Command
 
-    with Command(tmp_path, bytecode=bytecode) as command:
+    with Command(tmp_path) as command:
         yield command
     shutil.rmtree(command.home, ignore_errors=True)

@@ -33,15 +33,13 @@ class Made:
 
 
 @pytest.fixture(scope="module")
-def make(
-    tmp_path_factory: pytest.TempPathFactory, bytecode: Path, photo: Any, player: Any
-) -> Iterator[Callable[..., Made]]:
+def make(tmp_path_factory: pytest.TempPathFactory, photo: Any, player: Any) -> Iterator[Callable[..., Made]]:
     from command import Command
 
     begun = []
 
     def run(*words: object, names: tuple[str, ...] = SCENES) -> Made:
-        genlock = Command(tmp_path_factory.mktemp("film"), bytecode=bytecode)
+        genlock = Command(tmp_path_factory.mktemp("film"))
         begun.append(genlock)
         path, photos = genlock.folder / "film.mp4", photo(*names)
         said = genlock("run", "campaign", *photos, "-o", path, "--job-id", "film", *words)

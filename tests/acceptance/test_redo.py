@@ -34,11 +34,11 @@ def sha256(path: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory, bytecode: Path, photo: Any) -> Iterator[Any]:
+def made(tmp_path_factory: pytest.TempPathFactory, photo: Any) -> Iterator[Any]:
     """A home with a finished film."""
     from command import Command
 
-    with Command(tmp_path_factory.mktemp("redo"), bytecode=bytecode) as genlock:
+    with Command(tmp_path_factory.mktemp("redo")) as genlock:
         genlock("run", "campaign", *photo(*SCENES), "-o", "film.mp4", "--job-id", JOB, *ORDER)
         yield genlock
 

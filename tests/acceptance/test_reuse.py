@@ -24,11 +24,11 @@ def photos(tmp_path_factory: pytest.TempPathFactory, photo: Any) -> Path:
 
 
 @pytest.fixture(scope="module")
-def genlock(tmp_path_factory: pytest.TempPathFactory, bytecode: Path, photos: Path) -> Iterator[Any]:
+def genlock(tmp_path_factory: pytest.TempPathFactory, photos: Path) -> Iterator[Any]:
     """A home with two films: the second one's order differs in one photo."""
     from command import Command
 
-    with Command(tmp_path_factory.mktemp("reuse"), bytecode=bytecode) as command:
+    with Command(tmp_path_factory.mktemp("reuse")) as command:
         command.said = [command("run", "campaign", photos, "-o", "one.mp4", "--job-id", "one", *ORDER)]
         path = photos / CHANGED
         with Image.open(path) as image:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,10 +12,10 @@ WORDS = "title: Two dogs\ntwo-dogs.jpg: Good morning\nending: Two Dogs Inn\ncont
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory, bytecode: Path, photo: Any) -> Any:
+def made(tmp_path_factory: pytest.TempPathFactory, photo: Any) -> Any:
     from command import Command
 
-    genlock = Command(tmp_path_factory.mktemp("shape"), bytecode=bytecode)
+    genlock = Command(tmp_path_factory.mktemp("shape"))
     titles = genlock.folder / "words.txt"
     titles.write_text(WORDS)
     photos = photo("two-dogs", "forest-stream")

@@ -19,13 +19,11 @@ SEED = 20
 
 
 @pytest.fixture(scope="module")
-def ordeal(tmp_path_factory: pytest.TempPathFactory, bytecode: Path, photo: Any) -> tuple[Any, Any]:
+def ordeal(tmp_path_factory: pytest.TempPathFactory, photo: Any) -> tuple[Any, Any]:
     """The same order undisturbed and killed at random moments: what came of it, and what was found after."""
     from ordeal import Ordeal, moments
 
-    ordeal = Ordeal(
-        tmp_path_factory.mktemp("ordeal"), [*photo(*SCENES), *ORDER], kills=KILLS, bytecode=bytecode
-    )
+    ordeal = Ordeal(tmp_path_factory.mktemp("ordeal"), [*photo(*SCENES), *ORDER], kills=KILLS)
     peace, pace, length = ordeal.in_peace()
     fire = ordeal.under_fire(moments(pace, length, KILLS, Random(SEED)), print)
     return peace, fire
