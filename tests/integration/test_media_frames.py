@@ -118,6 +118,28 @@ def drawn(segment: Segment, sources: dict[str, Path]) -> list[NDArray[np.float64
     return [np.array(easel.draw(number).planes[0], np.float64) for number in range(segment.frames)]
 
 
+def gravel(width: int, height: int) -> NDArray[np.uint8]:
+    """As much that is fine as a lens shows."""
+    grains = np.random.default_rng(5).integers(0, 256, (height, width, 1)).astype(np.float32)
+    return np.repeat(cv2.GaussianBlur(grains, (0, 0), 0.8)[..., None], 3, axis=2).astype(np.uint8)
+
+
+def detail(luma: NDArray[np.float64]) -> float:
+    """How much there is of what is finest."""
+    return float(np.abs(cv2.Laplacian(luma.astype(np.float32), cv2.CV_32F)).mean())
+
+
+@pytest.mark.parametrize("shape", [(200, 150), (320, 213), (384, 256), (640, 427)])
+def test_a_picture_is_as_sharp_as_the_best_filter_makes_it_however_large_it_is(
+    tmp_path: Path, shape: tuple[int, int]
+) -> None:
+    image = gravel(*shape)
+    picture, sources = kept(tmp_path, image)
+    for number, luma in enumerate(drawn(still(picture, PAN), sources)):
+        wanted = expected(image, picture, view_at(PAN, number / 12)) @ np.array([0.2126, 0.7152, 0.0722])
+        assert 0.92 < detail((luma - 16) * 255 / 219) / detail(wanted) < 1.08
+
+
 def shift(before: NDArray[np.float64], after: NDArray[np.float64]) -> float:
     """How far the picture moved to the left, in pixels: by the brightness that slid along its slopes."""
     before, after = (cv2.GaussianBlur(frame, (0, 0), 1)[8:-8, 8:-8] for frame in (before, after))
