@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import cv2
 import numpy as np
 
 from genlock.media.music.mood import Mood
@@ -12,9 +13,9 @@ from genlock.media.music.synth import RATE, Samples, Synth
 from genlock.media.music.timbre import SEND, SENDS
 
 _BLOCK = 1 << 19  # samples that are mixed at a time, roughly: all blocks of a piece are equally long
-_GRAIN = 1 << 13  # and a multiple of this, for which Fourier transforms are fast
 _TAIL = 16 * RATE
 _ROOM = 1 << 17
+_BACK = cv2.DFT_INVERSE | cv2.DFT_SCALE | cv2.DFT_ROWS | cv2.DFT_REAL_OUTPUT
 _PUMPED = frozenset({"warm", "bright", "strings", "round", "drive", "deep"})
 _FADE = 1.4
 _MASTER = 0.42
@@ -33,7 +34,7 @@ def blocks(score: Score, mood: Mood, samples: int, seed: int) -> Iterator[Sample
 def _block(samples: int) -> int:
     """How long each block is, so that little is mixed behind the end."""
     count = max(1, round(samples / _BLOCK))
-    return -(-samples // count // _GRAIN) * _GRAIN
+    return -(-samples // count)
 
 
 class _Bus:
@@ -67,7 +68,7 @@ class _Mixer:
         self._kicks = np.array([round(start * RATE) for start in score.kicks], dtype=np.int64)
         self._dip = _dip(mood.pump, score.beat)
         self._dry, self._pumped, self._send = _Bus(size), _Bus(size), _Bus(size)
-        self._room = _Room(mood.room, mood.wet, size)
+        self._room = _Room(mood.room, mood.wet)
 
     def block(self, first: int) -> Samples:
         """The block that begins `first` samples into the piece; call in order."""
@@ -97,7 +98,7 @@ class _Mixer:
 class _Room:
     """A stereo hall: convolution with decaying noise, the high frequencies dying first."""
 
-    def __init__(self, seconds: float, wet: float, size: int) -> None:
+    def __init__(self, seconds: float, wet: float) -> None:
         random = np.random.default_rng(1973)
         time = np.arange(_ROOM) / RATE
         response = sum(
@@ -109,16 +110,32 @@ class _Room:
         )  # the first reflections come a moment after the sound
         response[:, -4800:] *= np.linspace(1, 0, 4800)
         response *= wet * 3 / np.sqrt((response**2).sum(axis=1, keepdims=True))
-        self._block, self._size = size, size + _ROOM
-        self._response = np.fft.rfft(response.astype(np.float32), self._size)
+        self._response = _spectrum(response.astype(np.float32))
         self._rest = np.zeros((2, _ROOM), dtype=np.float32)
 
     def hear(self, sent: Samples) -> Samples:
         """What the room answers to a block, with what still rings from the last one."""
-        heard = np.fft.irfft(np.fft.rfft(sent, self._size) * self._response, self._size)
-        heard[:, :_ROOM] += self._rest
-        self._rest = heard[:, self._block :].astype(np.float32)
-        return heard[:, : self._block].astype(np.float32)
+        heard = np.empty_like(sent)
+        for first in range(0, sent.shape[1], _ROOM):
+            part = sent[:, first : first + _ROOM]
+            count = part.shape[1]
+            answer = self._answer(part)
+            answer[:, :_ROOM] += self._rest
+            heard[:, first : first + count] = answer[:, :count]
+            self._rest = answer[:, count : count + _ROOM]
+        return heard
+
+    def _answer(self, part: Samples) -> Samples:
+        """What comes of a part no longer than the room's ring: twice as much as that."""
+        mixed = cv2.mulSpectrums(_spectrum(part), self._response, cv2.DFT_ROWS)
+        return np.asarray(cv2.dft(mixed, flags=_BACK), np.float32)
+
+
+def _spectrum(part: Samples) -> Samples:
+    """By OpenCV, whose transform takes a tenth of the time of numpy's."""
+    whole = np.zeros((2, 2 * _ROOM), dtype=np.float32)
+    whole[:, : part.shape[1]] = part
+    return np.asarray(cv2.dft(whole, flags=cv2.DFT_ROWS), np.float32)
 
 
 def _band(random: np.random.Generator, low: float, high: float) -> Samples:

@@ -103,7 +103,9 @@ def struck(timbre: Struck, hertz: float, force: float) -> Samples:
     blocks = int(np.ceil(_STRUCK_SECONDS * RATE / _BLOCK))
     coarse = np.exp(np.outer(np.arange(blocks) * _BLOCK, speeds)) * levels[audible]
     fine = np.exp(np.outer(speeds, np.arange(_BLOCK)))
-    sound = (coarse @ fine).imag.ravel().astype(np.float32)
+    # Of the complex product only the imaginary half is heard: in real numbers it is a quarter of the work.
+    waves = np.vstack([fine.imag, fine.real]).astype(np.float32)
+    sound = (np.hstack([coarse.real, coarse.imag]).astype(np.float32) @ waves).ravel()
     rise = int(timbre.attack * RATE)
     sound[:rise] *= _fall(rise)[::-1]
     sound[-_BLOCK:] *= _fall(_BLOCK)
@@ -128,7 +130,11 @@ def bowed(timbre: Bowed, hertz: float, force: float, random: np.random.Generator
     phases = random.uniform(0, 2 * np.pi, (2, len(spectrum))).astype(np.float32)
     heard = np.flatnonzero(spectrum)
     turned = np.zeros(phases.shape, np.complex64)
-    turned[:, heard] = spectrum[heard].astype(np.float32) * np.exp(1j * phases[:, heard])
+    level, phase = spectrum[heard].astype(np.float32), phases[:, heard]
+    turned.real[:, heard] = level * np.cos(
+        phase
+    )  # with `np.exp` of complex numbers it takes thirty times as long
+    turned.imag[:, heard] = level * np.sin(phase)
     middle, side = np.fft.irfft(turned, axis=1)
     loop = np.stack([middle + _WIDTH * side, middle - _WIDTH * side])
     return np.asarray(loop * (0.25 / np.sqrt(np.mean(loop**2))), dtype=np.float32)
