@@ -20,7 +20,7 @@ from genlock.cli.pace import Pace, Times
 from genlock.cli.session import Interrupt, Session
 from genlock.cli.table import job_page, jobs_table
 from genlock.cli.word import ago, folded, length, next_steps, size
-from genlock.engine.views import ErrorView, StageView
+from genlock.engine.views import ErrorView, JobView, StageView
 from genlock.ledger.records import JobState, TaskState
 from genlock.settings import Settings
 from genlock.testing import FakeClock
@@ -87,6 +87,27 @@ async def test_plain_lines_tell_each_change_once(
         "  length  1:36.5 (2895 frames, 1920×1080 at 30/s, 12 clips)",
         "  check   2 of 2 passed, -14.1 LUFS",
     ]
+
+
+async def test_who_shows_nothing_asks_how_a_job_stands_when_it_begins_and_when_it_has_ended(
+    service: Any, tmp_path: Path
+) -> None:
+    job = service.add("abc")
+
+    class Counting(QuietScreen):
+        updates = 0
+
+        def update(self, job: JobView) -> None:
+            self.updates += job.id == "abc"
+
+    async def script() -> None:
+        for number in range(8):
+            service.tell("abc", "task.progress", "video_generation/1", progress=number / 8)
+            await asyncio.sleep(0.1)
+        service.set("abc", state=JobState.COMPLETED, result=FILM, finished_at=job.started_at)
+
+    assert await follow(service, screen := Counting(), script, tmp_path) == 0
+    assert screen.updates == 2
 
 
 def test_a_log_hears_now_and_then_of_what_takes_long(

@@ -30,6 +30,9 @@ ECHO = 3  # columns left free: the ^C that a terminal echoes must not wrap, or t
 class Screen(Protocol):
     """Where a job is shown. Inside the `with` it is live; what is said outside stays."""
 
+    draws: bool
+    """Whether it shows how a job stands before it has ended: if not, nobody need find that out."""
+
     def __enter__(self) -> Self: ...
 
     def __exit__(
@@ -73,6 +76,8 @@ def screen_for(*, quiet: bool = False, json: bool = False) -> Screen:
 class QuietScreen:
     """Says only how it ended."""
 
+    draws = False
+
     def __init__(self) -> None:
         self.times = Times()
 
@@ -107,6 +112,8 @@ class QuietScreen:
 
 class PlainScreen(QuietScreen):
     """A line for each change, and now and then for what takes long; no control codes: for logs and pipes."""
+
+    draws = True
 
     def __init__(self, *, clock: Clock | None = None) -> None:
         super().__init__()
@@ -157,6 +164,8 @@ class JsonScreen(QuietScreen):
 
 class LiveScreen(QuietScreen):
     """The stages as they go, redrawn in place."""
+
+    draws = True
 
     def __init__(self, console: Console | None = None, *, clock: Clock | None = None) -> None:
         from rich.console import Console

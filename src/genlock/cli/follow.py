@@ -82,6 +82,9 @@ class Follow:
 
     async def _tick(self, *ends: asyncio.Task[object]) -> None:
         """Wait until there is something to show: at most four times a second, at least once."""
+        if self._gates and not self._screen.draws:
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            return
         changed = asyncio.create_task(self._changed.wait())
         try:
             await asyncio.wait(ends, timeout=TICK, return_when=asyncio.FIRST_COMPLETED)
