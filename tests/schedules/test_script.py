@@ -63,14 +63,14 @@ def said(path: Path) -> str:
 
 
 async def pid_in(path: Path) -> int:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not (text := said(path)):  # noqa: ASYNC110 - written by a process
             await asyncio.sleep(0.01)
     return int(text)
 
 
 async def gone(pid: int) -> bool:
-    end = time.monotonic() + 10
+    end = time.monotonic() + 30
     while alive(pid) and time.monotonic() < end:  # noqa: ASYNC110 - as above
         await asyncio.sleep(0.01)
     return not alive(pid)

@@ -71,7 +71,7 @@ async def test_a_slot_given_to_one_who_is_called_off_goes_to_the_next() -> None:
     waiting[1].cancel()  # in the moment in which it was given the slot
     await asyncio.gather(*waiting, return_exceptions=True)
     assert log == ["c in 0"]
-    await asyncio.wait_for(slots.unused(), 1)
+    await asyncio.wait_for(slots.unused(), 20)
 
 
 async def test_an_error_gives_the_slot_back() -> None:
