@@ -49,6 +49,7 @@ _NODE = (
     *("written", "opened", "unfinished", "lost", "asleep"),
 )
 _CHILD = tuple(name for name in TASK_FIELDS if name == "item" or (name in _NODE and name != "need"))
+_EMPTY = dict.fromkeys(column.name for column in schema.job.columns)
 _NODE_PLACES = tuple(map(TASK_FIELDS.index, _NODE))
 
 
@@ -102,7 +103,7 @@ def _bear(batch: Batch, spec: JobSpec, parent: TaskRef | None, change: Change) -
 def _insert_job(batch: Batch, spec: JobSpec, parent: TaskRef | None) -> JobDraft:
     deadline = None if spec.deadline is None else int(spec.deadline.total_seconds() * 1_000_000)
     paused = parent is not None and batch.job(parent.job).state == PAUSED_JOB
-    values: dict[str, Any] = dict.fromkeys(column.name for column in schema.job.columns) | {
+    values: dict[str, Any] = _EMPTY | {
         "id": spec.id,
         "pipeline": spec.pipeline,
         "state": PAUSED_JOB if paused else PENDING_JOB,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,10 @@ from genlock.clock import Clock
 from genlock.errors import LedgerError
 from genlock.ledger.moment import from_micros, to_micros
 
+_LOCKING = "BEGIN IMMEDIATE"
+_PATIENT = "PRAGMA busy_timeout = 30000"
 _SQLITE_PRAGMAS = (
-    "PRAGMA busy_timeout = 30000",
+    _PATIENT,
     "PRAGMA journal_mode = WAL",  # readers never wait for the writer
     "PRAGMA synchronous = FULL",  # what was acknowledged survives a power failure
     "PRAGMA foreign_keys = ON",
@@ -63,7 +66,7 @@ def shown(url: str) -> str:
 
 def open_writer(url: str) -> Engine:
     """An engine whose transactions take the write lock when they begin; PostgreSQL locks job by job."""
-    return _open(url, "BEGIN IMMEDIATE", {"pool_size": 1, "max_overflow": 0})
+    return _open(url, _LOCKING, {"pool_size": 1, "max_overflow": 0})
 
 
 def open_reader(url: str, connections: int) -> Engine:
@@ -101,7 +104,9 @@ def _open_sqlite(url: str, begin: str, options: dict[str, Any]) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        connection.connection.cursor().execute(begin)  # Core would take as long as some commits do
+        driver: Any = connection.connection.driver_connection
+        if not driver.in_transaction:
+            driver.execute(begin).close()  # Core would take as long as some commits do
 
     return engine
 
@@ -115,6 +120,27 @@ def _open_postgres(url: str, options: dict[str, Any]) -> Engine:
         raise LedgerError(
             f"the ledger {shown(url)} needs psycopg: install genlock with its extra, genlock[postgres]"
         ) from error
+
+
+def begin(connection: Connection) -> None:
+    """Begin to write. SQLite is told here what Core would tell it, which takes as long as some statements."""
+    if connection.dialect.name == "sqlite":
+        connection.connection.cursor().execute(_LOCKING)
+    else:
+        connection.begin()
+
+
+def be_patient(connection: Connection, patient: bool) -> None:
+    """Whether to wait, from now on, while another process writes to the same SQLite file."""
+    connection.connection.cursor().execute(_PATIENT if patient else "PRAGMA busy_timeout = 0")
+
+
+def commit(connection: Connection) -> None:
+    """End what `begin` has begun, whether Core has met it or not."""
+    if connection.in_transaction():
+        connection.commit()
+    else:
+        connection.connection.commit()
 
 
 def is_shared(engine: Engine) -> bool:
@@ -153,6 +179,14 @@ def tell_time(engine: Engine, clock: Clock) -> Callable[[Connection], int]:
 def worth_retrying(error: BaseException) -> bool:
     """Whether the database asks for the same transaction once more."""
     return _state(error) in _RETRIED
+
+
+def is_busy(error: BaseException) -> bool:
+    """Whether another process is writing to the SQLite file, and was not waited for."""
+    cause = _cause(error)
+    return (
+        isinstance(cause, sqlite3.OperationalError) and cause.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+    )
 
 
 def is_locked(error: BaseException) -> bool:

@@ -12,7 +12,8 @@ from genlock.errors import GenlockError, LedgerError
 from genlock.failpoint import around
 from genlock.ledger.batch import Batch, JobsBusy
 from genlock.ledger.census import Ear
-from genlock.ledger.database import is_gone, tell_time, worth_retrying
+from genlock.ledger.database import be_patient, begin, commit, is_busy, is_gone, tell_time, worth_retrying
+from genlock.ledger.headroom import Headroom
 from genlock.ledger.recall import Recall
 from genlock.ledger.records import TaskRef
 from genlock.ledger.statement import Statements
@@ -32,6 +33,10 @@ class _Unsure(Exception):
         self.number, self.stirred = number, stirred
 
 
+class Occupied(Exception):
+    """Another process is writing to an SQLite file: nothing was begun."""
+
+
 class Transactions:
     """Runs work on the writing connection and commits it; for one thread at a time."""
 
@@ -40,12 +45,16 @@ class Transactions:
         self._connection: Connection | None = None  # kept: taking one from the pool costs as much as a commit
         self._statements = Statements(engine, tell_time(engine, clock))
         self._recall = None if self._statements.shared else Recall()
+        self._headroom = None if self._statements.shared else Headroom(engine.url.database or "")
         self.ear: Ear | None = None
+        self._patient = True  # as the connection was opened; it is the only one of its pool
         self._done: Batch | None = None  # committed, and not tidied up behind yet
 
     def close(self) -> None:
         """Let go of the database."""
         self.tidy()
+        if self._headroom is not None:
+            self._headroom.close()
         if self._connection is not None:
             self._connection.close()
         self._engine.dispose()
@@ -57,17 +66,20 @@ class Transactions:
             self._connection = self._engine.connect()
         return self._connection
 
-    def commit(self, work: Callable[[Batch], None], refs: Sequence[TaskRef] = ()) -> dict[str, bool]:
+    def commit(
+        self, work: Callable[[Batch], None], refs: Sequence[TaskRef] = (), *, wait: bool = True
+    ) -> dict[str, bool]:
         """Do this work on one batch, which reads `refs` ahead; answers which jobs have
         changed, and whether they have ended.
 
         Work may be done several times, each time from the beginning; its last time counts.
+        Without `wait`, `Occupied` on an SQLite file that another process is writing to.
         """
         jobs: frozenset[str] = frozenset()
         attempts, waits = 1, 0
         while True:
             try:
-                return self._attempt(work, refs, jobs)
+                return self._attempt(work, refs, jobs, wait)
             except JobsBusy as busy:
                 jobs, waits = jobs | busy.jobs, waits + 1
                 if waits == _WAITS:
@@ -77,6 +89,8 @@ class Transactions:
                     return unsure.stirred
                 attempts += 1
             except Exception as error:
+                if not wait and is_busy(error):
+                    raise Occupied from error
                 if attempts >= (2 if is_gone(error) else _ATTEMPTS) or not (
                     worth_retrying(error) or is_gone(error)
                 ):
@@ -84,14 +98,17 @@ class Transactions:
                 attempts += 1
 
     def _attempt(
-        self, work: Callable[[Batch], None], refs: Sequence[TaskRef], jobs: frozenset[str]
+        self, work: Callable[[Batch], None], refs: Sequence[TaskRef], jobs: frozenset[str], wait: bool
     ) -> dict[str, bool]:
         number: str | None = None
         batch: Batch | None = None
         self.tidy()
         connection = self.connection
         try:
-            transaction = connection.begin()
+            self._wait(connection, wait)
+            begin(connection)
+            if self._headroom is not None:
+                self._headroom.keep()
             if self._recall is not None:
                 self._recall.begin(connection)
             batch = Batch(connection, self._statements, self._recall)
@@ -101,7 +118,7 @@ class Transactions:
             batch.flush()
             number = self._number(connection)
             with around("commit"):
-                transaction.commit()
+                commit(connection)
         except BaseException as error:
             self._let_go(connection, error)
             if is_gone(error) and batch is not None and number is not None:
@@ -110,6 +127,11 @@ class Transactions:
         self._done = batch
         self._tell(batch)
         return batch.stirred
+
+    def _wait(self, connection: Connection, patient: bool) -> None:
+        if patient is not self._patient:
+            be_patient(connection, patient)
+            self._patient = patient
 
     def tidy(self) -> None:
         """Keep what the last commit has met for the next one, which would do so first."""
@@ -131,6 +153,8 @@ class Transactions:
         self._statements.graphs.clear()
         if self._recall is not None:
             self._recall.forget()
+        if self._headroom is not None:
+            self._headroom.close()
         if is_gone(error):
             connection.invalidate()
         connection.close()

@@ -52,7 +52,7 @@ _OUTPUT = select(_task.state, _task.output).where(
     _task.job == bindparam("job_id"), _task.key == bindparam("task_key")
 )
 _SHARED = select(schema.shared.c.output).where(schema.shared.c.input_hash == bindparam("input_hash"))
-_OFTEN = (_JOB, _OUTPUT, _SHARED)
+_BY_KEY = (_JOB, _OUTPUT, _SHARED)
 
 _TASK_COLUMNS = [column for column in schema.task.columns if column.name not in ("item", "kept_output")]
 
@@ -90,7 +90,7 @@ class SqlReader(SqlAccounts):
     """`LedgerReader` over SQLite or PostgreSQL."""
 
     def __init__(self, engine: Engine, clock: Clock) -> None:
-        super().__init__(Reading(engine, (*_OFTEN, *ASKED_OFTEN)))
+        super().__init__(Reading(engine, ASKED_OFTEN, _BY_KEY))
         self._tell_time = tell_time(engine, clock)
         self._bell = Bell(self._newest)
 

@@ -3,6 +3,10 @@
 Callers wait for the commit, so what they were told is on the disk. While one batch is being
 written the next one gathers: the busier the ledger, the more verbs share a commit. The thread also
 renews the leases of this process's holders, so a busy event loop cannot lose its claims.
+
+The end of a stage that the last commit gave away has no company: it is written where it is, since handing
+it over and being woken again would take half as long as the commit. Only where commits are quick, though,
+for nothing else happens on that event loop meanwhile.
 """
 
 from __future__ import annotations
@@ -24,14 +28,15 @@ from genlock.ledger import attempt, claiming, page
 from genlock.ledger.batch import Batch
 from genlock.ledger.census import Ear
 from genlock.ledger.claiming import Wish
-from genlock.ledger.database import is_gone
+from genlock.ledger.database import is_gone, is_shared
 from genlock.ledger.page import Success
-from genlock.ledger.records import TaskRef
+from genlock.ledger.records import Claim, TaskRef
 from genlock.ledger.sweeping import Sweep, go_on
-from genlock.ledger.transaction import Transactions, explain
+from genlock.ledger.transaction import Occupied, Transactions, explain
 
 MOST_VERBS = 512  # in one transaction
 RENEW_EVERY = 3.0  # seconds
+QUICK = 0.001  # seconds a commit may take to be worth no hand-over
 
 
 class Verb:
@@ -65,6 +70,10 @@ class Verb:
         """Whether a stage has come to something, and not a child of a map, of which there are many."""
         return self.success is not None and "/" not in self.success.claim.task.key
 
+    def follows(self, token: str | None) -> bool:
+        """Whether it is the end of a stage with this token."""
+        return self.is_stage and self.success is not None and self.success.claim.token == token
+
     def do(self, batch: Batch) -> Any:
         """What it does by itself."""
         if self.success is not None:
@@ -95,6 +104,9 @@ class Writer:
         self._leases: dict[str, int] = {}
         self._sweeping: deque[Verb] = deque()
         self._door = threading.Lock()  # nothing is queued behind the end
+        self._writing = threading.Lock()  # has the transactions
+        self._here = not is_shared(engine)  # nothing is waited for but the disk
+        self._following: str | None = None  # the token of all that the last commit gave away, if it was quick
         self._closed = False
         self._thread = threading.Thread(target=self._work, name="genlock-ledger", daemon=True)
         self._thread.start()
@@ -103,8 +115,35 @@ class Writer:
         """Do a verb and answer once it is committed.
 
         What is submitted in one turn of an event loop is queued together: waking the thread for the
-        first of many verbs would write that one alone. One that hardly has company is queued at once.
+        first of many verbs would write that one alone. One that hardly has company is written at once.
         """
+        if not self._write_here(verb):
+            self._enqueue(verb)
+        return await verb.future
+
+    def _write_here(self, verb: Verb) -> bool:
+        """Do this verb in the caller's thread, unless others are being written or that may take long."""
+        if (
+            not verb.follows(self._following)
+            or not self._queue.empty()
+            or not self._writing.acquire(blocking=False)
+        ):
+            return False
+        try:
+            if self._closed:
+                return False
+            stirred = self._commit([verb], wait=False)
+        except Occupied:
+            return False
+        except Exception as error:  # noqa: BLE001 - the caller is told
+            verb.error, stirred = explain(error), {}
+        finally:
+            self._writing.release()
+        verb.deliver()  # such a verb leaves no sweeps
+        self._heard(stirred)
+        return True
+
+    def _enqueue(self, verb: Verb) -> None:
         with self._door:
             if self._closed:
                 raise LedgerError("the ledger is closed")
@@ -116,7 +155,6 @@ class Writer:
             else:
                 self._gathering[verb.loop] = [verb]
                 verb.loop.call_soon(self._hand_over, verb.loop)
-        return await verb.future
 
     def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
         with self._door:
@@ -159,18 +197,19 @@ class Writer:
         while True:
             wait = RENEW_EVERY if self._leases else None
             verbs, last = self._gather(0 if self._sweeping else wait)
-            if verbs:
-                self._write(verbs)
-            if self._sweeping:
-                self._sweep()
-            while last and self._sweeping:
-                self._sweep()
-            if last:
-                return
-            idle = not (verbs or self._sweeping)
-            if self._leases and (idle or self._clock.monotonic() - renewed >= RENEW_EVERY):
-                renewed = self._clock.monotonic()
-                self._renew()
+            with self._writing:
+                if verbs:
+                    self._write(verbs)
+                if self._sweeping:
+                    self._sweep()
+                while last and self._sweeping:
+                    self._sweep()
+                if last:
+                    return
+                idle = not (verbs or self._sweeping)
+                if self._leases and (idle or self._clock.monotonic() - renewed >= RENEW_EVERY):
+                    renewed = self._clock.monotonic()
+                    self._renew()
 
     def _gather(self, timeout: float | None) -> tuple[list[Verb], bool]:
         """Everything queued, at most a batch; waits for the first one. True if nothing will follow."""
@@ -194,8 +233,7 @@ class Writer:
         """One transaction for all; if anything but a refusal happens, one for each."""
         stirred: Mapping[str, bool] = {}
         try:
-            refs = [ref for verb in verbs for ref in verb.refs]
-            stirred = self._transactions.commit(lambda batch: self._run(batch, verbs), refs)
+            stirred = self._commit(verbs)
         except Exception as error:  # noqa: BLE001 - every caller is told below what became of its verb
             if len(verbs) > 1 and not is_gone(error):
                 for verb in verbs:
@@ -207,6 +245,14 @@ class Writer:
         self._deliver([verb for verb in verbs if not verb.sweeps])
         self._transactions.tidy()  # while the event loop wakes up
         self._heard(stirred)
+
+    def _commit(self, verbs: Sequence[Verb], *, wait: bool = True) -> Mapping[str, bool]:
+        began = self._clock.monotonic()
+        refs = [ref for verb in verbs for ref in verb.refs]
+        stirred = self._transactions.commit(lambda batch: self._run(batch, verbs), refs, wait=wait)
+        quick = self._here and self._clock.monotonic() - began < QUICK
+        self._following = _given(verbs[0]) if quick and len(verbs) == 1 else None
+        return stirred
 
     def _sweep(self) -> None:
         """One slice of what the eldest of these verbs has left to do; others are served in between."""
@@ -222,7 +268,7 @@ class Writer:
             self._sweeping.popleft()
             self._deliver([verb])
 
-    def _run(self, batch: Batch, verbs: list[Verb]) -> None:
+    def _run(self, batch: Batch, verbs: Sequence[Verb]) -> None:
         wishes: list[Verb] = []
         successes: list[Verb] = []
         for verb in verbs:
@@ -276,6 +322,12 @@ class Writer:
         for loop, theirs in loops.items():
             with suppress(RuntimeError):  # the loop ended while it waited: nobody is left to tell
                 loop.call_soon_threadsafe(_deliver_all, theirs)
+
+
+def _given(verb: Verb) -> str | None:
+    """The token of the one claim that this verb has brought."""
+    claimed: Sequence[Claim] = getattr(verb.answer, "claimed", ())
+    return claimed[0].token if len(claimed) == 1 else None
 
 
 def _deliver_all(verbs: list[Verb]) -> None:
