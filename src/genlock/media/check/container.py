@@ -17,7 +17,7 @@ from av.video.stream import VideoStream
 from genlock.media.foreign import open_foreign
 
 _IDR = 5
-_TICK = Fraction(1, 10_000)  # containers whose clock does not divide the rate round by less
+_NEAR = Fraction(1, 10_000)  # containers whose clock does not divide the rate round by less
 _SILENT_PACKET = 64  # bytes: an AAC packet of digital silence is far smaller than one with sound
 
 
@@ -33,7 +33,9 @@ class Colour:
 
 @dataclass(slots=True)
 class VideoTrack:
-    """The picture track. `times` are presentation times in seconds, in order; `keys` index into them."""
+    """The picture track. `times` are presentation times in order, in ticks of so many seconds; `keys` index
+    into them.
+    """
 
     codec: str
     profile: str
@@ -42,7 +44,8 @@ class VideoTrack:
     height: int
     aspect: Fraction
     colour: Colour
-    times: list[Fraction] = field(default_factory=list)
+    tick: Fraction
+    times: list[int] = field(default_factory=list)
     keys: list[int] = field(default_factory=list)
     open_keys: int = 0
 
@@ -118,10 +121,10 @@ def boxes(path: Path) -> Iterator[tuple[str, int]]:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """A packet without its content; times in seconds."""
+    """A packet without its content; times in ticks of its stream."""
 
-    start: Fraction
-    end: Fraction
+    start: int
+    end: int
     size: int
     key: bool
     idr: bool
@@ -129,11 +132,8 @@ class _Seen:
 
 def _seen(packet: Packet[Any]) -> _Seen:
     assert packet.pts is not None
-    assert packet.time_base is not None
-    start = packet.pts * packet.time_base
-    end = (packet.pts + (packet.duration or 0)) * packet.time_base
-    key = packet.is_keyframe
-    return _Seen(start, end, packet.size, key, key and _has_idr(bytes(packet)))
+    end, key = packet.pts + (packet.duration or 0), packet.is_keyframe
+    return _Seen(packet.pts, end, packet.size, key, key and _has_idr(bytes(packet)))
 
 
 def _has_idr(data: bytes) -> bool:
@@ -163,6 +163,7 @@ def _video(stream: VideoStream, packets: list[_Seen]) -> VideoTrack:
             int(context.colorspace),
             {1: False, 2: True}.get(int(context.color_range)),
         ),
+        tick=_tick(stream),
         times=[packet.start for packet in packets],
         keys=[index for index, packet in enumerate(packets) if packet.key],
         open_keys=sum(packet.key and not packet.idr for packet in packets),
@@ -170,28 +171,39 @@ def _video(stream: VideoStream, packets: list[_Seen]) -> VideoTrack:
 
 
 def _audio(stream: AudioStream, packets: list[_Seen]) -> AudioTrack:
+    context, tick = stream.codec_context, _tick(stream)
     sounding = [packet for packet in packets if packet.size >= _SILENT_PACKET]
-    seconds = sum((packet.end - packet.start for packet in sounding), Fraction(0))
+    seconds = sum(packet.end - packet.start for packet in sounding) * tick
     bits = 8 * sum(packet.size for packet in sounding)
     return AudioTrack(
-        codec=stream.codec_context.name,
+        codec=context.name,
         profile=str(stream.profile),
-        rate=stream.codec_context.sample_rate,
-        channels=stream.codec_context.channels,
+        rate=context.sample_rate,
+        channels=context.channels,
         # The encoder's delay lies before zero, and an edit list hides it.
-        start=max(min((packet.start for packet in packets), default=Fraction(0)), Fraction(0)),
-        end=max((packet.end for packet in packets), default=Fraction(0)),
+        start=max(min((packet.start for packet in packets), default=0), 0) * tick,
+        end=max((packet.end for packet in packets), default=0) * tick,
         bitrate=float(bits / seconds) if seconds else 0.0,
         packets=len(packets),
-        uneven=list(_uneven(packets, stream.codec_context.frame_size, stream.codec_context.sample_rate)),
+        uneven=list(_uneven(packets, tick, context.frame_size, context.sample_rate)),
     )
 
 
-def _uneven(packets: list[_Seen], samples: int, rate: int) -> Iterator[tuple[Fraction, Fraction]]:
+def _tick(stream: VideoStream | AudioStream) -> Fraction:
+    """Seconds: packets' times are whole numbers of it, and thousands of fractions would take long."""
+    assert stream.time_base is not None
+    return stream.time_base
+
+
+def _uneven(
+    packets: list[_Seen], tick: Fraction, samples: int, rate: int
+) -> Iterator[tuple[Fraction, Fraction]]:
     """Packets that begin too early or too late after the one before; nothing where lengths may differ."""
     if not samples or not rate:
         return
-    length = Fraction(samples, rate)
+    length = Fraction(samples, rate) / tick
+    due, near = float(length), float(_NEAR / tick)
     for one, other in pairwise(packets):
-        if abs(off := other.start - one.start - length) > _TICK:
-            yield one.start, off
+        step = other.start - one.start
+        if abs(step - due) > near:
+            yield one.start * tick, (step - length) * tick

@@ -107,12 +107,13 @@ def _colour(video: VideoTrack) -> Finding:
 def _timing(request: CheckFilm, video: VideoTrack) -> Iterator[Finding]:
     step = Fraction(1, request.fps)
     steps = [later - earlier for earlier, later in pairwise(video.times)]
-    wrong = [number for number, found in enumerate(steps) if found != step]
+    due = step / video.tick
+    wrong = [number for number, found in enumerate(steps) if found != due]
     got = f"{len(steps)} steps, {len(wrong)} of which differ"
     if wrong:
-        got += f", first after frame {wrong[0]}: {float(steps[wrong[0]]):.5f} s"
+        got += f", first after frame {wrong[0]}: {float(steps[wrong[0]] * video.tick):.5f} s"
     yield _finding("frame rate", f"{request.fps} a second, every step {float(step):.5f} s", got, not wrong)
-    start = video.times[0] if video.times else Fraction(-1)
+    start = video.times[0] * video.tick if video.times else Fraction(-1)
     yield _finding("start", "0 s", f"{float(start):.5f} s", start == 0)
     yield _groups(request, video)
 

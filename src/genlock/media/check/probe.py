@@ -46,9 +46,10 @@ def probe(request: ProbeMedia, progress: Progress) -> MediaReport:
 
 
 def _video(track: VideoTrack) -> VideoReport:
-    fps = _rate(track.times)
+    times = [time * track.tick for time in track.times]
+    fps = _rate(times)
     step = 1 / fps if fps else Fraction(0)
-    start = track.times[0] if track.times else Fraction(0)
+    start = times[0] if times else Fraction(0)
     return VideoReport(
         codec=track.codec,
         profile=track.profile,
@@ -56,10 +57,10 @@ def _video(track: VideoTrack) -> VideoReport:
         width=track.width,
         height=track.height,
         sample_aspect_ratio=f"{track.aspect.numerator}:{track.aspect.denominator}",
-        frames=len(track.times),
+        frames=len(times),
         fps=float(fps) if fps else None,
         start=float(start),
-        seconds=float(track.times[-1] + step - start) if track.times else 0.0,
+        seconds=float(times[-1] + step - start) if times else 0.0,
         keys=track.keys,
         primaries=track.colour.primaries,
         transfer=track.colour.transfer,

@@ -147,22 +147,26 @@ def _copy(parts: list[Part], fps: int, to: Path, progress: Progress) -> int:
 
 def _placed(part: Part, fps: int, offset: int) -> Iterator[Packet[Any]]:
     """The segment's packets with their times `offset` frames later; every frame must be there once."""
-    shown = []
+    shown, begin = [], offset * TICKS_PER_FRAME
     with open_packets(part.path) as segment:
-        for packet in segment.demux(only_video(segment, part.path)):
-            if not packet.size or packet.pts is None or packet.dts is None or packet.time_base is None:
+        stream = only_video(segment, part.path)
+        tick = (stream.time_base or Fraction(1)) * fps * TICKS_PER_FRAME
+        ratio = (
+            tick.numerator if tick.denominator == 1 else tick
+        )  # fractions would take as long as all the rest
+        for packet in segment.demux(stream):
+            if not packet.size or packet.pts is None or packet.dts is None:
                 continue
-            shown.append(packet.pts * packet.time_base * fps)
-            decoded = packet.dts * packet.time_base * fps
-            packet.pts = int((shown[-1] + offset) * TICKS_PER_FRAME)
-            packet.dts = int((decoded + offset) * TICKS_PER_FRAME)
+            shown.append(packet.pts * ratio)
+            packet.pts, packet.dts = int(shown[-1]) + begin, int(packet.dts * ratio) + begin
             packet.duration = TICKS_PER_FRAME
             packet.time_base = Fraction(1, fps * TICKS_PER_FRAME)
             yield packet
-    if sorted(shown) != list(range(part.frames)):
+    if sorted(shown) != list(range(0, part.frames * TICKS_PER_FRAME, TICKS_PER_FRAME)):
         raise CheckFailed(
             f"{part.path.name} must have {part.frames} frames at {fps} a second from 0 on, "
-            f"but has {len(shown)} from {float(min(shown, default=0)):g} to {float(max(shown, default=0)):g}"
+            f"but has {len(shown)} from {float(min(shown, default=0)) / TICKS_PER_FRAME:g} "
+            f"to {float(max(shown, default=0)) / TICKS_PER_FRAME:g}"
         )
 
 

@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from genlock.errors import RenderRefused
 from genlock.media.film.draft import draft
-from genlock.media.film.mux import only_video, open_file
+from genlock.media.film.mux import only_video, open_file, open_packets
 from genlock.media.operation import Progress, operation
 from genlock.media.request import MakeContactSheet, MakePoster, StillImage
 
@@ -60,7 +60,7 @@ class Gallery:
 
     def __init__(self, poster: MakePoster, sheet: MakeContactSheet) -> None:
         self._request, self._film = poster, poster.film
-        with open_file(self._film) as film:
+        with open_packets(self._film) as film:
             stream = only_video(film, self._film)
             keys = _keys(film, stream)
             self._poster, self._sheet = _Poster(poster, stream), _Sheet(sheet, stream, keys)
