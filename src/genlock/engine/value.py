@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import cached_property, partial
 from typing import Any
@@ -144,17 +144,18 @@ class Values:
             return await self._one(state, output, node)
         texts: list[str] = []
         async for page in self._reader.outputs(job.id, node.name):
-            texts += [await self._one(*each, node) for each in page] if node.nested else map(_text, page)
+            texts += [await self._one(*each, node) for each in page] if node.nested else _texts(page)
         return f"[{','.join(texts)}]"
 
     async def _one(self, state: TaskState, output: str | None, node: Node) -> str:
-        text = _text((state, output))
+        (text,) = _texts([(state, output)])
         if not node.nested or text == "null":
             return text
         job = await self._jobs.get(json.loads(text)["$job"])
         return (await self._resolve(job, job.graph.result, {})).text
 
 
-def _text(task: tuple[TaskState, str | None]) -> str:
-    state, output = task
-    return output if state is TaskState.DONE and output is not None else "null"
+def _texts(page: Sequence[tuple[TaskState, str | None]]) -> list[str]:
+    """Outputs as JSON: null of whatever came to nothing."""
+    done = TaskState.DONE
+    return ["null" if output is None or state is not done else output for state, output in page]

@@ -211,8 +211,9 @@ def reclaim(batch: Batch, survivor: str | None, gone: str | None, limit: int) ->
     for task in _running(batch, condition):
         _take_back(batch, task, limit, change)
     dead = holder.expires_at <= batch.now if survivor is None else holder.id != survivor
-    found = select(holder.id).where(dead).with_for_update(skip_locked=True)  # or another sweep removes it
-    batch.connection.execute(delete(schema.holder).where(holder.id.in_(found)))
+    if batch.statements.shared:  # another sweep may be removing some
+        dead = holder.id.in_(select(holder.id).where(dead).with_for_update(skip_locked=True))
+    batch.connection.execute(delete(schema.holder).where(dead))
     return change.ready
 
 

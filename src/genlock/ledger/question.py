@@ -32,8 +32,11 @@ class Question:
 
     def rows(self, connection: Connection, **values: Any) -> Sequence[Any]:
         """What it finds; columns by their names."""
+        return [self._row(row) for row in self.tuples(connection, **values)]
+
+    def tuples(self, connection: Connection, **values: Any) -> Sequence[Sequence[Any]]:
+        """What it finds, without the names: for rows by the thousand."""
         try:
-            found = self._prepared.rows(connection, **values)
+            return self._prepared.rows(connection, **values)
         except self._trouble:  # Core says so in its own words, and knows what to do with a lost connection
             return connection.execute(self._statement, values).fetchall()
-        return [self._row(row) for row in found]

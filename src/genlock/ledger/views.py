@@ -90,7 +90,7 @@ class SqlReader(SqlAccounts):
     """`LedgerReader` over SQLite or PostgreSQL."""
 
     def __init__(self, engine: Engine, clock: Clock) -> None:
-        super().__init__(Reading(engine, ASKED_OFTEN, _BY_KEY))
+        super().__init__(Reading(engine, (_OUTPUTS, *ASKED_OFTEN), _BY_KEY))
         self._tell_time = tell_time(engine, clock)
         self._bell = Bell(self._newest)
 
@@ -198,9 +198,9 @@ class SqlReader(SqlAccounts):
     async def outputs(self, job: str, node: str) -> AsyncIterator[Sequence[tuple[TaskState, str | None]]]:
         position = await self._one(TaskRef(job, node), _task.position)
         last = -1
-        while rows := await self._reading.rows(_OUTPUTS, job_id=job, position=position[0], last=last):
+        while rows := await self._reading.tuples(_OUTPUTS, job_id=job, position=position[0], last=last):
             yield [(_STATES[state], output) for _, state, output in rows]
-            last = rows[-1].idx
+            last = rows[-1][0]
 
     async def notes(self, ref: TaskRef) -> dict[str, str]:
         row, note = await self._one(ref, _task.id, _task.revision), schema.note.c
