@@ -114,8 +114,18 @@ def _formatter(format: str) -> logging.Formatter:
     if format == JSON:
         steps = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str)]
     else:
-        steps = [structlog.dev.ConsoleRenderer(colors=_is_read())]
+        steps = [_text()]
     return own(processors=[own.remove_processors_meta, *steps], foreign_pre_chain=foreign)
+
+
+def _text() -> Any:
+    """For people. An error is told with its lines of code and without what its variables hold: keys are among
+    those, and a request's whole world takes ten seconds to draw.
+    """
+    import structlog
+
+    plain = structlog.dev.plain_traceback
+    return structlog.dev.ConsoleRenderer(colors=_is_read(), exception_formatter=plain)
 
 
 def keep_quiet(level: str) -> None:
@@ -125,6 +135,7 @@ def keep_quiet(level: str) -> None:
     if not structlog.is_configured():
         least = getattr(logging, level.upper(), logging.WARNING)
         structlog.configure(
+            processors=[*_before(), structlog.dev.set_exc_info, _text()],
             wrapper_class=structlog.make_filtering_bound_logger(least),
             logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         )
