@@ -7,7 +7,7 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -92,22 +92,46 @@ class Home:
     @cached_property
     def access(self) -> Access:
         """Users and tokens."""
-        return _access(self.settings, self.ledger, self.engine.clock)
+        from genlock.ledger.access.sql import SqlAccess
+
+        return Access(
+            SqlAccess(self.ledger, alone=self.settings.database_url is None),
+            self.engine.clock,
+            admin_token=self.settings.admin_token,
+            requests=self.settings.rate_requests,
+            sign_ins=self.settings.rate_sign_ins,
+        )
 
     @cached_property
     def videos(self) -> Videos:
         """Films, and what people say of them."""
-        return _videos(self.ledger, self.engine)
+        from genlock.ledger.library.review import SqlReviews
+
+        return Videos(SqlReviews(self.ledger), self.engine)
 
     @cached_property
     def schedules(self) -> Planner:
         """Schedules to be looked at and changed. They fire while `scheduled` lasts, and not without."""
-        return _planner(self.settings, self.ledger, self.engine, lambda: self.library)
+        from genlock.ledger.schedules.sql import SqlSchedules
+        from genlock.pipelines.reference import opener_of
+        from genlock.schedules.opening import planner_of
+
+        engine = self.engine
+        checks = {script.name: Roster(self.settings).check}
+        opener = opener_of(engine.pipelines, lambda ids: self.library.paths(ids, None))
+        return planner_of(self.settings, SqlSchedules(self.ledger, engine.clock), engine, checks, opener)
 
     @cached_property
     def library(self) -> Library:
         """Clients, campaigns and assets."""
-        return _library(self.closing, self.settings, self.ledger, self.store, self.engine.clock)
+        from genlock.ledger.library.sql import SqlLibrary
+        from genlock.library.lending import Lending
+        from genlock.library.opening import library_of, pool_of
+
+        ledger, pool = self.ledger, pool_of(self.settings)
+        self.closing.push_async_callback(pool.close)
+        lending = Lending(ledger, ledger.reader, self.store)
+        return library_of(self.settings, SqlLibrary(ledger), self.store, self.engine.clock, lending, pool)
 
     async def clean(self, *, older_than: timedelta | None = None, dry_run: bool = False) -> Freed:
         """Remove what no kept job reaches. Jobs finished longer than `older_than` ago are kept no more."""
@@ -171,51 +195,11 @@ async def _executing(stack: AsyncExitStack, engine: Engine, settings: Settings) 
     return executor
 
 
-def _planner(settings: Settings, ledger: SqlLedger, engine: Engine, books: Callable[[], Library]) -> Planner:
-    from genlock.ledger.schedules.sql import SqlSchedules
-    from genlock.pipelines.reference import opener_of
-    from genlock.schedules.opening import planner_of
-
-    checks = {script.name: Roster(settings).check}
-    opener = opener_of(engine.pipelines, lambda ids: books().paths(ids, None))
-    return planner_of(settings, SqlSchedules(ledger, engine.clock), engine, checks, opener)
-
-
 def scheduled(home: Home) -> AbstractAsyncContextManager[None]:
     """While this lasts, schedules fire, the main pipeline's among them. For a process that serves."""
     from genlock.schedules.opening import keep_time
 
     return keep_time(home.settings, home.schedules)
-
-
-def _videos(ledger: SqlLedger, engine: Engine) -> Videos:
-    from genlock.ledger.library.review import SqlReviews
-
-    return Videos(SqlReviews(ledger), engine)
-
-
-def _access(settings: Settings, ledger: SqlLedger, clock: Clock) -> Access:
-    from genlock.ledger.access.sql import SqlAccess
-
-    return Access(
-        SqlAccess(ledger, alone=settings.database_url is None),
-        clock,
-        admin_token=settings.admin_token,
-        requests=settings.rate_requests,
-        sign_ins=settings.rate_sign_ins,
-    )
-
-
-def _library(
-    stack: AsyncExitStack, settings: Settings, ledger: SqlLedger, store: Store, clock: Clock
-) -> Library:
-    from genlock.ledger.library.sql import SqlLibrary
-    from genlock.library.lending import Lending
-    from genlock.library.opening import library_of, pool_of
-
-    pool = pool_of(settings)
-    stack.push_async_callback(pool.close)
-    return library_of(settings, SqlLibrary(ledger), store, clock, Lending(ledger, ledger.reader, store), pool)
 
 
 async def _ledger(settings: Settings, clock: SteadyClock) -> SqlLedger:
