@@ -27,7 +27,6 @@ STREAM = b"text/event-stream"
 NOWHERE = "none"  # the route of a request that none fits
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _ID = re.compile(r"[A-Za-z0-9._:-]{1,100}")
-_NAMES = random.Random()  # names are no secrets, and the system's randomness costs a call of it for each
 _QUIET = frozenset({"GET", "HEAD", "OPTIONS"})  # they change nothing: a line each would hide those that do
 
 
@@ -42,8 +41,9 @@ class _Answer:
 class Requests:
     """Middleware. A request that brings an `X-Request-Id` keeps it; the answer has it in any case."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, rng: random.Random | None = None) -> None:
         self._app = app
+        self._names = rng or random.Random()  # they are no secrets; the system's randomness costs a call each
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -52,7 +52,7 @@ class Requests:
         services: Services = scope["app"].state.services
         headers = Headers(scope=scope)
         given = headers.get(REQUEST_ID, "")
-        name = given if _ID.fullmatch(given) else f"{_NAMES.getrandbits(64):016x}"
+        name = given if _ID.fullmatch(given) else f"{self._names.getrandbits(64):016x}"
         tracer = services.oversight.tracer if services.oversight else None
         token = trace.enter(
             Place(request=name, parent=trace.parent_of(headers.get(TRACEPARENT)), tracer=tracer)

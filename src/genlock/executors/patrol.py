@@ -30,9 +30,15 @@ class Recovery:
     seconds: float
 
 
-async def patrol(engine: Engine, stop_lost: Callable[[], Awaitable[None]], *, reclaims: int) -> None:
+async def patrol(
+    engine: Engine,
+    stop_lost: Callable[[], Awaitable[None]],
+    *,
+    reclaims: int,
+    rng: random.Random | None = None,
+) -> None:
     """Go round until cancelled. A ledger that does not answer is asked again in the next round."""
-    rng = random.Random()
+    rng = rng or random.Random()
     while True:
         await engine.clock.sleep(EVERY + rng.uniform(-JITTER, JITTER))
         try:
