@@ -189,7 +189,6 @@ def run_async(act: Callable[[Interrupt], Coroutine[Any, Any, int]]) -> int:
 
 async def _reach(settings: Settings, command: str, stack: AsyncExitStack) -> Ownership | Session:
     """The ownership, or a session with the owner. An owner that is opening or closing is waited for."""
-    from genlock.client.socket import SocketClient
     from genlock.owner import Ownership, owner_of
 
     loop = asyncio.get_running_loop()
@@ -197,6 +196,8 @@ async def _reach(settings: Settings, command: str, stack: AsyncExitStack) -> Own
     while loop.time() < deadline:
         if ownership := Ownership.take(settings, command=command):
             return ownership
+        from genlock.client.socket import SocketClient  # an owner has nobody to ask
+
         async with AsyncExitStack() as attempt:
             client = await attempt.enter_async_context(SocketClient(settings))
             if await client.ready():

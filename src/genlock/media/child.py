@@ -22,6 +22,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, BinaryIO
 
+from genlock import collector
 from genlock.errors import DiskFull, GenlockError, RenderRefused, Transient, is_full
 from genlock.media import message
 from genlock.media.operation import find
@@ -154,8 +155,10 @@ def main(around: Callable[[message.Message, Act], message.Message] = lambda what
     incoming, outgoing = own_pipes()
     inbox: queue.Queue[message.Message] = queue.Queue()
     threading.Thread(target=listen, args=(incoming, inbox), daemon=True).start()
+    collector.spare()
     load_libraries()
     load_modules(settings["modules"], inbox)
+    collector.settle()
 
     def act(what: message.Message) -> message.Message:
         return attempt(what, settings["modules"], Reporter(outgoing))
