@@ -138,3 +138,14 @@ async def test_the_audit_says_who_did_what_with_which_token(api: Any, user: Any,
     by_ann = (await admin.get(f"{V3}/audit?user=ann")).json()["data"]
     assert len(by_ann) == 5
     assert Scope.ADMIN not in token["scopes"]
+
+
+@pytest.mark.parametrize("vendor", ["replicate", "nobody"])
+async def test_a_stranger_who_reports_learns_nothing_of_how_this_is_set_up(
+    stranger: httpx2.AsyncClient, vendor: str
+) -> None:
+    answer = await stranger.post(f"{V3}/hooks/{vendor}", json={"id": "x"})
+    assert (answer.status_code, answer.json()["error"]["detail"]) == (
+        422,
+        f"no reports of {vendor} are taken here",
+    )

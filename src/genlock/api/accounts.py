@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+import structlog
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import Field
 
@@ -23,7 +24,10 @@ from genlock.api.page import check_cursor
 from genlock.api.problem import RESPONSES
 from genlock.api.wire import Body, Envelope, When, wrapped
 from genlock.engine.views import BudgetView, CallView, CostView
+from genlock.errors import BadInput, Refused, Unsupported
 from genlock.ledger.spending import By, CallState, Decision
+
+log = structlog.get_logger(__name__)
 
 router = APIRouter(tags=["money"], responses=RESPONSES)
 Scope = Annotated[
@@ -157,4 +161,11 @@ async def take_report(
 ) -> Answer:
     """A provider's report. It is stored before this answers; its signature is checked before that."""
     body = await request.body()
-    return wrapped(await service.accounts.deliver(vendor, dict(request.headers), body[:LARGEST], key))
+    try:
+        taken = await service.accounts.deliver(vendor, dict(request.headers), body[:LARGEST], key)
+    except Refused as error:
+        raise BadInput(str(error)) from error
+    except (BadInput, Unsupported) as error:  # who asks may be anybody, and is not told how this is set up
+        log.warning("a report cannot be taken", action="hook", vendor=vendor, reason=str(error))
+        raise BadInput(f"no reports of {vendor} are taken here") from error
+    return wrapped(taken)
