@@ -109,14 +109,14 @@ async def made(home: Home, job: str) -> Any:
 
 
 async def ended(home: Home, job: str) -> JobView:
-    async with asyncio.timeout(20):
-        while not (view := await home.engine.show(job)).state.finished:  # noqa: ASYNC110 - it is the ledger's
-            await asyncio.sleep(0.01)
-    return view
+    async with asyncio.timeout(60):
+        while not (await home.engine.reader.ended(job, 60)).state.finished:
+            pass
+    return await home.engine.show(job)
 
 
 async def until(so: Callable[[], Awaitable[Any]]) -> Any:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not (found := await so()):  # noqa: ASYNC110 - it is asked, and does not tell
             await asyncio.sleep(0.01)
     return found

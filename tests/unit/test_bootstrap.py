@@ -67,7 +67,7 @@ async def test_a_home_whose_closing_is_called_off_gives_its_tasks_back_and_is_cl
             await asyncio.sleep(3600)
 
     working = asyncio.create_task(work())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await begun.wait()
         working.cancel()  # it lets the body finish for a while …
         await asyncio.sleep(0.1)
