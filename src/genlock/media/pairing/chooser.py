@@ -136,8 +136,8 @@ class Album:
 
     def _leaps(self, steps: NDArray[np.int64]) -> NDArray[np.float64]:
         """What going on from each step to each other costs the eye: colour, light, seeing the same again."""
-        shown, places = np.unique(steps, return_inverse=True)
-        first, last = places.reshape(-1, 2).T
+        shown = sorted({*steps.ravel().tolist()})
+        first, last = np.searchsorted(shown, steps).T
         colours = np.array([self._portraits[number].colour for number in shown], dtype=np.float64)
         alike = np.array([[self._alike(int(one), int(other)) for other in shown] for one in shown])
         apart = np.linalg.norm(colours[:, None] - colours[None], axis=2) / 40 + _SAME_AGAIN * np.eye(

@@ -137,7 +137,7 @@ def _matches(one: Halves, other: Halves) -> NDArray[np.int64]:
 
 def _spread(points: Floats) -> int:
     """How many points there are, counting those in one spot of 6 pixels once."""
-    return len(np.unique(np.floor(points / 6).astype(np.int64), axis=0))
+    return len({*map(tuple, np.floor(points / 6).tolist())})
 
 
 def _measured(matrix: NDArray[np.float64], points: int, one: Portrait, other: Portrait) -> Geometry | None:

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genlock.media.film.motion import Region
+from genlock.media.photo.lab import as_lab
+from genlock.media.photo.tone import percentile
 
 Weight = NDArray[np.float32]
 
@@ -58,14 +60,14 @@ def find_focus(image: NDArray[Any]) -> Focus:
     if float(np.ptp(grey)) < _PLAIN:
         return Focus(detail=detail)
     weight = _standing_out(small, edges)
-    region = _region(weight) if float(np.quantile(edges, 0.995)) > _SMOOTH else _WHOLE
+    region = _region(weight) if percentile(edges, 99.5) > _SMOOTH else _WHOLE
     return Focus(_point(weight, height / width, region), region, detail)
 
 
 def _standing_out(small: NDArray[Any], edges: Weight) -> Weight:
     """How much each place stands out: sharp and unlike the picture's edges, rare, not too far aside."""
     size = small.shape[1], small.shape[0]
-    lab = cv2.GaussianBlur(cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_RGB2LAB), (0, 0), 2)
+    lab = cv2.GaussianBlur(as_lab(small), (0, 0), 2)
     ground, sharp = _unlike_edges(lab), _sharpness(edges, size)
     unusual = _scaled(np.linalg.norm(lab - lab.reshape(-1, 3).mean(0), axis=2))
     weight = 0.5 * np.sqrt(ground * sharp) + 0.25 * np.sqrt(unusual * sharp) + 0.1 * ground
@@ -142,7 +144,7 @@ def _point(weight: Weight, shape: float, region: Region) -> tuple[float, float]:
     """
     high, wide = weight.shape
     weight = weight * _towards_middle((wide, high))
-    weight = np.clip(weight - np.quantile(weight, 0.7), 0.0, None)
+    weight = np.clip(weight - percentile(weight, 70.0), 0.0, None)
     shares = shape * _NARROWEST, _LOWEST / shape
     across, down = (_held(weight.sum(axis), share) for axis, share in enumerate(shares))
     # Of crops that hold nearly as much the upper one is taken: a head cut off is worse than feet.
@@ -180,4 +182,4 @@ def _towards_middle(size: tuple[int, int]) -> Weight:
 
 
 def _scaled(values: NDArray[Any]) -> Weight:
-    return (values / max(float(np.quantile(values, 0.99)), 1e-6)).clip(0, 1).astype(np.float32)
+    return (values / max(percentile(values, 99.0), 1e-6)).clip(0, 1).astype(np.float32)
