@@ -25,6 +25,7 @@ class Process:
         self.words, self.began = words, time.time()
         self.lines: list[str] = []
         self.errors: list[str] = []
+        self._objects: list[dict[str, Any]] = []
         self._heard = threading.Condition()
         self._popen = subprocess.Popen(
             [GENLOCK, *words],
@@ -61,8 +62,14 @@ class Process:
         return "".join(self.errors)
 
     def objects(self) -> list[dict[str, Any]]:
-        """What was said with `--json`, as far as it was said in whole lines."""
-        return [json.loads(line) for line in list(self.lines) if line.endswith("\n")]
+        """What was said with `--json`, as far as it was said in whole lines.
+
+        Each is read once: who waits for one asks a hundred times a second.
+        """
+        for line in self.lines[len(self._objects) :]:
+            if line.endswith("\n"):
+                self._objects.append(json.loads(line))
+        return list(self._objects)
 
     def events(self) -> list[dict[str, Any]]:
         return [said["event"] for said in self.objects() if "event" in said]

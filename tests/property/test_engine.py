@@ -30,7 +30,7 @@ from genlock.executors.resource import Resources
 from genlock.ledger.records import TaskRef
 from genlock.ledger.sql import SqlLedger
 
-PATIENCE = 20.0  # seconds until everything is still
+PATIENCE = 60.0  # seconds until everything is still
 ENDLESS = 10**6  # reclaims: a test takes claims away more often than a machine breaks down
 
 steps = st.lists(st.tuples(st.sampled_from(KINDS), st.integers(0, 5), st.integers(0, 5)), max_size=4)

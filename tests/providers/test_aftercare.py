@@ -43,7 +43,7 @@ async def calls_of(home: Any, *states: CallState, count: int) -> list[Any]:
             found = await home.engine.accounts.calls(states=list(states))
             if len(found) >= count:
                 return list(found)
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.05)
 
 
 async def test_a_key_that_is_refused_for_one_call_does_not_keep_the_others_open(home, small, vendors):

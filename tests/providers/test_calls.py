@@ -118,7 +118,7 @@ async def ended(home: Home, job: str) -> JobView:
 async def until(so: Callable[[], Awaitable[Any]]) -> Any:
     async with asyncio.timeout(60):
         while not (found := await so()):  # noqa: ASYNC110 - it is asked, and does not tell
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.05)
     return found
 
 

@@ -34,7 +34,7 @@ def shot(first: Artifact, last: Artifact) -> Artifact:
 async def until(home: Home, state: CallState) -> Any:
     async with asyncio.timeout(20):
         while not (found := await home.engine.accounts.calls(states=[state])):  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.05)
     return found[0]
 
 
