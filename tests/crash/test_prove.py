@@ -162,7 +162,7 @@ def command(folder: Path, *words: object) -> Iterator[subprocess.Popen[str]]:
 
 
 def test_the_command_answers_with_figures_and_fails_when_something_is_found(tmp_path: Path) -> None:
-    words = ("--provider", "findable", "--settle-window", 0, "--only", "send:1:after", "--json")
+    words = ("--provider", "findable", "--settle-window", 0, "--only", "send:1:after", "--lanes", 1, "--json")
     with command(tmp_path, *words) as process:
         out, err = process.communicate(timeout=120)
     assert process.returncode == 1, err
@@ -180,7 +180,8 @@ def test_the_command_answers_with_figures_and_fails_when_something_is_found(tmp_
 
 
 def test_ctrl_c_ends_a_proof_with_what_was_found_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    with command(tmp_path, "--provider", "idempotent", "--sample", 1, "--random", 150) as process:
+    words = ("--provider", "idempotent", "--lanes", 2, "--sample", 1, "--random", 150)
+    with command(tmp_path, *words) as process:
         assert process.stderr is not None
         for line in process.stderr:
             if "found" in line:
