@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import gc
 import importlib
 import json
 import os
@@ -22,7 +23,6 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, BinaryIO
 
-from genlock import collector
 from genlock.errors import DiskFull, GenlockError, RenderRefused, Transient, is_full
 from genlock.media import message
 from genlock.media.operation import find
@@ -155,10 +155,10 @@ def main(around: Callable[[message.Message, Act], message.Message] = lambda what
     incoming, outgoing = own_pipes()
     inbox: queue.Queue[message.Message] = queue.Queue()
     threading.Thread(target=listen, args=(incoming, inbox), daemon=True).start()
-    collector.spare()
+    gc.disable()  # modules and types stay; decoders, which hold on to each other, must go as often as ever
     load_libraries()
     load_modules(settings["modules"], inbox)
-    collector.settle()
+    gc.enable()
 
     def act(what: message.Message) -> message.Message:
         return attempt(what, settings["modules"], Reporter(outgoing))
