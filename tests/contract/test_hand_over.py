@@ -77,6 +77,15 @@ async def test_stages_of_several_jobs_share_their_commits_in_the_thread(ledger):
     assert len(here) < 19
 
 
+async def test_of_many_jobs_that_are_started_at_once_one_alone_is_written_by_itself(ledger):
+    await run_through(ledger, "job-before")
+    here = writers(ledger)
+    await asyncio.gather(*(begin(ledger, f"job-{number}") for number in range(50)))
+    assert here[0] is True
+    assert not any(here[1:])
+    assert len(here) < 50
+
+
 async def test_where_commits_are_slow_the_event_loop_does_not_wait_for_them(tmp_path):
     ledger = await SqlLedger.open(tmp_path / "ledger.db", SlowDisk())
     claim = await begin(ledger)

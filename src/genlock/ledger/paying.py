@@ -34,17 +34,19 @@ class SqlPayments:
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
 
-    async def _do(self, act: Callable[[Batch], _T], *refs: TaskRef) -> _T:
+    async def _do(self, act: Callable[[Batch], _T], *refs: TaskRef, after: str | None = None) -> _T:
         """Do a verb. If somebody is doing this, the audit says so in the same transaction."""
         deed = under_way()
         if deed is None:
-            return cast("_T", await self._writer.submit(Verb(act, refs=refs)))
+            return cast("_T", await self._writer.submit(Verb(act, refs=refs, after=after)))
 
         def audited(batch: Batch) -> tuple[_T, bool]:
             answer = act(batch)
             return answer, write_down(batch.connection, batch.now, deed, answer)
 
-        answer, deed.written = cast("tuple[_T, bool]", await self._writer.submit(Verb(audited, refs=refs)))
+        answer, deed.written = cast(
+            "tuple[_T, bool]", await self._writer.submit(Verb(audited, refs=refs, after=after))
+        )
         return answer
 
     async def _show(self, claim: Claim, act: Callable[[Batch], _T]) -> _T:

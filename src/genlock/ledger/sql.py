@@ -32,10 +32,11 @@ from genlock.ledger.records import (
 )
 from genlock.ledger.views import SqlReader
 from genlock.ledger.wording import named, plain, plain_or_none
-from genlock.ledger.writer import Verb, Writer
+from genlock.ledger.writer import NOTHING, Verb, Writer
 
 _T = TypeVar("_T")
 _READERS = 4
+_FEW = 64  # nodes of a job that takes no longer to write than to hand over
 
 
 class SqlLedger(SqlPayments):
@@ -93,7 +94,8 @@ class SqlLedger(SqlPayments):
         await self._reader.close()
 
     async def create_job(self, spec: JobSpec, *, taker: Taker | None = None) -> JobCreated:
-        return await self._do(lambda batch: birth.create_job(batch, spec, taker))
+        after = NOTHING if len(spec.nodes) <= _FEW else None
+        return await self._do(lambda batch: birth.create_job(batch, spec, taker), after=after)
 
     async def enlist(self, holder: str, lease: timedelta) -> None:
         def act(batch: Batch) -> None:

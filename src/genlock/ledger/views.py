@@ -45,14 +45,14 @@ _NOT_TOLD = {"live", "abroad", "deadline_left", "parked", "failed", "unswept"}
 _JOB_COLUMNS = [column for column in schema.job.columns if column.name not in _NOT_TOLD]
 # Made once: what is asked all the time is not put together anew each time.
 _JOB = select(*_JOB_COLUMNS).where(_job.id == bindparam("job_id"))
-_NEWEST = select(_job.id, _job.last_event, _job.finished_at).where(
-    _job.id.in_(bindparam("jobs", expanding=True))
-)
+_HOW_FAR = select(_job.id, _job.last_event, _job.finished_at)
+_NEWEST = _HOW_FAR.where(_job.id.in_(bindparam("jobs", expanding=True)))
+_NEWEST_OF = _HOW_FAR.where(_job.id == bindparam("job_id"))
 _OUTPUT = select(_task.state, _task.output).where(
     _task.job == bindparam("job_id"), _task.key == bindparam("task_key")
 )
 _SHARED = select(schema.shared.c.output).where(schema.shared.c.input_hash == bindparam("input_hash"))
-_BY_KEY = (_JOB, _OUTPUT, _SHARED)
+_BY_KEY = (_JOB, _NEWEST_OF, _OUTPUT, _SHARED)
 
 _TASK_COLUMNS = [column for column in schema.task.columns if column.name not in ("item", "kept_output")]
 
@@ -241,7 +241,11 @@ class SqlReader(SqlAccounts):
         return await self.job(job)
 
     async def _newest(self, jobs: Collection[str]) -> dict[str, Newest]:
-        rows = await self._reading.rows(_NEWEST, jobs=list(jobs))
+        ids = list(jobs)
+        if len(ids) == 1:
+            rows = await self._reading.rows(_NEWEST_OF, job_id=ids[0])
+        else:
+            rows = await self._reading.rows(_NEWEST, jobs=ids)
         return {row.id: (row.last_event, row.finished_at is not None) for row in rows}
 
     async def held(self, holder: str) -> Mapping[TaskRef, tuple[int, int]]:

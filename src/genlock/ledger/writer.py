@@ -36,6 +36,7 @@ from genlock.ledger.transaction import Occupied, Transactions, explain
 
 MOST_VERBS = 512  # in one transaction
 RENEW_EVERY = 3.0  # seconds
+NOTHING = ""
 QUICK = 0.001  # seconds a commit may take to be worth no hand-over
 
 
@@ -44,10 +45,14 @@ class Verb:
 
     `act` is done on a batch. A `wish` instead is a claim, and a `success` what a task came to: those may
     be served together with others. `refs` are the tasks it will look at, read ahead for the whole
-    batch. `fenced` verbs show a claim: a claim of somebody else may be served after them.
+    batch. `fenced` verbs show a claim: a claim of somebody else may be served after them. `after` is the
+    token of the claim that it follows on: NOTHING follows on a commit that gave none away.
     """
 
-    __slots__ = ("act", "answer", "error", "fenced", "future", "loop", "refs", "success", "sweeps", "wish")
+    __slots__ = (
+        *("act", "after", "answer", "error", "fenced", "future", "loop", "refs", "success", "sweeps"),
+        "wish",
+    )
 
     def __init__(
         self,
@@ -57,8 +62,10 @@ class Verb:
         success: Success | None = None,
         refs: Sequence[TaskRef] = (),
         fenced: bool = False,
+        after: str | None = None,
     ) -> None:
         self.act, self.wish, self.success, self.refs, self.fenced = act, wish, success, refs, fenced
+        self.after = success.claim.token if self.is_stage and success else after
         self.loop = asyncio.get_running_loop()
         self.future: asyncio.Future[Any] = self.loop.create_future()
         self.answer: Any = None
@@ -69,10 +76,6 @@ class Verb:
     def is_stage(self) -> bool:
         """Whether a stage has come to something, and not a child of a map, of which there are many."""
         return self.success is not None and "/" not in self.success.claim.task.key
-
-    def follows(self, token: str | None) -> bool:
-        """Whether it is the end of a stage with this token."""
-        return self.is_stage and self.success is not None and self.success.claim.token == token
 
     def do(self, batch: Batch) -> Any:
         """What it does by itself."""
@@ -100,13 +103,14 @@ class Writer:
         self._heard = heard
         self._queue: queue.SimpleQueue[list[Verb] | None] = queue.SimpleQueue()
         self._gathering: dict[asyncio.AbstractEventLoop, list[Verb]] = {}
+        self._unwritten = 0  # verbs that came before, and are first
         self._left: list[Verb] = []  # taken from the queue, and too many for the batch
         self._leases: dict[str, int] = {}
         self._sweeping: deque[Verb] = deque()
         self._door = threading.Lock()  # nothing is queued behind the end
         self._writing = threading.Lock()  # has the transactions
         self._here = not is_shared(engine)  # nothing is waited for but the disk
-        self._following: str | None = None  # the token of all that the last commit gave away, if it was quick
+        self._given: str | None = None  # the token of all that the last commit gave away, if it was quick
         self._closed = False
         self._thread = threading.Thread(target=self._work, name="genlock-ledger", daemon=True)
         self._thread.start()
@@ -124,8 +128,9 @@ class Writer:
     def _write_here(self, verb: Verb) -> bool:
         """Do this verb in the caller's thread, unless others are being written or that may take long."""
         if (
-            not verb.follows(self._following)
-            or not self._queue.empty()
+            verb.after is None
+            or verb.after != self._given
+            or self._unwritten
             or not self._writing.acquire(blocking=False)
         ):
             return False
@@ -147,6 +152,7 @@ class Writer:
         with self._door:
             if self._closed:
                 raise LedgerError("the ledger is closed")
+            self._unwritten += 1
             gathering = self._gathering.get(verb.loop)
             if gathering is not None:
                 gathering.append(verb)
@@ -172,7 +178,8 @@ class Writer:
                 self._gathering.clear()
                 self._queue.put(None)
         self._thread.join()
-        self._transactions.close()
+        with self._writing:
+            self._transactions.close()
 
     def listen(self, ear: Ear) -> None:
         """Tell `ear`, in the thread, the events of each commit from now on."""
@@ -197,19 +204,18 @@ class Writer:
         while True:
             wait = RENEW_EVERY if self._leases else None
             verbs, last = self._gather(0 if self._sweeping else wait)
-            with self._writing:
-                if verbs:
-                    self._write(verbs)
-                if self._sweeping:
-                    self._sweep()
-                while last and self._sweeping:
-                    self._sweep()
-                if last:
-                    return
-                idle = not (verbs or self._sweeping)
-                if self._leases and (idle or self._clock.monotonic() - renewed >= RENEW_EVERY):
-                    renewed = self._clock.monotonic()
-                    self._renew()
+            if verbs:
+                self._write(verbs)
+            if self._sweeping:
+                self._sweep()
+            while last and self._sweeping:
+                self._sweep()
+            if last:
+                return
+            idle = not (verbs or self._sweeping)
+            if self._leases and (idle or self._clock.monotonic() - renewed >= RENEW_EVERY):
+                renewed = self._clock.monotonic()
+                self._renew()
 
     def _gather(self, timeout: float | None) -> tuple[list[Verb], bool]:
         """Everything queued, at most a batch; waits for the first one. True if nothing will follow."""
@@ -226,14 +232,16 @@ class Writer:
         return verbs, False
 
     def _renew(self) -> None:
-        with suppress(Exception):  # the next verb meets the same database and says so; then it is tried again
+        # The next verb meets the same database and says so; then it is tried again.
+        with suppress(Exception), self._writing:
             self._transactions.commit(self.renew)
 
     def _write(self, verbs: list[Verb]) -> None:
         """One transaction for all; if anything but a refusal happens, one for each."""
         stirred: Mapping[str, bool] = {}
         try:
-            stirred = self._commit(verbs)
+            with self._writing:
+                stirred = self._commit(verbs)
         except Exception as error:  # noqa: BLE001 - every caller is told below what became of its verb
             if len(verbs) > 1 and not is_gone(error):
                 for verb in verbs:
@@ -242,8 +250,9 @@ class Writer:
             for verb in verbs:
                 verb.error, verb.sweeps = explain(error), ()
         self._sweeping += [verb for verb in verbs if verb.sweeps]
+        with self._door:
+            self._unwritten -= len(verbs)
         self._deliver([verb for verb in verbs if not verb.sweeps])
-        self._transactions.tidy()  # while the event loop wakes up
         self._heard(stirred)
 
     def _commit(self, verbs: Sequence[Verb], *, wait: bool = True) -> Mapping[str, bool]:
@@ -251,7 +260,7 @@ class Writer:
         refs = [ref for verb in verbs for ref in verb.refs]
         stirred = self._transactions.commit(lambda batch: self._run(batch, verbs), refs, wait=wait)
         quick = self._here and self._clock.monotonic() - began < QUICK
-        self._following = _given(verbs[0]) if quick and len(verbs) == 1 else None
+        self._given = _given(verbs[0]) if quick and len(verbs) == 1 else None
         return stirred
 
     def _sweep(self) -> None:
@@ -259,7 +268,8 @@ class Writer:
         verb = self._sweeping[0]
         more: list[bool] = []
         try:
-            self._transactions.commit(lambda batch: more.append(go_on(batch, verb.sweeps[0])))
+            with self._writing:
+                self._transactions.commit(lambda batch: more.append(go_on(batch, verb.sweeps[0])))
         except Exception as error:  # noqa: BLE001 - the caller is told; `expire` goes on with the sweep
             verb.sweeps, verb.error = (), explain(error)
         if verb.sweeps and not more[-1]:
@@ -325,8 +335,10 @@ class Writer:
 
 
 def _given(verb: Verb) -> str | None:
-    """The token of the one claim that this verb has brought."""
-    claimed: Sequence[Claim] = getattr(verb.answer, "claimed", ())
+    """The token of the one claim that this verb has brought; NOTHING if it brought none."""
+    claimed: Sequence[Claim] = verb.answer if verb.wish else getattr(verb.answer, "claimed", ())
+    if not claimed:
+        return NOTHING
     return claimed[0].token if len(claimed) == 1 else None
 
 
