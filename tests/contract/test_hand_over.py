@@ -11,7 +11,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 
+from genlock.ledger.draft import Prepared
 from genlock.ledger.records import Claim, EdgeSpec, JobSpec, JobState, NodeSpec, Taker
 from genlock.ledger.sql import SqlLedger
 from genlock.testing.clock import FakeClock
@@ -131,3 +133,20 @@ async def test_the_log_is_longer_than_what_is_in_it_and_loses_nothing(ledger, tm
     with sqlite3.connect(left / "ledger.db") as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     connection.close()
+
+
+async def test_a_row_that_core_had_to_be_asked_for_is_not_seen_as_it_was_for_ever(ledger, monkeypatch):
+    """The driver refuses once, as it does while a log is being recovered."""
+    claim = await begin(ledger)
+    rows, refusals = Prepared.rows, iter([sqlite3.OperationalError("database is locked")])
+
+    def refuse_once(self: Prepared, connection: Connection, **values: object) -> object:
+        for refusal in refusals:
+            raise refusal
+        return rows(self, connection, **values)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Prepared, "rows", refuse_once)
+        before = (await ledger.reader.job("job-1")).last_event
+    await ledger.succeed(claim, "1", claim_next=1)
+    assert (await ledger.reader.job("job-1")).last_event > before

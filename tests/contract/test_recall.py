@@ -99,7 +99,6 @@ async def test_what_is_over_is_forgotten(ledger):
     claims = [await begin(ledger)]
     while claims:
         claims += (await ledger.succeed(claims.pop(), "1", claim_next=1)).claimed
-    await ledger.close()  # the writing thread tidies up behind a commit after it has answered
     kept = ledger._writer._transactions._recall
     assert kept is not None
     assert (kept.jobs, kept.tasks) == ({}, {})

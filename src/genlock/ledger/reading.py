@@ -88,10 +88,14 @@ class _Near:
         try:
             if self._connection is None:
                 self._connection = self._engine.connect()
-            return question.rows(self._connection, **values)
+            found = question.rows(self._connection, **values)
+            if self._connection.in_transaction():  # Core was asked, and would see this moment for ever
+                self._connection.rollback()
         except SQLAlchemyError as error:
             self.close()
             raise LedgerError(f"the ledger could not be read: {getattr(error, 'orig', error)}") from error
+        else:
+            return found
         finally:
             self._mine.release()
 

@@ -48,11 +48,9 @@ class Transactions:
         self._headroom = None if self._statements.shared else Headroom(engine.url.database or "")
         self.ear: Ear | None = None
         self._patient = True  # as the connection was opened; it is the only one of its pool
-        self._done: Batch | None = None  # committed, and not tidied up behind yet
 
     def close(self) -> None:
         """Let go of the database."""
-        self.tidy()
         if self._headroom is not None:
             self._headroom.close()
         if self._connection is not None:
@@ -102,7 +100,6 @@ class Transactions:
     ) -> dict[str, bool]:
         number: str | None = None
         batch: Batch | None = None
-        self.tidy()
         connection = self.connection
         try:
             self._wait(connection, wait)
@@ -124,7 +121,7 @@ class Transactions:
             if is_gone(error) and batch is not None and number is not None:
                 raise _Unsure(number, batch.stirred) from error
             raise
-        self._done = batch
+        batch.leave()
         self._tell(batch)
         return batch.stirred
 
@@ -132,12 +129,6 @@ class Transactions:
         if patient is not self._patient:
             be_patient(connection, patient)
             self._patient = patient
-
-    def tidy(self) -> None:
-        """Keep what the last commit has met for the next one, which would do so first."""
-        batch, self._done = self._done, None
-        if batch is not None:
-            batch.leave()
 
     def _tell(self, batch: Batch) -> None:
         """What is committed stays so, whatever becomes of those who listen."""

@@ -34,10 +34,8 @@ _BT709 = np.array(
 _DENSE = 1.7  # samples a frame pixel
 _DENSE_ENOUGH = (1.5, 2.2)
 _DENSE_COLOUR = 0.64  # of blue and red, where they are blown up: of what is seldom sharp
-_SMALL, _DENSE_BLOWN_UP = (
-    1.2,
-    1.35,
-)  # a picture with fewer pixels a frame pixel than this gets so many samples
+_SMALL = 1.2  # pixels a frame pixel: a picture with fewer is blown up
+_DENSE_BLOWN_UP = 1.35  # samples a frame pixel of such a one
 _CRISP = np.array([-0.08, 1.16, -0.08], np.float32)  # what bilinear sampling softens of those, on average
 _MARGIN = 4
 _SOFT_SIDE = 512  # pixels of a softened picture's longer side
