@@ -53,7 +53,7 @@ async def until(client: httpx2.AsyncClient, job: str, *states: str) -> dict[str,
             if told["state"] in states:
                 return told
             assert told["state"] not in ("failed", "cancelled"), told["error"]
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.25)
 
 
 async def seen(client: httpx2.AsyncClient, url: str, so: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:

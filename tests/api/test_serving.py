@@ -47,6 +47,17 @@ def command(genlock: Any) -> Any:
     return genlock
 
 
+def test_a_connection_is_kept_for_longer_than_clients_keep_theirs(command: Any) -> None:
+    """Whoever asks again after the 5 s that many clients keep one must not find it being closed."""
+    _, url = started(command)
+    host, port = url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=30) as line:
+        for pause in (5.5, 0):
+            line.sendall(b"GET /health HTTP/1.1\r\nHost: here\r\n\r\n")
+            assert line.recv(65536).startswith(b"HTTP/1.1 200")
+            time.sleep(pause)
+
+
 def test_it_answers_on_a_port_to_whoever_signs_in(command: Any) -> None:
     server, url = started(command)
     with asking(url) as admin, asking(url, None) as stranger:

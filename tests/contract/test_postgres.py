@@ -22,6 +22,7 @@ from sqlalchemy import create_engine, inspect
 import postgres as server_module
 from genlock.clock import SystemClock
 from genlock.errors import LedgerError
+from genlock.ledger import database
 from genlock.ledger.database import open_writer, url_of
 from genlock.ledger.migration import migrate
 from genlock.ledger.records import EdgeSpec, Failure, JobSpec, NodeSpec, TaskRef
@@ -45,9 +46,9 @@ class Ledgers:
         return ledger
 
     @contextmanager
-    def by_hand(self) -> Iterator[psycopg.Connection[Any]]:
+    def by_hand(self, **settings: Any) -> Iterator[psycopg.Connection[Any]]:
         """A connection of somebody else, who may hold locks."""
-        with closing(psycopg.connect(self.url)) as connection:
+        with closing(psycopg.connect(self.url, **settings)) as connection:
             yield connection
 
 
@@ -123,6 +124,38 @@ async def test_a_job_that_somebody_is_at_work_on_does_not_keep_others_waiting(le
         assert not rest.done(), "what is ready is waited for when there is nothing else"
         somebody.rollback()
         assert [claim.task for claim in await rest] == [TaskRef("job-1", "a")]
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "_LOCKED", 1)
+    monkeypatch.setattr(database, "_WRITER_PAUSES", 2)
+
+
+async def test_a_process_that_hangs_while_it_holds_jobs_is_made_to_let_go(ledgers, impatient):
+    """Stopped behind a pipeline, when the server's own timeout for idle transactions is not in force."""
+    ledger = await ledgers.open()
+    await ledger.create_job(_spec("job-1", NodeSpec("a")))
+    with ledgers.by_hand(application_name="genlock") as hung:
+        hung.execute("SET idle_in_transaction_session_timeout = '1s'")
+        hung.cursor().executemany("UPDATE job SET parked = parked WHERE id = %s", [("job-1",)])
+        (claim,) = await asyncio.wait_for(ledger.claim("me"), 20)
+        await ledger.succeed(claim, "1")
+        with pytest.raises(psycopg.OperationalError, match="terminating connection"):
+            hung.execute("SELECT 1")
+
+
+async def test_who_holds_jobs_for_long_and_is_not_ours_is_waited_for(ledgers, impatient):
+    ledger = await ledgers.open()
+    await ledger.create_job(_spec("job-1", NodeSpec("a")))
+    with ledgers.by_hand(application_name="a report") as somebody:
+        somebody.execute("SELECT 1 FROM job WHERE id = 'job-1' FOR UPDATE")
+        waiting = asyncio.ensure_future(ledger.claim("me"))
+        await asyncio.sleep(4)
+        assert not waiting.done()
+        somebody.rollback()
+        (claim,) = await waiting
+    assert claim.task == TaskRef("job-1", "a")
 
 
 async def test_work_in_a_nested_job_needs_the_job_around_it_only_at_its_end(ledgers):

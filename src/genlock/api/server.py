@@ -12,6 +12,9 @@ from genlock.api.app import create_app
 from genlock.api.dependency import Services
 
 DRAIN = 1  # seconds that answers under way may take once the server stops
+# A connection that nobody uses is closed by whoever gives it up first. If that is the server, a request may be
+# on its way, and is lost: clients keep theirs for 5 to 60 s, as proxies do.
+IDLE = 75  # seconds
 
 
 class Server:
@@ -28,6 +31,7 @@ class Server:
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=DRAIN,
+            timeout_keep_alive=IDLE,
             server_header=False,
         )
         config.load()

@@ -129,7 +129,7 @@ class Batch:
             try:
                 rows = self.statements.read_jobs(size, wait).rows(self.connection, **values)
             except Exception as error:
-                if is_locked(error):
+                if wait is Wait.NOT and is_locked(error):
                     raise JobsBusy(wanted) from None
                 raise
             for row in rows:

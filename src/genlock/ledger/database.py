@@ -35,9 +35,12 @@ _POSTGRES = {
     "keepalives_interval": 3,
     "keepalives_count": 3,
     "tcp_user_timeout": 20000,
-    # A process that is stopped in the middle of a batch does not keep its jobs locked for ever.
-    "options": "-c idle_in_transaction_session_timeout=30s -c jit=off",
 }
+# A process that is stopped in the middle of a batch does not keep its jobs locked for ever. A batch pauses for
+# no longer than a lease lasts; whoever reads may look at what was found, a page at a time.
+_WRITER_PAUSES = 10  # seconds
+_READER_PAUSES = 30
+_LOCKED = 5  # seconds after which a writer that waits for locks looks at who has them
 _RETRIED = frozenset(
     {
         "40P01",  # deadlock
@@ -66,16 +69,18 @@ def shown(url: str) -> str:
 
 def open_writer(url: str) -> Engine:
     """An engine whose transactions take the write lock when they begin; PostgreSQL locks job by job."""
-    return _open(url, _LOCKING, {"pool_size": 1, "max_overflow": 0})
+    session = f"-c idle_in_transaction_session_timeout={_WRITER_PAUSES}s -c lock_timeout={_LOCKED}s"
+    return _open(url, _LOCKING, {"pool_size": 1, "max_overflow": 0}, session)
 
 
 def open_reader(url: str, connections: int) -> Engine:
     """A pool of connections that only look; each transaction sees one moment."""
     pool = {"pool_size": connections, "max_overflow": 0}
     if _is_sqlite(url):
-        return _open(url, "BEGIN", pool)
+        return _open(url, "BEGIN", pool, "")
+    session = f"-c idle_in_transaction_session_timeout={_READER_PAUSES}s"
     looking = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-    return _open(url, "BEGIN", pool | {"execution_options": looking})
+    return _open(url, "BEGIN", pool | {"execution_options": looking}, session)
 
 
 def for_one_statement(engine: Engine) -> Engine:
@@ -87,8 +92,8 @@ def _is_sqlite(url: str) -> bool:
     return url.startswith("sqlite")
 
 
-def _open(url: str, begin: str, options: dict[str, Any]) -> Engine:
-    return _open_sqlite(url, begin, options) if _is_sqlite(url) else _open_postgres(url, options)
+def _open(url: str, begin: str, options: dict[str, Any], session: str) -> Engine:
+    return _open_sqlite(url, begin, options) if _is_sqlite(url) else _open_postgres(url, options, session)
 
 
 def _open_sqlite(url: str, begin: str, options: dict[str, Any]) -> Engine:
@@ -111,11 +116,12 @@ def _open_sqlite(url: str, begin: str, options: dict[str, Any]) -> Engine:
     return engine
 
 
-def _open_postgres(url: str, options: dict[str, Any]) -> Engine:
+def _open_postgres(url: str, options: dict[str, Any], session: str) -> Engine:
     if not url.startswith("postgresql+psycopg://"):
         raise LedgerError(f"{shown(url)} is no ledger: name a file, or a postgresql:// URL")
+    connect = _POSTGRES | {"options": f"{session} -c jit=off"}
     try:
-        return create_engine(url, connect_args=_POSTGRES, **options)
+        return create_engine(url, connect_args=connect, **options)
     except ImportError as error:
         raise LedgerError(
             f"the ledger {shown(url)} needs psycopg: install genlock with its extra, genlock[postgres]"
@@ -143,6 +149,24 @@ def commit(connection: Connection) -> None:
         connection.connection.commit()
 
 
+def end_stalled(engine: Engine) -> int:
+    """End the sessions of genlock that hold locks and were not heard of for as long as a lease; how many.
+
+    The server's own idle_in_transaction_session_timeout is not enough: it is not in force after a message that
+    is no query, such as the Flush at the end of a driver's pipeline (seen with PostgreSQL 15.18).
+    """
+    stalled = text(
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND usename = current_user AND application_name = :name "
+        "AND backend_xid IS NOT NULL AND wait_event = 'ClientRead' "
+        "AND state_change < clock_timestamp() - make_interval(secs => :pauses)"
+    )
+    with for_one_statement(engine).connect() as connection:
+        known = {"name": _POSTGRES["application_name"], "pauses": _WRITER_PAUSES}
+        ended: int = connection.execute(stalled, known).scalar_one()
+        return ended
+
+
 def is_shared(engine: Engine) -> bool:
     """Whether other processes may be writing at the same time, so that jobs must be locked."""
     return engine.dialect.name != "sqlite"
@@ -151,6 +175,7 @@ def is_shared(engine: Engine) -> bool:
 def alone(connection: Connection) -> None:
     """Let nobody else bring tables up to date meanwhile; on SQLite the transaction does so by itself."""
     if connection.dialect.name != "sqlite":
+        connection.execute(text("SET LOCAL lock_timeout = 0"))  # tables may take minutes
         connection.execute(text("SELECT pg_advisory_xact_lock(7236573849)"))
 
 
@@ -190,7 +215,7 @@ def is_busy(error: BaseException) -> bool:
 
 
 def is_locked(error: BaseException) -> bool:
-    """Whether a row was not to be had without waiting."""
+    """Whether a lock was not to be had without waiting, or not in time."""
     return _state(error) == "55P03"
 
 

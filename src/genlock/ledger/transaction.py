@@ -12,7 +12,17 @@ from genlock.errors import GenlockError, LedgerError
 from genlock.failpoint import around
 from genlock.ledger.batch import Batch, JobsBusy
 from genlock.ledger.census import Ear
-from genlock.ledger.database import be_patient, begin, commit, is_busy, is_gone, tell_time, worth_retrying
+from genlock.ledger.database import (
+    be_patient,
+    begin,
+    commit,
+    end_stalled,
+    is_busy,
+    is_gone,
+    is_locked,
+    tell_time,
+    worth_retrying,
+)
 from genlock.ledger.headroom import Headroom
 from genlock.ledger.recall import Recall
 from genlock.ledger.records import TaskRef
@@ -79,9 +89,7 @@ class Transactions:
             try:
                 return self._attempt(work, refs, jobs, wait)
             except JobsBusy as busy:
-                jobs, waits = jobs | busy.jobs, waits + 1
-                if waits == _WAITS:
-                    raise LedgerError("others write to the same jobs all the time: try again") from busy
+                jobs, waits = jobs | busy.jobs, _waited(waits, busy)
             except _Unsure as unsure:
                 if self._was_committed(unsure):
                     return unsure.stirred
@@ -89,6 +97,10 @@ class Transactions:
             except Exception as error:
                 if not wait and is_busy(error):
                     raise Occupied from error
+                if is_locked(error):
+                    waits = _waited(waits, error)
+                    self._make_way()
+                    continue
                 if attempts >= (2 if is_gone(error) else _ATTEMPTS) or not (
                     worth_retrying(error) or is_gone(error)
                 ):
@@ -124,6 +136,11 @@ class Transactions:
         batch.leave()
         self._tell(batch)
         return batch.stirred
+
+    def _make_way(self) -> None:
+        """After a long wait for others, who may be there no more."""
+        if ended := end_stalled(self._engine):
+            log.warning("sessions that held locks and said nothing were ended", action="unlock", count=ended)
 
     def _wait(self, connection: Connection, patient: bool) -> None:
         if patient is not self._patient:
@@ -172,6 +189,13 @@ class Transactions:
             except Exception as error:
                 raise _lost_in_commit(error) from error
         raise _lost_in_commit(unsure)
+
+
+def _waited(waits: int, reason: Exception) -> int:
+    """How often it was waited for others by now."""
+    if waits + 1 == _WAITS:
+        raise LedgerError("others write to the same jobs all the time: try again") from reason
+    return waits + 1
 
 
 def _lost_in_commit(error: Exception) -> LedgerError:
