@@ -12,8 +12,8 @@ from genlock.api.app import create_app
 from genlock.api.dependency import Services
 
 DRAIN = 1  # seconds that answers under way may take once the server stops
-# A connection that nobody uses is closed by whoever gives it up first. If that is the server, a request may be
-# on its way, and is lost: clients keep theirs for 5 to 60 s, as proxies do.
+# A connection that nobody uses is closed by whoever gives it up first. If that is the server, a request may
+# be on its way, and is lost: clients keep theirs for 5 to 60 s, as proxies do.
 IDLE = 75  # seconds
 
 

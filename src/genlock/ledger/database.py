@@ -36,8 +36,8 @@ _POSTGRES = {
     "keepalives_count": 3,
     "tcp_user_timeout": 20000,
 }
-# A process that is stopped in the middle of a batch does not keep its jobs locked for ever. A batch pauses for
-# no longer than a lease lasts; whoever reads may look at what was found, a page at a time.
+# A process that is stopped in the middle of a batch does not keep its jobs locked for ever. A batch pauses
+# for no longer than a lease lasts; whoever reads may look at what was found, a page at a time.
 _WRITER_PAUSES = 10  # seconds
 _READER_PAUSES = 30
 _LOCKED = 5  # seconds after which a writer that waits for locks looks at who has them
@@ -152,8 +152,8 @@ def commit(connection: Connection) -> None:
 def end_stalled(engine: Engine) -> int:
     """End the sessions of genlock that hold locks and were not heard of for as long as a lease; how many.
 
-    The server's own idle_in_transaction_session_timeout is not enough: it is not in force after a message that
-    is no query, such as the Flush at the end of a driver's pipeline (seen with PostgreSQL 15.18).
+    The server's own idle_in_transaction_session_timeout is not enough: it is not in force after a message
+    that is no query, such as the Flush at the end of a driver's pipeline (seen with PostgreSQL 15.18).
     """
     stalled = text(
         "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
