@@ -36,9 +36,9 @@ from genlock.pairing import check_store, store_of
 from genlock.pipelines.quote import Quotes
 from genlock.pipelines.roster import Roster
 from genlock.pipelines.script import script
-from genlock.pipelines.studio import Studio
 from genlock.pipelines.video import Videos
 from genlock.providers.registry import Providers
+from genlock.rendering import render_pool
 from genlock.settings import Settings, load_settings
 from genlock.store.artifact import Freed, Store
 
@@ -60,16 +60,6 @@ def pipelines() -> Mapping[str, Pipeline[..., Any]]:
     from genlock.pipelines.campaign_set import campaign_set
 
     return {each.name: each for each in (campaign, campaign_set, script)}
-
-
-def renders(pipeline: Pipeline[..., Any]) -> bool:
-    """Whether any of its stages asks for rendering processes."""
-    from genlock.engine.declare import Stage
-
-    return any(
-        Studio in each.tools.values() if isinstance(each, Stage) else renders(each)
-        for each in pipeline.stages.values()
-    )
 
 
 @dataclass
@@ -152,24 +142,22 @@ async def open_home(
     *,
     clock: Clock | None = None,
     execute: bool = True,
-    warm: bool = False,
+    pool: RenderPool | None = None,
     more: Iterable[Pipeline[..., Any]] = (),
     tools: Mapping[Any, object] | None = None,
     launch: Launch | None = None,
 ) -> AsyncIterator[Home]:
     """Open a home that this process owns (see `genlock.owner`). `more` are pipelines of the user's own.
 
-    `warm`: rendering processes are started at once, and load their libraries while the home is opened;
-    `launch` starts them in another way.
+    `pool` are rendering processes that were started already, and end with the home; `launch` starts them in
+    another way.
     """
     check_store(settings)
     clock = SteadyClock(clock or SystemClock())
     _arm(settings.failpoint)
     settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:  # whatever fails or is called off, the rest is closed all the same
-        pool = await stack.enter_async_context(render_pool(settings, launch))
-        if warm:
-            await pool.warm()  # before these modules are loaded, which takes as long
+        pool = await stack.enter_async_context(pool or render_pool(settings, launch))
         _load()
         opening = clock.now()
         ledger = await _ledger(settings, clock)
@@ -316,16 +304,6 @@ async def _begin(
         freed_in=round(recovery.seconds, 4),
     )
     return recovery
-
-
-def render_pool(settings: Settings, launch: Launch | None = None) -> RenderPool:
-    """Rendering processes with this home's limits; for a command that needs no home as well."""
-    return RenderPool(
-        workers=settings.cpu,
-        memory=settings.child_memory_mb << 20,
-        stall=settings.child_stall.total_seconds(),
-        launch=launch,
-    )
 
 
 def _executor(engine: Engine, settings: Settings) -> Embedded:

@@ -111,8 +111,8 @@ async def _check(
     settings: Settings, film: Path, plan: FilmPlan | None, *, fps: int, has_audio: bool
 ) -> CheckReport:
     """Opened in a rendering process, as every foreign file is."""
-    from genlock.bootstrap import render_pool
     from genlock.media.check.planned import planned
+    from genlock.rendering import render_pool
 
     async with render_pool(settings) as pool:
         if plan is not None:

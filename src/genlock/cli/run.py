@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from genlock.engine.declare import Pipeline
     from genlock.engine.service import JobService
     from genlock.engine.views import EventView, JobView
+    from genlock.rendering import HeadStart
+
+# Pipelines whose first stage asks for rendering processes, known before their modules are loaded.
+RENDER = frozenset(("campaign", "campaign_set"))
+IDLE = frozenset(("-h", "--help", "--detach"))  # options with which nothing is rendered here
 
 
 class PipelineGroup(TyperGroup):
@@ -27,15 +32,17 @@ class PipelineGroup(TyperGroup):
 
         return sorted(pipelines())
 
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - typer's signature
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """The command of one pipeline, None if there is no such pipeline."""
         from genlock.bootstrap import pipelines
 
         found = pipelines().get(cmd_name)
-        return None if found is None else _command(found)
+        return None if found is None else _command(found, ctx.obj)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The command that is named. `NotFound` with the pipelines there are, if it is none of them."""
+        if not ctx.resilient_parsing:
+            ctx.obj = _head_start(ctx, args)
         from genlock.bootstrap import pipelines
 
         name, known = args[0], pipelines()
@@ -58,13 +65,29 @@ def run() -> None:
     """Start a job of a pipeline and see it through, as in `genlock run campaign photos/ -o film.mp4`."""
 
 
-def _command(pipeline: Pipeline[..., Any]) -> Any:
+def _head_start(ctx: Any, args: list[str]) -> HeadStart | None:
+    """Rendering processes for what is about to be run, unless the process that owns the home has its own."""
+    if args[0] not in RENDER or IDLE.intersection(args):
+        return None
+    from genlock.owner import owner_of
+    from genlock.rendering import HeadStart
+    from genlock.settings import load_settings
+
+    settings = load_settings()
+    if owner_of(settings) is not None:
+        return None
+    ahead = HeadStart(settings)
+    ctx.call_on_close(ahead.close)
+    return ahead
+
+
+def _command(pipeline: Pipeline[..., Any], ahead: HeadStart | None) -> Any:
     """`run PIPELINE` with the options of this pipeline."""
     from genlock.cli.option import read_options, signature_of
 
     def start(**given: Any) -> None:
         params, common = read_options(pipeline, given)
-        raise typer.Exit(run_pipeline(pipeline.name, params, common))
+        raise typer.Exit(run_pipeline(pipeline.name, params, common, ahead))
 
     start.__signature__ = signature_of(pipeline)  # type: ignore[attr-defined]
     start.__annotations__ = {
@@ -82,9 +105,8 @@ def _command(pipeline: Pipeline[..., Any]) -> Any:
     return typer.main.get_command(alone)
 
 
-def run_pipeline(name: str, params: dict[str, Any], common: Common) -> int:
+def run_pipeline(name: str, params: dict[str, Any], common: Common, ahead: HeadStart | None) -> int:
     """Start a job and follow it to its end; the exit code."""
-    from genlock.bootstrap import pipelines, renders
     from genlock.cli.session import run_async
     from genlock.log import log_to_stderr
     from genlock.settings import load_settings
@@ -100,10 +122,10 @@ def run_pipeline(name: str, params: dict[str, Any], common: Common) -> int:
             async with connect(settings, command=command, execute=False) as session:
                 return await _detach(session, name, params, common)
         order = _Order(name, params, common, interrupt)
-        warm = renders(pipelines()[name])
-        return await pursue(settings, command, order.carry, notice=order.screen.notice, warm=warm)
+        pool = ahead.pool if ahead else None
+        return await pursue(settings, command, order.carry, notice=order.screen.notice, pool=pool)
 
-    return run_async(act)
+    return run_async(act, ahead.run) if ahead else run_async(act)
 
 
 class _Order:

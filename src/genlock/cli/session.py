@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from genlock.api.dependency import Services
     from genlock.bootstrap import Home
     from genlock.engine.service import JobService
+    from genlock.media.pool import RenderPool
     from genlock.owner import Ownership
     from genlock.pipelines.video import VideoService
     from genlock.schedules.service import ScheduleService
@@ -104,20 +105,22 @@ class Session:
 
 @asynccontextmanager
 async def connect(
-    settings: Settings, *, command: str, execute: bool, warm: bool = False
+    settings: Settings, *, command: str, execute: bool, pool: RenderPool | None = None
 ) -> AsyncIterator[Session]:
     """Own the home if nobody does, else be a client of the process that does.
 
-    With `execute` an owner runs what is ready; with `warm` it starts its rendering processes at once.
-    `HomeTaken` if the owner does not answer.
+    With `execute` an owner runs what is ready, in the rendering processes of `pool` if they were started
+    already; a client has no use for them. `HomeTaken` if the owner does not answer.
     """
     async with AsyncExitStack() as stack:
         ownership = await _reach(settings, command, stack)
         if isinstance(ownership, Session):
+            if pool is not None:
+                await pool.close()
             yield ownership
             return
         stack.enter_context(ownership)
-        session = await _open(settings, ownership, stack, execute=execute, warm=warm)
+        session = await _open(settings, ownership, stack, execute=execute, pool=pool)
         stack.push_async_callback(session.close)
         yield session
 
@@ -138,15 +141,16 @@ async def pursue(
     act: Callable[[Session], Awaitable[T]],
     *,
     notice: Callable[[str], None],
-    warm: bool = False,
+    pool: RenderPool | None = None,
 ) -> T:
     """Do `act` with an executing session; when the owner it asks dies, connect anew and go on."""
     while True:
         try:
-            async with connect(settings, command=command, execute=True, warm=warm) as session:
+            async with connect(settings, command=command, execute=True, pool=pool) as session:
                 return await act(session)
         except OwnerGone as error:
             notice(f"{error}; going on without it")
+            pool = None  # whoever has an owner has let go of it
 
 
 class Interrupt:
@@ -176,7 +180,10 @@ class Interrupt:
         self.asked.set()
 
 
-def run_async(act: Callable[[Interrupt], Coroutine[Any, Any, int]]) -> int:
+def run_async(
+    act: Callable[[Interrupt], Coroutine[Any, Any, int]],
+    run: Callable[[Coroutine[Any, Any, int]], int] = asyncio.run,
+) -> int:
     """Run a long command until it ends or is interrupted; its exit code."""
 
     async def listening() -> int:
@@ -184,7 +191,7 @@ def run_async(act: Callable[[Interrupt], Coroutine[Any, Any, int]]) -> int:
         interrupt.listen()
         return await act(interrupt)
 
-    return asyncio.run(listening())
+    return run(listening())
 
 
 async def _reach(settings: Settings, command: str, stack: AsyncExitStack) -> Ownership | Session:
@@ -224,11 +231,16 @@ def _refuse_program(settings: Settings) -> None:
 
 
 async def _open(
-    settings: Settings, ownership: Ownership, stack: AsyncExitStack, *, execute: bool, warm: bool
+    settings: Settings,
+    ownership: Ownership,
+    stack: AsyncExitStack,
+    *,
+    execute: bool,
+    pool: RenderPool | None,
 ) -> Session:
     from genlock.bootstrap import open_home
     from genlock.log import log_to_file
 
     stack.enter_context(log_to_file(settings))
-    home = await stack.enter_async_context(open_home(settings, execute=execute, warm=warm))
+    home = await stack.enter_async_context(open_home(settings, execute=execute, pool=pool))
     return Session(settings, home.engine, home, ownership)
