@@ -7,6 +7,7 @@ first.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from itertools import pairwise
 
@@ -37,23 +38,26 @@ def check(request: CheckFilm, progress: Progress, show: Show | None = None) -> C
     """
     if request.of == "sound":
         return CheckReport(findings=list(_sound(request, progress)))
-    try:
-        container = inspect(request.path)
-    except (av.FFmpegError, OSError) as error:
-        got = f"no film that can be read ({error.strerror or error})"
-        return CheckReport(findings=[_finding("file", "an MP4 that opens", got, False)])
-    return CheckReport(findings=list(_findings(request, container, progress, show)))
+    with ThreadPoolExecutor(max_workers=1) as beside:  # decoders work while packets are counted
+        reading = beside.submit(inspect, request.path)
+        known = _known(request, progress, show)
+        try:
+            container = reading.result()
+        except (av.FFmpegError, OSError) as error:
+            got = f"no film that can be read ({error.strerror or error})"
+            return CheckReport(findings=[_finding("file", "an MP4 that opens", got, False)])
+    return CheckReport(findings=list(_findings(request, container, progress, known)))
 
 
 def _findings(
-    request: CheckFilm, container: Container, progress: Progress, show: Show | None
+    request: CheckFilm, container: Container, progress: Progress, known: Watched | None
 ) -> Iterator[Finding]:
     yield _faststart(container)
     yield _tracks(request, container)
     if container.video:
         yield from _format(request, container.video)
         yield from _timing(request, container.video)
-        yield from _picture(request, _watched(request, progress, show))
+        yield from _picture(request, _watched(request, progress) if known is None else known)
     if request.has_audio and container.audio:
         yield from _sound_format(request, container.audio)
         if request.of == "film":
@@ -133,12 +137,18 @@ def _groups(request: CheckFilm, video: VideoTrack) -> Finding:
 # The picture, as seen
 
 
-def _watched(request: CheckFilm, progress: Progress, show: Show | None) -> Watched:
-    """What is to be seen in the film: of every frame that was not watched before."""
-    if request.witness:
-        known = witness.seen_before(request.path, request.witness, progress, show)
-        if known is not None:
-            return known
+def _known(request: CheckFilm, progress: Progress, show: Show | None) -> Watched | None:
+    """What is to be seen in a film that was watched before; None if it has to be watched now."""
+    if request.witness is None:
+        return None
+    try:
+        return witness.seen_before(request.path, request.witness, progress, show)
+    except (av.FFmpegError, OSError):
+        return None  # what is wrong with the file is told by whoever counts its packets, or watches it
+
+
+def _watched(request: CheckFilm, progress: Progress) -> Watched:
+    """What is to be seen in every frame."""
     record = Watched()
     for record in watch.watch(request.path):
         progress(0.8 * record.frames / max(request.frames, record.frames), "watching the film")

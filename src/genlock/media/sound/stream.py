@@ -34,7 +34,7 @@ def read(path: Path) -> Iterator[Samples]:
         with open_foreign(path) as container:
             if not container.streams.audio:
                 raise RenderRefused(f"{path.name} has no audio track")
-            resampler = AudioResampler(format="fltp", layout="stereo", rate=RATE)
+            resampler = AudioResampler(format="fltp", layout="stereo", rate=RATE, frame_size=_CHUNK)
             for frame in container.decode(container.streams.audio[0]):
                 yield from map(block, resampler.resample(frame))
             yield from map(block, resampler.resample(None))
