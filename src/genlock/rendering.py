@@ -30,6 +30,7 @@ class HeadStart:
     """
 
     def __init__(self, settings: Settings) -> None:
+        self.settings = settings
         self.pool = render_pool(settings)
         self._runner = asyncio.Runner()
         self._runner.run(self.pool.warm())

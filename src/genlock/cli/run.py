@@ -111,7 +111,7 @@ def run_pipeline(name: str, params: dict[str, Any], common: Common, ahead: HeadS
     from genlock.log import log_to_stderr
     from genlock.settings import load_settings
 
-    settings = load_settings()
+    settings = ahead.settings if ahead else load_settings()
     log_to_stderr(settings)
 
     async def act(interrupt: Interrupt) -> int:
