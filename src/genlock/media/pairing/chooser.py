@@ -61,16 +61,22 @@ class Album:
         self._expected = 1
         edges = self._relatives(range(len(portraits)))
         self._expected = len(edges)
-        for edge in edges:
-            self.kinship(*edge)
+        with ThreadPoolExecutor(_hands()) as crew:
+            found = crew.map(lambda edge: compare(portraits[edge[0]], portraits[edge[1]]), edges)
+            for edge, kinship in zip(edges, found, strict=True):
+                self._tell()
+                self._kin[edge] = kinship
 
     def kinship(self, one: int, other: int) -> Kinship:
         """How two pictures are related, whichever is named first; the geometry maps the lower number."""
         edge = (one, other) if one < other else (other, one)
         if edge not in self._kin:
-            self._progress(0.6 + 0.4 * min(1.0, len(self._kin) / self._expected), "comparing pictures")
+            self._tell()
             self._kin[edge] = compare(self._portraits[edge[0]], self._portraits[edge[1]])
         return self._kin[edge]
+
+    def _tell(self) -> None:
+        self._progress(0.6 + 0.4 * min(1.0, len(self._kin) / self._expected), "comparing pictures")
 
     def choose(self, wanted: int, seed: int) -> list[Step]:
         """The pairs of the film, in its order and direction: fewer than `wanted` if no more can be made."""
@@ -162,11 +168,15 @@ class Album:
 def _portraits(candidates: Sequence[Candidate], progress: Progress) -> Iterator[Portrait]:
     """Every picture looked at, several at a time: the rest of a job can do nothing before they are known."""
     features = min(FEATURES, _REMEMBERED // max(1, len(candidates)))
-    with ThreadPoolExecutor(min(_EYES, os.cpu_count() or 1)) as crew:
+    with ThreadPoolExecutor(_hands()) as crew:
         looked = crew.map(lambda one: portray(one.path, one.sha256, features), candidates)
         for done, portrait in enumerate(looked, start=1):
             progress(0.6 * done / len(candidates), f"looked at {done} of {len(candidates)} pictures")
             yield portrait
+
+
+def _hands() -> int:
+    return min(_EYES, os.cpu_count() or 1)
 
 
 def _told(candidates: Sequence[Candidate], album: Album, step: Step) -> ChosenPair:
