@@ -37,7 +37,7 @@ class PipelineGroup(TyperGroup):
         from genlock.bootstrap import pipelines
 
         found = pipelines().get(cmd_name)
-        return None if found is None else _command(found, ctx.obj)
+        return None if found is None else _command(found, ctx.obj if ctx else None)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The command that is named. `NotFound` with the pipelines there are, if it is none of them."""
