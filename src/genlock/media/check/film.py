@@ -143,8 +143,8 @@ def _known(request: CheckFilm, progress: Progress, show: Show | None) -> Watched
         return None
     try:
         return witness.seen_before(request.path, request.witness, progress, show)
-    except (av.FFmpegError, OSError):
-        return None  # what is wrong with the file is told by whoever counts its packets, or watches it
+    except av.FFmpegError:
+        return None  # what is wrong with the film is told by whoever counts its packets, or watches it
 
 
 def _watched(request: CheckFilm, progress: Progress) -> Watched:
