@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 import hostile
+from disk import files
 from genlock.api import upload
 from genlock.settings import Settings
 from trap import Trap, Watch
@@ -79,7 +80,7 @@ def left_over(settings: Settings) -> list[Path]:
         settings.store / "incoming",
         settings.store / "names",
     )
-    return [path for folder in folders for path in folder.rglob("*") if path.is_file() or path.suffix]
+    return files(*folders)
 
 
 def reason(answer: Any) -> str:

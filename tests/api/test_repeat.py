@@ -14,6 +14,7 @@ from sqlalchemy import Connection, update
 from starlette.requests import ClientDisconnect
 
 from api.conftest import NOTE, note, served
+from disk import contents
 from genlock.api.dependency import Services
 from genlock.api.repeat import Repeat
 from genlock.api.wire import PREFIX
@@ -232,9 +233,8 @@ async def test_a_token_is_made_once_and_kept_nowhere(api: Any, admin: Any) -> No
     tokens = (await admin.get(f"{PREFIX}/tokens?user=ann")).json()["data"]
     assert [each["id"] for each in tokens].count(told["id"]) == 1
     assert len(tokens) == 2, "that of the test, and this one"
-    files = [path for path in api.home.settings.home.rglob("*") if path.is_file()]
     secret = told["token"].rpartition("_")[2].encode()
-    assert [path.name for path in files if secret in path.read_bytes()] == []
+    assert [path.name for path, text in contents(api.home.settings.home) if secret in text] == []
 
 
 def _unanswered(connection: Connection, now: int) -> None:

@@ -36,8 +36,9 @@ class Shelf:
         """Remove the links to files that are not kept."""
         for folder in self._root.iterdir() if self._root.is_dir() else ():
             if folder.name not in keep:
-                for link in folder.iterdir():
-                    link.unlink(missing_ok=True)
+                with suppress(FileNotFoundError):  # another process cleans as well
+                    for link in folder.iterdir():
+                        link.unlink(missing_ok=True)
                 with suppress(OSError):  # somebody shows a picture at this moment
                     folder.rmdir()
 
