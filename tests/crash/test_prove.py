@@ -130,6 +130,18 @@ def test_rivals_lost_claims_and_clocks_that_jump_change_nothing(lanes: Lanes, po
     assert len(proof.outcomes) == 5
 
 
+def test_a_decision_counts_even_if_whoever_made_it_is_killed_before_telling(lanes: Lanes) -> None:
+    """Whichever of their commits it is: that depends on what else they come to."""
+    trials = [
+        Trial.parse(f"send:2:{when}+commit:{number}:after,resend")
+        for number in range(7, 13)
+        for when in ("before", "after")
+    ]
+    proof = prove(lanes, Aim(REEL, Stand.of("blind"), only=trials))
+    assert complaints(proof) == []
+    assert Tally.of(proof).decisions == {"resend": len(trials)}
+
+
 # The command
 
 

@@ -12,9 +12,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from genlock.ledger.spending import Decision
 from genlock.testing.proof.haste import MACHINE, HastyClock, HastyLoop, Pace
-from genlock.testing.proof.order import Doubt, Told
+from genlock.testing.proof.order import Told
 from genlock.testing.proof.sight import Sight
 from genlock.testing.proof.verdict import Evidence, Whole, judge
 from genlock.testing.simulator import Charge
@@ -26,7 +25,13 @@ CALL = {
     "scopes": '["job:proof"]',
 }  # fmt: skip
 CHARGE = Charge(1, 0.0, "kling", "m", "v-1", "gl_1", None, "asked", 500_000, 1)
-RESENT = Doubt(key="gl_1", place="proof/buy/clip", decision=Decision.RESEND, estimate=500_000)
+RESENT = [
+    {"job": "proof", "seq": number, "kind": kind, "task": "buy", "data": json.dumps({"call": "gl_1", **data})}
+    for number, kind, data in (
+        (3, "call.doubt", {"reserved": 500_000}),
+        (4, "call.resolved", {"decision": "resend"}),
+    )
+]
 WHOLE = Whole(
     ["commit:1:before"], {"proof/buy/clip": "asked"}, {"asked": 1}, frozenset({"proof/buy"}), 500_000, 1.0
 )
@@ -47,7 +52,12 @@ def evidence(home: Path) -> Evidence:
         budgets={"job:proof": {"spent": 500_000, "reserved": 0}},
     )
     told = Told(state="completed")
-    return Evidence([(sight, [CHARGE])], sight, [CHARGE], told, [], home, may_doubt=False)
+    return Evidence([(sight, [CHARGE])], sight, [CHARGE], told, home, may_doubt=True)
+
+
+def resent(after: Sight) -> Sight:
+    """The same, if its call was in doubt once and somebody had it sent again."""
+    return replace(after, events={"proof": [*after.events["proof"], *RESENT]})
 
 
 def test_a_job_with_nothing_wrong_is_found_to_be_so(tmp_path: Path) -> None:
@@ -83,7 +93,7 @@ def test_a_second_charge_is_found_unless_a_person_accepted_it(tmp_path: Path) ->
     verdict = judge(twice, WHOLE)
     assert verdict.charged_twice == ["proof/buy/clip was charged 2 times"]
     assert verdict.money == ["of what was charged or is at risk, the ledger has $0.50 less"]
-    assert judge(replace(twice, doubts=[RESENT]), WHOLE).charged_twice == []
+    assert judge(replace(twice, after=resent(twice.after)), WHOLE).charged_twice == []
 
 
 def test_what_was_sent_again_costs_what_the_book_says_in_the_end_whenever_it_was_charged(
@@ -92,11 +102,12 @@ def test_what_was_sent_again_costs_what_the_book_says_in_the_end_whenever_it_was
     once = evidence(tmp_path)
     calls = {"gl_1": {**CALL, "spent": 1_000_000}}
     budgets = {"job:proof": {"spent": 1_000_000, "reserved": 0}}
-    risky = replace(once, after=replace(once.after, calls=calls, budgets=budgets), doubts=[RESENT])
+    spent = replace(once.after, calls=calls, budgets=budgets)
+    risky = replace(once, after=resent(spent))
     assert judge(risky, WHOLE).money == [], "the first sending was never charged for"
     late = replace(risky, charges=[CHARGE, replace(CHARGE, number=2, id="v-2")])
     assert judge(late, WHOLE).money == [], "it was, after somebody had decided"
-    assert judge(replace(late, doubts=[]), WHOLE).charged_twice
+    assert judge(replace(late, after=spent), WHOLE).charged_twice
 
 
 def test_files_that_are_missing_or_not_what_they_are_called_are_found(tmp_path: Path) -> None:
@@ -116,13 +127,19 @@ def test_files_that_are_missing_or_not_what_they_are_called_are_found(tmp_path: 
 
 def test_a_job_that_nobody_finished_and_a_doubt_that_need_not_be_are_found(tmp_path: Path) -> None:
     whole = evidence(tmp_path)
-    doubt = {"job": "proof", "seq": 3, "kind": "call.doubt", "task": "buy", "data": '{"call": "gl_1"}'}
+    doubt = {
+        "job": "proof",
+        "seq": 3,
+        "kind": "call.doubt",
+        "task": "buy",
+        "data": '{"call": "gl_1", "reserved": 1}',
+    }
     after = replace(
         whole.after,
         events={"proof": [*whole.after.events["proof"], doubt]},
         calls={"gl_1": {**CALL, "state": "accepted"}},
     )
-    verdict = judge(replace(whole, after=after, told=None), WHOLE)
+    verdict = judge(replace(whole, after=after, told=None, may_doubt=False), WHOLE)
     assert verdict.unfinished == [
         "nobody carried the job to its end",
         "call gl_1 of proof/buy/clip is still accepted",

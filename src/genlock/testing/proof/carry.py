@@ -132,7 +132,6 @@ class _Carrier:
                 state=job.state,
                 result=job.result,
                 error=job.error.message if job.error else None,
-                doubts=person.doubts,
                 recovery_ms=await self._recovery(home, opened),
                 struck=self.struck,
             )

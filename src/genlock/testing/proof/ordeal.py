@@ -12,7 +12,7 @@ from pathlib import Path
 
 from genlock.ledger.spending import Decision
 from genlock.testing.proof.lane import HUNG, PATIENCE, Lane
-from genlock.testing.proof.order import HELD, TOLD, Doubt, Order, Subject, Told
+from genlock.testing.proof.order import HELD, TOLD, Order, Subject, Told
 from genlock.testing.proof.sight import DATABASE, Sight
 from genlock.testing.simulator import Charge
 
@@ -108,9 +108,3 @@ class Ordeal:
         """What the last process told in the end."""
         path = self.folder / TOLD
         return Told.model_validate_json(path.read_text(encoding="utf-8")) if path.exists() else None
-
-    def doubts(self) -> list[Doubt]:
-        """All that was decided."""
-        path = self.folder / "doubts.jsonl"
-        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-        return [Doubt.model_validate_json(line) for line in lines]

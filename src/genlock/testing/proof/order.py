@@ -68,23 +68,13 @@ class Order(BaseModel):
         return self.folder / TOLD
 
 
-class Doubt(BaseModel):
-    """A call that was in doubt, by its place in the job, and what was decided."""
-
-    key: str
-    place: str
-    decision: Decision
-    estimate: int
-
-
 class Told(BaseModel):
-    """How a process that was not killed ended: the job's state and result, what was decided, and how many
-    milliseconds passed from the opening of the home to the first task that went on.
+    """How a process that was not killed ended: the job's state and result, and how many milliseconds passed
+    from the opening of the home to the first task that went on.
     """
 
     state: str
     result: Any = None
     error: str | None = None
-    doubts: list[Doubt] = []
     recovery_ms: float | None = None
     struck: bool = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from genlock.bootstrap import Home
 from genlock.engine.fit import SIGNAL
@@ -11,9 +11,8 @@ from genlock.engine.views import CallView
 from genlock.errors import BadInput, Conflict
 from genlock.ledger.records import TaskRef
 from genlock.ledger.spending import BUDGET, CALL, PLACE, CallFilter, CallState, Decision
-from genlock.money import Money
 from genlock.testing.proof.charge import charges_in
-from genlock.testing.proof.order import JOB, Doubt, Order
+from genlock.testing.proof.order import JOB, Order
 
 NAME = "proof"
 NO_GATES = (CALL, BUDGET, PLACE, SIGNAL)  # how signals begin that nobody is asked for
@@ -31,7 +30,6 @@ class Person:
 
     order: Order
     home: Home
-    doubts: list[Doubt] = field(default_factory=list)
 
     async def attend(self) -> None:
         """Decide and answer whatever waits. `Unanswered` if that is not possible."""
@@ -83,15 +81,6 @@ class Person:
             adopted = handle if decision is Decision.ADOPT else None
             with suppress(Conflict):
                 await self.home.engine.accounts.resolve(call.key, decision, by=NAME, handle=adopted)
-                self._note(call, decision)
-
-    def _note(self, call: CallView, decision: Decision) -> None:
-        """Written at once: this process may be killed before it can tell."""
-        estimate = Money.parse(call.estimate).micros
-        doubt = Doubt(key=call.key, place=place_of(call), decision=decision, estimate=estimate)
-        self.doubts.append(doubt)
-        with (self.order.folder / "doubts.jsonl").open("a", encoding="utf-8") as file:
-            file.write(doubt.model_dump_json() + "\n")
 
     async def _charged_as(self, call: CallView) -> str | None:
         """The vendor's id of a request that it charged for and that no call is known to be."""

@@ -15,9 +15,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from genlock.ledger.spending import Decision
+
 FINISHED = ("done", "skipped")
 DATABASE = "ledger.db"
 Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """A call that was in doubt, by its place in the job, with what was at risk (millionths), and what was
+    decided.
+    """
+
+    place: str
+    decision: Decision
+    amount: int
 
 
 @dataclass(frozen=True)
@@ -93,6 +106,22 @@ class Sight:
     def doubtful(self) -> int:
         """How often a call came in doubt."""
         return sum(row["kind"] == "call.doubt" for row in self.all_events())
+
+    @property
+    def decided(self) -> list[Doubt]:
+        """The doubts about which somebody decided."""
+        found: list[Doubt] = []
+        amounts: dict[str, int] = {}
+        for event in self.all_events():
+            if event["kind"] not in ("call.doubt", "call.resolved"):
+                continue
+            told = data_of(event)
+            key = told["call"]
+            if event["kind"] == "call.doubt":
+                amounts[key] = told["reserved"]
+            else:
+                found.append(Doubt(place_of(self.calls[key]), Decision(told["decision"]), amounts[key]))
+        return found
 
     def all_events(self) -> Iterator[Row]:
         """Of all jobs."""

@@ -142,7 +142,6 @@ class Bench:
             after=ordeal.sight(),
             charges=self.lane.charges(),
             told=ordeal.told(),
-            doubts=ordeal.doubts(),
             store=ordeal.folder / "home" / "store",
             may_doubt=self.stand.policy is Policy.BLIND,
         )

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from genlock.money import Money
 from genlock.testing.proof.charge import counted, owed
-from genlock.testing.proof.order import Doubt, Told
-from genlock.testing.proof.sight import Row, Sight, broken, data_of, place_of
+from genlock.testing.proof.order import Told
+from genlock.testing.proof.sight import Doubt, Row, Sight, broken, data_of, place_of
 from genlock.testing.simulator.book import Charge
 
 SETTLED_FOR_GOOD = ("key", "handle", "result", "spent", "currency", "number", "revision")
@@ -39,9 +39,13 @@ class Evidence:
     after: Sight
     charges: Sequence[Charge]
     told: Told | None
-    doubts: Sequence[Doubt]
     store: Path
     may_doubt: bool = True
+
+    @property
+    def doubts(self) -> Sequence[Doubt]:
+        """What people decided, as the ledger has it: whoever decided may have been killed before telling."""
+        return self.after.decided
 
 
 @dataclass
@@ -182,7 +186,7 @@ def _idle(evidence: Evidence, whole: Whole) -> int:
         if more[asked] > 0:
             more[asked] -= 1
         else:
-            idle += doubt.estimate
+            idle += doubt.amount
     return idle
 
 
