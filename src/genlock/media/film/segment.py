@@ -11,7 +11,6 @@ import json
 import math
 from collections.abc import Sequence
 from functools import cache
-from importlib.metadata import version
 from itertools import pairwise
 from typing import Literal, Self
 
@@ -36,6 +35,8 @@ _SOFTENED = 0.009  # of the frame: by how much pictures full of detail go out of
 @cache
 def made_by() -> str:
     """What a segment's frames depend on beside its description: our renderer and its libraries."""
+    from importlib.metadata import version  # which imports e-mail; children are told and never ask
+
     return f"genlock/{RENDERER} av/{version('av')} opencv/{version('opencv-python-headless')}"
 
 
