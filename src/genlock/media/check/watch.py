@@ -162,7 +162,7 @@ def _length(run: tuple[float, float]) -> float:
 
 def decoded(path: Path, *, keys: bool = False) -> Iterator[VideoFrame]:
     """The frames of a film, or its key frames alone."""
-    with open_foreign(path) as container:
+    with open_foreign(path, skip_frame="all") as container:  # while it is opened; frames tell all of a stream
         stream = container.streams.video[0]
         stream.thread_type = "AUTO"
         # Frames that no other is made from are as good without deblocking when only averages are looked at.

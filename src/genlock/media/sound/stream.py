@@ -31,7 +31,7 @@ _AAC = {"aac_coder": "fast", "aac_pns": "0", "aac_is": "0"}
 def read(path: Path) -> Iterator[Samples]:
     """The first audio track of a local file, block by block; `RenderRefused` if there is none to decode."""
     try:
-        with open_foreign(path) as container:
+        with open_foreign(path, skip_frame="all") as container:  # of a film's picture nothing is decoded
             if not container.streams.audio:
                 raise RenderRefused(f"{path.name} has no audio track")
             resampler = AudioResampler(format="fltp", layout="stereo", rate=RATE, frame_size=_CHUNK)
