@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from genlock.media.film.encode import Plane, Surface
 
-NEAR, NEAR_COLOUR = 0.02, 0.06  # of a sample: nobody sees that a camera is off by this
+NEAR, NEAR_COLOUR = 0.02, 0.09  # of a sample: nobody sees that a camera is off by this
 _BEFORE, _BEHIND = 208, 128  # samples around the plane; steps of up to 2 find room for a hundred tries
 _STRAIGHT = 0.01  # of a sample: what a matrix may turn over the whole target
 
