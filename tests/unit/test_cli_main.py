@@ -51,6 +51,24 @@ def test_help_loads_nothing_heavy(tmp_path: Path) -> None:
     assert loaded(command("jobs", "--help"), HEAVY, tmp_path) == []
 
 
+def test_a_command_loads_no_other(tmp_path: Path) -> None:
+    modules = tuple(f"genlock.cli.{where.partition('.')[0]}" for where in main.COMMANDS.values())
+    assert loaded(command("jobs", "--help"), modules, tmp_path) == ["genlock.cli.jobs"]
+
+
+def test_every_command_is_where_it_is_said_to_be() -> None:
+    told = CliRunner().invoke(main.app, ["--help"]).output
+    for name in main.COMMANDS:
+        answer = CliRunner().invoke(main.app, [name, "--help"])
+        assert (answer.exit_code, f"\n  {name} " in told) == (0, True), name
+
+
+def test_a_name_that_is_no_command_is_told_with_what_it_is_like() -> None:
+    answer = CliRunner().invoke(main.app, ["jbos"])
+    assert answer.exit_code == 2
+    assert "Did you mean 'jobs'?" in answer.output
+
+
 def test_a_job_is_committed_before_any_media_library_is_loaded(tmp_path: Path) -> None:
     photos = [tmp_path / "a.jpg", tmp_path / "b.jpg"]
     for photo in photos:

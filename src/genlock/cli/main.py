@@ -11,28 +11,15 @@ import os
 import signal
 import sys
 import traceback
+from collections.abc import Mapping
+from importlib import import_module
+from types import MappingProxyType
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from genlock import errors
-from genlock.cli import (
-    backup,
-    check,
-    clean,
-    doctor,
-    graph,
-    jobs,
-    money,
-    people,
-    prove,
-    resume,
-    run,
-    schedules,
-    serve,
-    videos,
-)
 from genlock.errors import GenlockError
 
 FAULT = 70  # what sysexits.h calls an internal software error
@@ -48,33 +35,60 @@ EXIT_CODES: tuple[tuple[type[GenlockError], int], ...] = (
     (GenlockError, 1),
 )
 
-ORDER = (
-    "run",
-    "resume",
-    "jobs",
-    "costs",
-    "calls",
-    "budgets",
-    "videos",
-    "schedules",
-    "serve",
-    "users",
-    "tokens",
-    "graph",
-    "check",
-    "prove",
-    "clean",
-    "backup",
-    "restore",
-    "doctor",
+# Every command in the order in which people meet them: where it is, a function or a group of them. One is
+# loaded when it is asked for, as all of them take longer than most that they do.
+COMMANDS: Mapping[str, str] = MappingProxyType(
+    {
+        "run": "run.app",
+        "resume": "resume.resume",
+        "jobs": "jobs.app",
+        "costs": "money.costs",
+        "calls": "money.calls_app",
+        "budgets": "money.budgets_app",
+        "videos": "videos.app",
+        "schedules": "schedules.app",
+        "serve": "serve.serve",
+        "users": "people.users_app",
+        "tokens": "people.tokens_app",
+        "graph": "graph.graph",
+        "check": "check.check",
+        "prove": "prove.prove",
+        "clean": "clean.clean",
+        "backup": "backup.backup",
+        "restore": "backup.restore",
+        "doctor": "doctor.doctor",
+    }
 )
 
 
 class Commands(TyperGroup):
-    """Lists the commands as people meet them."""
+    """Makes commands as they are asked for."""
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - typer's signature
-        return sorted(self.commands, key=ORDER.index)
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - typer's signature
+        if cmd_name in COMMANDS and cmd_name not in self.commands:
+            self.commands[cmd_name] = _command(cmd_name)
+        return self.commands.get(cmd_name)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that is named; of a name that is none, typer says which it is like, of those it has."""
+        if args and args[0] not in COMMANDS:
+            for name in COMMANDS:
+                self.get_command(ctx, name)
+        return super().resolve_command(ctx, args)
+
+
+def _command(name: str) -> Any:
+    module, _, what = COMMANDS[name].partition(".")
+    found = getattr(import_module(f"genlock.cli.{module}"), what)
+    alone = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
+    if isinstance(found, typer.Typer):
+        alone.add_typer(found, name=name)
+    else:
+        alone.command(name)(found)
+    return typer.main.get_group(alone).commands[name]
 
 
 app = typer.Typer(
@@ -88,24 +102,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.add_typer(run.app, name="run")
-app.command("resume")(resume.resume)
-app.add_typer(jobs.app, name="jobs")
-app.command("costs")(money.costs)
-app.add_typer(money.calls_app, name="calls")
-app.add_typer(money.budgets_app, name="budgets")
-app.add_typer(videos.app, name="videos")
-app.add_typer(schedules.app, name="schedules")
-app.command("serve")(serve.serve)
-app.add_typer(people.users_app, name="users")
-app.add_typer(people.tokens_app, name="tokens")
-app.command("graph")(graph.graph)
-app.command("check")(check.check)
-app.command("prove")(prove.prove)
-app.command("doctor")(doctor.doctor)
-app.command("clean")(clean.clean)
-app.command("backup")(backup.backup)
-app.command("restore")(backup.restore)
 
 
 def _print_version(wanted: bool) -> None:
