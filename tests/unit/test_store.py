@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import os
 from pathlib import Path
@@ -10,7 +11,7 @@ from threading import Thread
 
 import pytest
 
-from genlock.errors import StoreError
+from genlock.errors import DiskFull, StoreError
 from genlock.store.local import YOUNG, LocalStore
 
 
@@ -52,6 +53,60 @@ async def test_moving_takes_the_original_away_and_putting_leaves_it(store, tmp_p
     await store.put(goes, "text/plain", move=True)
     assert stays.exists()
     assert not goes.exists()
+
+
+async def test_a_file_that_is_moved_is_not_written_again(store, tmp_path):
+    path = _file(tmp_path, b"a film")
+    number = path.stat().st_ino
+    os.utime(path, (0, 0))
+    artifact = await store.put(path, "video/mp4", move=True)
+    kept = await store.path(artifact)
+    assert (kept.read_bytes(), kept.stat().st_ino) == (b"a film", number)
+    assert artifact.sha256 == hashlib.sha256(b"a film").hexdigest()
+    assert (await store.clean(set())).files == 0, "it is as young as one that is put"
+
+
+async def test_what_others_see_too_is_copied_before_it_is_taken_away(store, tmp_path):
+    path = _file(tmp_path, b"shared")
+    other = tmp_path / "other"
+    other.hardlink_to(path)
+    pointer = tmp_path / "pointer"
+    pointer.symlink_to(other)
+    for each in (path, pointer):
+        artifact = await store.put(each, "text/plain", move=True)
+        kept = await store.path(artifact)
+        assert not kept.is_symlink()
+        assert each not in list(tmp_path.iterdir())
+        other.write_bytes(b"changed")
+        assert kept.read_bytes() == b"shared"
+        other.write_bytes(b"shared")
+
+
+@pytest.mark.parametrize("when", ["fsync", "replace"])
+async def test_a_file_that_cannot_be_moved_in_is_where_it_was(store, tmp_path, monkeypatch, when):
+    path = _file(tmp_path, b"paid for")
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "no space left")
+
+    with monkeypatch.context() as patch:
+        if when == "fsync":
+            patch.setattr(os, "fsync", full)
+        else:
+            patch.setattr(store, "_still", _Broken())
+        with pytest.raises((DiskFull, StoreError)):
+            await store.put(path, "video/mp4", move=True)
+    assert path.read_bytes() == b"paid for"
+    assert list((store.root / "incoming").iterdir()) == []
+    assert (await store.put(path, "video/mp4", move=True)).size == 8
+
+
+class _Broken:
+    def __enter__(self):
+        raise OSError(errno.EIO, "the disk is gone")
+
+    def __exit__(self, *_):
+        return None
 
 
 async def test_a_name_finds_what_was_bound_to_it_and_nothing_else(store, tmp_path):

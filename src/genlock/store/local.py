@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import fcntl
 import hashlib
 import os
 import secrets
 import shutil
+import stat
 import tempfile
 import threading
 import time
@@ -128,6 +130,8 @@ class LocalStore:
 
     def _put(self, path: Path, media_type: str, move: bool) -> Artifact:
         try:
+            if move and (moved := self._move_in(path)) is not None:
+                return self._keep(moved, path, media_type)
             with self._arriving() as (taken, file), path.open("rb") as source:
                 digest, size = hashlib.sha256(), 0
                 while chunk := source.read(CHUNK):
@@ -139,6 +143,33 @@ class LocalStore:
             raise _trouble(f"{path} cannot be taken into the store", error) from error
         if move:
             path.unlink(missing_ok=True)
+        return artifact
+
+    def _move_in(self, path: Path) -> Path | None:
+        """Where a file has been moved to; None if it has to be copied."""
+        found, taken = path.lstat(), self._incoming / secrets.token_hex(8)
+        if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
+            return None
+        try:
+            os.utime(path)  # from now on it is young
+            path.replace(taken)
+        except OSError as error:
+            if error.errno in (errno.EXDEV, errno.EPERM, errno.EACCES):  # another disk, or somebody else's
+                return None
+            raise
+        return taken
+
+    def _keep(self, taken: Path, path: Path, media_type: str) -> Artifact:
+        """Settle a file that was moved in from `path`. Where that fails it is back in its place."""
+        try:
+            with taken.open("rb") as file:
+                sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            artifact = Artifact(sha256=sha256, size=taken.stat().st_size, media_type=media_type)
+            self._settle(taken, self._object(sha256))
+        except BaseException:
+            with suppress(FileNotFoundError):  # it is in the store already
+                taken.replace(path)
+            raise
         return artifact
 
     def _bind(self, name: str, artifact: Artifact) -> None:
@@ -207,11 +238,11 @@ class LocalStore:
     def _remove_old(self, path: Path, dry_run: bool = False) -> int | None:
         """How many bytes a file that is not young any more has given back; None if it stays."""
         with self._still, suppress(FileNotFoundError):
-            stat = path.stat()
-            if stat.st_mtime <= time.time() - YOUNG:
+            found = path.stat()
+            if found.st_mtime <= time.time() - YOUNG:
                 if not dry_run:
                     path.unlink()
-                return stat.st_size
+                return found.st_size
         return None
 
     def _forget_arrivals(self) -> None:
