@@ -11,10 +11,10 @@ becomes another. `clip_fps` and `floor_fps`: frames a second of all processes. `
 command to the film of camera moves, composed, checked and stored. `film_wall_ratio`: that, by the time in
 which the bare encoder gets through all of its frames, right before the film and right after it;
 `film_cpu_ratio`: the same of CPU time, which other programs disturb less. `film_wall_ratios` are those of all
-rounds, of which the middle one counts. `film_fps` and `moviepy_fps`: frames of the finished film a second, ours, and
-MoviePy's for the same photos, moves, dissolves and the music ready made; `moviepy_ratio` is the one by the
-other, and `moviepy_cpu_ratio` MoviePy's CPU time by ours. `join_copy_s` and `join_encode_s`: joining the
-film's pieces by copying packets, and by encoding them again.
+rounds, of which the middle one counts. `film_fps` and `moviepy_fps`: frames of the finished film a second,
+ours, and MoviePy's for the same photos, moves, dissolves and the music ready made; `moviepy_ratio` is the one
+by the other, and `moviepy_cpu_ratio` MoviePy's CPU time by ours. `join_copy_s` and `join_encode_s`: joining
+the film's pieces by copying packets, and by encoding them again.
 """
 
 from __future__ import annotations
