@@ -148,7 +148,8 @@ def _like(source: VideoStream, film: OutputContainer) -> VideoStream:
     What shape its pixels have, the file's header tells: libav itself would decode a frame to learn it.
     """
     target = film.add_stream_from_template(source)
-    target.codec_context.sample_aspect_ratio = source.sample_aspect_ratio
+    if source.sample_aspect_ratio is not None:
+        target.codec_context.sample_aspect_ratio = source.sample_aspect_ratio
     return target
 
 
