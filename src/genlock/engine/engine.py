@@ -35,7 +35,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
 
-PAGE = 1000  # tasks read at a time
+PAGE = 1000  # tasks or events read at a time
 PATIENCE = 20.0  # seconds one look for new events waits before it looks again
 
 
@@ -231,11 +231,11 @@ class Engine:
     async def watch(self, job: str, *, after: int = 0) -> AsyncIterator[EventView]:
         found = (await find_job(self.reader, job)).id
         while True:
-            page = await self.reader.events(found, after=after)
+            page = await self.reader.events(found, after=after, limit=PAGE)
             for event in page:
                 after = event.seq
                 yield present_event(event)
-            if page:
+            if len(page) == PAGE:
                 continue
             row = await self.reader.job(found)
             if row.state.finished and row.last_event <= after:

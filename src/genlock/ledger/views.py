@@ -8,7 +8,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, NoReturn, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Engine, bindparam, case, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Engine, Integer, bindparam, case, func, select, tuple_
 
 from genlock.clock import Clock
 from genlock.errors import NotFound
@@ -66,6 +66,12 @@ _OUTPUTS = (
     .order_by(_task.idx)
     .limit(_PAGE)
 )
+_EVENTS = (
+    select(schema.event)
+    .where(schema.event.c.job == bindparam("job_id"), schema.event.c.seq > bindparam("after"))
+    .order_by(schema.event.c.seq)
+    .limit(bindparam("most", type_=Integer))
+)
 _PARKED_DUE = select(func.min(_task.due_at)).where(schema.IS_PARKED, _task.job.not_in(schema.held_back()))
 _DEADLINE = select(func.min(_job.deadline_at)).where(schema.HAS_DEADLINE)
 _LANE = (
@@ -90,7 +96,7 @@ class SqlReader(SqlAccounts):
     """`LedgerReader` over SQLite or PostgreSQL."""
 
     def __init__(self, engine: Engine, clock: Clock) -> None:
-        super().__init__(Reading(engine, (_OUTPUTS, *ASKED_OFTEN), _BY_KEY))
+        super().__init__(Reading(engine, (_OUTPUTS, _EVENTS, *ASKED_OFTEN), _BY_KEY))
         self._tell_time = tell_time(engine, clock)
         self._bell = Bell(self._newest)
 
@@ -219,10 +225,7 @@ class SqlReader(SqlAccounts):
         return [(number, TaskState(state), output) for number, state, output in rows]
 
     async def events(self, job: str, *, after: int = 0, limit: int = 1000) -> Sequence[Event]:
-        event = schema.event.c
-        rows = await self._reading.rows(
-            select(schema.event).where(event.job == job, event.seq > after).order_by(event.seq).limit(limit)
-        )
+        rows = await self._reading.rows(_EVENTS, job_id=job, after=after, most=limit)
         return [Event(row.job, row.seq, from_micros(row.at), row.kind, row.task, row.data) for row in rows]
 
     async def changed(self, job: str, after: int, timeout: float) -> bool:
