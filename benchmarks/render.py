@@ -19,7 +19,7 @@ from genlock.media.film.frames import Easel, render_segment
 from genlock.media.film.layer import Morph
 from genlock.media.film.part import parts
 from genlock.media.film.segment import Segment, segments
-from genlock.media.pool import ENVIRONMENT
+from genlock.media.launch import ENVIRONMENT
 from genlock.media.request import RenderSegment
 from genlock.pipelines.models import Storyboard
 

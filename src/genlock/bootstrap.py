@@ -30,7 +30,8 @@ from genlock.executors.embedded import Embedded
 from genlock.executors.patrol import Recovery
 from genlock.executors.resource import Resources
 from genlock.log import keep_quiet
-from genlock.media.pool import Launch, RenderPool
+from genlock.media.launch import Launcher
+from genlock.media.pool import RenderPool
 from genlock.owner import succeed
 from genlock.pairing import check_store, store_of
 from genlock.pipelines.quote import Quotes
@@ -145,11 +146,11 @@ async def open_home(
     pool: RenderPool | None = None,
     more: Iterable[Pipeline[..., Any]] = (),
     tools: Mapping[Any, object] | None = None,
-    launch: Launch | None = None,
+    launcher: Launcher | None = None,
 ) -> AsyncIterator[Home]:
     """Open a home that this process owns (see `genlock.owner`). `more` are pipelines of the user's own.
 
-    `pool` are rendering processes that were started already, and end with the home; `launch` starts them in
+    `pool` are rendering processes that were started already, and end with the home; `launcher` starts them in
     another way.
     """
     check_store(settings)
@@ -157,7 +158,7 @@ async def open_home(
     _arm(settings.failpoint)
     settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:  # whatever fails or is called off, the rest is closed all the same
-        pool = await stack.enter_async_context(pool or render_pool(settings, launch))
+        pool = await stack.enter_async_context(pool or render_pool(settings, launcher))
         _load()
         opening = clock.now()
         ledger = await _ledger(settings, clock)

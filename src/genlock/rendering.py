@@ -6,24 +6,25 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from genlock.media.pool import Launch, RenderPool
+from genlock.media.launch import Launcher
+from genlock.media.pool import RenderPool
 from genlock.settings import Settings
 
 T = TypeVar("T")
 
 
-def render_pool(settings: Settings, launch: Launch | None = None) -> RenderPool:
-    """Rendering processes with this home's limits; `launch` starts them in another way."""
+def render_pool(settings: Settings, launcher: Launcher | None = None) -> RenderPool:
+    """Rendering processes with this home's limits; `launcher` starts them in another way."""
     return RenderPool(
         workers=settings.cpu,
         memory=settings.child_memory_mb << 20,
         stall=settings.child_stall.total_seconds(),
-        launch=launch,
+        launcher=launcher,
     )
 
 
 class HeadStart:
-    """Rendering processes that load their libraries while this process still loads its own modules.
+    """What rendering processes need is loaded while this process still loads its own modules.
 
     Both take a third of a second, which is a fiftieth of a short film. The processes belong to an event loop,
     so what shall use `pool` must run in that one: by `run`.
@@ -33,7 +34,7 @@ class HeadStart:
         self.settings = settings
         self.pool = render_pool(settings)
         self._runner = asyncio.Runner()
-        self._runner.run(self.pool.warm())
+        self._runner.run(self.pool.prepare())
 
     def run(self, main: Coroutine[Any, Any, T]) -> T:
         """As `asyncio.run`, and may be called again."""

@@ -85,13 +85,16 @@ def renderer(tmp_path: Path) -> Iterator[Renderer]:
 
 def ask(place: Path, stack: ExitStack) -> socket.socket:
     """For a child that waits for what to do."""
-    line = stack.enter_context(socket.socket(socket.AF_UNIX))
-    line.connect(str(place))
-    pipes = [each.detach() for pair in (socket.socketpair(), socket.socketpair()) for each in pair]
-    stack.callback(lambda: [os.close(pipe) for pipe in pipes])
+    pairs = [socket.socketpair() for _ in ("line", "messages", "stderr")]
+    for end in (end for pair in pairs for end in pair):
+        stack.enter_context(end)
     settings = {"memory": 1 << 32, "nice": 0, "modules": {}}
-    socket.send_fds(line, [json.dumps(settings).encode()], pipes[::2])
-    return line
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as door:
+        door.connect(str(place))
+        socket.send_fds(door, [json.dumps(settings).encode()], [theirs.fileno() for _, theirs in pairs])
+    for _, theirs in pairs:
+        theirs.close()
+    return pairs[0][0]
 
 
 def test_callers_that_are_killed_before_they_have_spoken_or_listened_harm_nobody(
@@ -99,7 +102,7 @@ def test_callers_that_are_killed_before_they_have_spoken_or_listened_harm_nobody
 ) -> None:
     place = tmp_path / "renderer.sock"
     for _ in range(5):
-        with socket.socket(socket.AF_UNIX) as silent:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as silent:
             silent.connect(str(place))
         with ExitStack() as stack:
             ask(place, stack)  # and is gone before there is an answer

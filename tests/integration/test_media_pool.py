@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
+import genlock.media.pool
 from genlock.errors import BadPicture, RenderCrashed, RenderRefused
+from genlock.media.fork import ForkServer
+from genlock.media.launch import Started
 from genlock.media.operation import Request, Value
 from genlock.media.pool import RenderPool
 
@@ -79,9 +82,26 @@ def swallow(request: Say, progress: Progress) -> Said:
 @operation("environment")
 def environment(request: Say, progress: Progress) -> Said:
     return answer(" ".join(sorted(os.environ)))
+
+@operation("descriptors")
+def descriptors(request: Say, progress: Progress) -> Said:
+    return answer(" ".join(sorted(os.readlink(f"/proc/self/fd/{fd}") for fd in range(100)
+                                  if os.path.lexists(f"/proc/self/fd/{fd}"))))
 """
-NAMES = ["echo", "count", "hang", "chatter", "die", "refuse", "stumble", "swallow", "environment"]
+NAMES = [
+    "echo",
+    "count",
+    "hang",
+    "chatter",
+    "die",
+    "refuse",
+    "stumble",
+    "swallow",
+    "environment",
+    "descriptors",
+]
 MODULES = dict.fromkeys(NAMES, "odd_operations")
+LAUNCHERS = {"forked": ForkServer, "started": Started}
 
 
 class Said(Value):
@@ -92,6 +112,12 @@ class Said(Value):
 class Say(Request[Said]):
     text: str = ""
     seconds: float = 0.0
+
+
+@pytest.fixture(autouse=True, params=LAUNCHERS)
+def launchers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Children behave alike, however they come to be."""
+    monkeypatch.setattr("genlock.media.pool.quickest", LAUNCHERS[request.param])
 
 
 @pytest.fixture(autouse=True)
@@ -224,6 +250,15 @@ async def test_children_see_no_secrets_of_the_environment(monkeypatch: pytest.Mo
         assert "SECRET" not in (await renderers.run("environment", Say())).text
 
 
+async def test_children_hold_nothing_of_each_other() -> None:
+    async with pool(3) as renderers:
+        await renderers.warm()
+        held = await asyncio.gather(*(renderers.run("descriptors", Say()) for _ in range(3)))
+    sockets = [{name for name in one.text.split() if name.startswith(("socket:", "pipe:"))} for one in held]
+    assert all(len(names) in (2, 3) for names in sockets)
+    assert len(set.union(*sockets)) == sum(map(len, sockets))
+
+
 async def test_signals_of_the_terminal_are_left_to_the_parent() -> None:
     async with pool() as renderers:
         pid = (await renderers.run("echo", Say())).pid
@@ -262,13 +297,15 @@ async def test_closing_ends_operations_that_run_and_those_that_wait() -> None:
 
 @pytest.mark.parametrize("operation", ["hang", "echo"])
 def test_killing_the_parent_leaves_no_child(operation: str, tmp_path: Path) -> None:
+    launcher = genlock.media.pool.quickest
     program = f"""
 import asyncio, sys
 sys.path.insert(0, {str(tmp_path)!r})
+from {launcher.__module__} import {launcher.__name__}
 from genlock.media.pool import RenderPool
 from odd_models import Say
 async def main():
-    async with RenderPool(1, modules={MODULES!r}) as pool:
+    async with RenderPool(1, modules={MODULES!r}, launcher={launcher.__name__}()) as pool:
         await pool.run("echo", Say())
         work = asyncio.create_task(pool.run({operation!r}, Say()))
         await asyncio.sleep(0.3)

@@ -1,7 +1,8 @@
 """The rendering child: does one operation at a time, and never outlives its parent.
 
-Started by the pool as `python -m genlock.media.child SETTINGS`. Decoders of foreign files run here
-and nowhere else, under a memory limit; what the parent wants cancelled, it kills.
+Forked from a warm process (`genlock.media.forkserver`), or started as `python -m genlock.media.child
+SETTINGS`. Decoders of foreign files run here and nowhere else, under a memory limit; what the parent wants
+cancelled, it kills.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ def send(out: BinaryIO, what: message.Message) -> None:
     try:
         out.write(message.pack(what))
         out.flush()
-    except BrokenPipeError:
+    except ConnectionError:
         os._exit(0)
 
 
@@ -148,9 +149,11 @@ def out_of_memory(error: BaseException | None) -> bool:
 Act = Callable[[message.Message], message.Message]
 
 
-def main(around: Callable[[message.Message, Act], message.Message] = lambda what, act: act(what)) -> None:
+Around = Callable[[message.Message, Act], message.Message]
+
+
+def main(settings: Mapping[str, Any], around: Around = lambda what, act: act(what)) -> None:
     """Serve operations until the parent closes the pipe. `around` is handed each with what does it."""
-    settings = json.loads(sys.argv[1])
     settle(settings)
     incoming, outgoing = own_pipes()
     inbox: queue.Queue[message.Message] = queue.Queue()
@@ -168,4 +171,4 @@ def main(around: Callable[[message.Message, Act], message.Message] = lambda what
 
 
 if __name__ == "__main__":
-    main()
+    main(json.loads(sys.argv[1]))

@@ -7,9 +7,7 @@ operation gets a fresh one, so the worst file costs one attempt.
 from __future__ import annotations
 
 import asyncio
-import json
 import os
-import sys
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from types import TracebackType
@@ -21,29 +19,17 @@ import genlock.errors
 from genlock import trace
 from genlock.errors import GenlockError, RenderCrashed, RenderRefused
 from genlock.media import message
+from genlock.media.launch import Launcher, quickest
 from genlock.media.operation import MODULES, Request
 from genlock.media.slot import Slot, Slots
 
 R = TypeVar("R", bound=BaseModel)
 OnProgress = Callable[[float, str | None], Awaitable[None] | None]
 
-Launch = Callable[[Mapping[str, Any]], Awaitable[asyncio.subprocess.Process]]
 Heard = Callable[[str, float, Mapping[str, Any]], None]  # an operation, its seconds, and what it answered
 
 _TAIL = 8 * 1024
 _FAREWELL = 0.5
-# What children get for an environment. Pictures, planes and encoders come and go by the megabyte. The C
-# library would give each back to the system and be given pages that have to be cleared first, which costs a
-# tenth of a film; up to here it keeps them.
-ENVIRONMENT: Mapping[str, str] = {
-    "PYTHONUTF8": "1",
-    "PYDANTIC_DISABLE_PLUGINS": "__all__",  # finding out that there are none takes long
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
-    "MALLOC_TRIM_THRESHOLD_": str(256 << 20),
-    "MALLOC_TOP_PAD_": str(16 << 20),
-}
 
 
 class RenderPool:
@@ -51,7 +37,7 @@ class RenderPool:
 
     `memory` is the most address space a child may take, in bytes (enforced on Linux); `stall` is how
     many seconds a child may say nothing before it counts as hung; `nice` lowers its priority; after
-    `reuse` operations a child is replaced, so that leaks of decoders stay small; `launch` starts one.
+    `reuse` operations a child is replaced, so that leaks of decoders stay small; `launcher` starts one.
     Children get no environment of ours: keys have no business in a process that opens foreign files.
     """
 
@@ -64,14 +50,14 @@ class RenderPool:
         nice: int = 5,
         reuse: int = 200,
         modules: Mapping[str, str] = MODULES,
-        launch: Launch | None = None,
+        launcher: Launcher | None = None,
     ) -> None:
         if workers < 1:
             raise ValueError(f"a render pool needs at least one worker, not {workers}")
         self._stall = stall
         self._reuse = reuse
-        self._launch = launch or _execute
-        self._settings = {"memory": memory, "nice": nice, "modules": dict(modules)}
+        self._launcher = launcher or quickest()
+        self._limits = {"memory": memory, "nice": nice, "modules": dict(modules)}
         self._slots = Slots[_Child](workers)
         self._ending: set[asyncio.Task[None]] = set()
         self._closed = False
@@ -105,8 +91,12 @@ class RenderPool:
         """Whether no more operations are done: what was under way then ends as if it had crashed."""
         return self._closed
 
+    async def prepare(self) -> None:
+        """Begin with what children need, long before the first of them; it is made while you go on."""
+        await self._launcher.prepare(self._settings)
+
     async def warm(self) -> None:
-        """Start the children before they are needed; they load their libraries while you go on."""
+        """Start the children before they are needed."""
         empty = [slot for slot in self._slots.free if slot.hand is None]
         for slot, child in zip(empty, await asyncio.gather(*(self._start() for _ in empty)), strict=True):
             if self._closed or slot not in self._slots.free:  # somebody was faster
@@ -123,6 +113,9 @@ class RenderPool:
         await self._slots.unused()
         for slot in self._slots.all:
             self._end(slot)
+        if self._ending:
+            await asyncio.wait(self._ending, timeout=_FAREWELL)
+        await self._launcher.close()  # if that hangs, nobody tells how children end, until it is killed
         await asyncio.gather(*self._ending)
 
     async def run(
@@ -166,8 +159,17 @@ class RenderPool:
             raise RenderCrashed("the render pool is closed")
         return slot.hand
 
+    @property
+    def _settings(self) -> Mapping[str, Any]:
+        return {**self._limits, "parent": os.getpid()}
+
     async def _start(self) -> _Child:
-        return _Child(await self._launch({**self._settings, "parent": os.getpid()}))
+        try:
+            async with asyncio.timeout(self._stall):
+                return _Child(await self._launcher.launch(self._settings))
+        except TimeoutError:
+            await self._launcher.close()  # the next child has nothing to do with what hangs
+            raise RenderCrashed(f"no rendering process could be started in {self._stall:g} s") from None
 
     def _end(self, slot: Slot[_Child]) -> None:
         """The slot has no child any more."""
@@ -181,20 +183,6 @@ class RenderPool:
         task = asyncio.create_task(child.reap())
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
-
-
-async def _execute(settings: Mapping[str, Any]) -> asyncio.subprocess.Process:
-    """Start a process; it is of use at once, its libraries load meanwhile."""
-    return await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "genlock.media.child",
-        json.dumps(settings),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env={"PYTHONPATH": os.pathsep.join(path for path in sys.path if path), **ENVIRONMENT},
-    )
 
 
 class _Child:

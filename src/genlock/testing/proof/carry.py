@@ -11,7 +11,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -28,7 +27,7 @@ from genlock.testing.proof.database import stop_at_once
 from genlock.testing.proof.haste import MACHINE, HastyClock, HastyLoop, Pace
 from genlock.testing.proof.order import HELD, JOB, Order, Subject, Told
 from genlock.testing.proof.person import NAME, Person, Unanswered
-from genlock.testing.proof.renderer import fork_renderer
+from genlock.testing.proof.renderer import Borrowed
 from genlock.testing.proof.sight import Sight
 
 if TYPE_CHECKING:
@@ -119,8 +118,11 @@ class _Carrier:
         self._prepare_blow()
         opened = MACHINE.monotonic()
         tools = tools_of(self.order.subject)
-        launch = None if self.order.renderer is None else partial(fork_renderer, self.order.renderer)
-        async with open_home(self.settings, clock=self.clock, more=own, tools=tools, launch=launch) as home:
+        place = self.order.renderer
+        borrowed = None if place is None else Borrowed(place)
+        async with open_home(
+            self.settings, clock=self.clock, more=own, tools=tools, launcher=borrowed
+        ) as home:
             self._home = home
             await home.engine.start(pipeline.name, self.order.subject.params, id=JOB)
             person = Person(self.order, home)

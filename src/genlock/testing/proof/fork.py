@@ -16,9 +16,9 @@ import sys
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from genlock.media.forkserver import threads
 from genlock.testing.proof.haste import MACHINE
 
 OURS = (
@@ -147,16 +147,6 @@ def _warm_up(modules: Sequence[str]) -> None:
         if isinstance(each, Pipeline):
             assert each.text
     rehearse()
-
-
-def threads() -> int:
-    """How many threads this process has, those of libraries too; as Python counts where nobody else can."""
-    tasks = Path("/proc/self/task")
-    if tasks.is_dir():
-        return len(list(tasks.iterdir()))
-    import threading
-
-    return threading.active_count()
 
 
 def main(modules: Sequence[str]) -> None:
