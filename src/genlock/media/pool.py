@@ -113,9 +113,7 @@ class RenderPool:
         await self._slots.unused()
         for slot in self._slots.all:
             self._end(slot)
-        if self._ending:
-            await asyncio.wait(self._ending, timeout=_FAREWELL)
-        await self._launcher.close()  # if that hangs, nobody tells how children end, until it is killed
+        await self._launcher.close()  # before children are waited for: it may hang, and nobody tell of them
         await asyncio.gather(*self._ending)
 
     async def run(
