@@ -6,9 +6,12 @@ are the words of `records`. Flags are 0 or 1. Nothing here is JSON to the databa
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Column,
+    Connection,
     Float,
     ForeignKey,
     Index,
@@ -23,6 +26,7 @@ from sqlalchemy import (
     select,
     text,
 )
+from sqlalchemy.event import listens_for
 
 REVISION = "0005"
 
@@ -46,7 +50,17 @@ words = Text().with_variant(Text(collation="C"), "postgresql")
 
 def partial(name: str, *columns: str, where: TextClause, unique: bool = False) -> Index:
     """An index of some rows only."""
-    return Index(name, *columns, unique=unique, sqlite_where=where, postgresql_where=where)
+    return Index(name, *columns, unique=unique, sqlite_where=where, info={"where": where})
+
+
+@listens_for(metadata, "before_create")
+def _partial_on_postgresql(_: MetaData, connection: Connection, **__: Any) -> None:
+    """Which rows an index has is said to PostgreSQL when its tables are made: its dialect would be loaded for
+    the words alone, by every command that opens a file.
+    """
+    if connection.dialect.name == "postgresql":
+        for index in (index for table in metadata.tables.values() for index in table.indexes):
+            index.dialect_options["postgresql"]["where"] = index.info.get("where")
 
 
 def _owned(column: str, owner: str) -> ForeignKey:

@@ -218,7 +218,7 @@ def _mux_into(film: OutputContainer, request: MuxFilm, progress: Progress) -> tu
     frames = tracks[0].packets
     if request.audio is None:
         return frames, None
-    shown, heard = frames / request.fps, float(tracks[1].end)
+    shown, heard = frames / request.fps, tracks[1].end
     if abs(heard - shown) > 1 / request.fps:
         raise CheckFailed(
             f"the film lasts {shown:.3f} s and its sound {heard:.3f} s: they are more than a frame apart"
@@ -227,7 +227,9 @@ def _mux_into(film: OutputContainer, request: MuxFilm, progress: Progress) -> tu
 
 
 class _Track:
-    """A stream on its way from one file to another; `end` is when the last of it has been played."""
+    """A stream on its way from one file to another; it lasts for `length` seconds, as the file says, and the
+    last of what went by has been played at the second `end`.
+    """
 
     def __init__(
         self, file: InputContainer, source: VideoStream | AudioStream, film: OutputContainer
@@ -237,24 +239,29 @@ class _Track:
         self.target: VideoStream | AudioStream = (
             _like(source, film) if isinstance(source, VideoStream) else film.add_stream_from_template(source)
         )
-        self.length = Fraction(source.duration or 1) * (source.time_base or 1)
-        self.packets = 0
-        self.end = Fraction(0)
+        self._tick = source.time_base or Fraction(1)
+        self.length = float((source.duration or 1) * self._tick)
+        self.packets = self._last = 0
 
-    def __iter__(self) -> Iterator[tuple[Fraction, _Track, Packet[Any]]]:
+    @property
+    def end(self) -> float:
+        return float(self._last * self._tick)
+
+    def __iter__(self) -> Iterator[tuple[float, _Track, Packet[Any]]]:
+        """Packets with the second at which each is decoded; fractions would take as long as all the rest."""
+        part, whole = self._tick.as_integer_ratio()
         for packet in self._file.demux(self._source):
             if packet.size and packet.pts is not None and packet.dts is not None:
-                base = packet.time_base or Fraction(1)
                 self.packets += 1
-                self.end = max(self.end, (packet.pts + (packet.duration or 0)) * base)
-                yield packet.dts * base, self, packet
+                self._last = max(self._last, packet.pts + (packet.duration or 0))
+                yield packet.dts * part / whole, self, packet
 
 
 def _interleave(film: OutputContainer, tracks: list[_Track], progress: Progress) -> None:
     for at, track, packet in heapq.merge(*tracks, key=lambda placed: placed[0]):
         packet.stream = track.target
         film.mux_one(packet)
-        progress(float(at / tracks[0].length), "sound and picture put together")
+        progress(at / tracks[0].length, "sound and picture put together")
 
 
 def _sound(audio: InputContainer, path: Path) -> AudioStream:
