@@ -24,6 +24,7 @@
     │   ├── Transient           may well succeed if tried again
     │   │   ├── AttemptTimeout  one attempt took longer than its stage allows
     │   │   ├── RenderCrashed   a rendering process died or hung
+    │   │   ├── NoRenderer      no rendering process can be started
     │   │   ├── NotAccepted     a provider did not take the request: nothing was spent
     │   │   └── CallFailed      a provider took the request and made nothing
     │   ├── DiskFull            there is no room for what is made; parks
@@ -158,6 +159,10 @@ class AttemptTimeout(Transient):
 
 class RenderCrashed(Transient):
     """A rendering process died or hung."""
+
+
+class NoRenderer(Transient):
+    """No rendering process can be started: it is nobody's picture that is at fault."""
 
 
 class NotAccepted(Transient):

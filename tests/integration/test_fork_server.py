@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from genlock.errors import RenderCrashed
+from genlock.errors import NoRenderer, RenderCrashed
 from genlock.media.operation import Request, Value
 from genlock.media.pool import RenderPool
 
@@ -135,10 +135,10 @@ async def test_if_it_is_killed_its_children_end_and_the_next_have_a_new_one() ->
 
 
 async def test_one_that_hangs_is_replaced_and_keeps_nobody_from_closing() -> None:
-    async with pool(2, stall=1.5) as renderers:
+    async with pool(2, stall=4) as renderers:
         hung = (await renderers.run("who", Ask())).parent
         os.kill(hung, signal.SIGSTOP)
-        with pytest.raises(RenderCrashed, match=r"no rendering process could be started in 1\.5 s"):
+        with pytest.raises(NoRenderer, match="no rendering process could be started in 4 s"):
             await renderers.warm()
         assert not runs(hung)
         stopped = (await renderers.run("who", Ask())).parent
@@ -168,7 +168,7 @@ async def test_that_it_cannot_start_is_said_with_its_last_words(
     async with pool() as renderers:
         with monkeypatch.context() as patched:
             patched.setattr(sys, "executable", str(broken))
-            with pytest.raises(RenderCrashed, match=r"(?s)no rendering process can be started.*no libc here"):
+            with pytest.raises(NoRenderer, match=r"(?s)no rendering process can be started.*no libc here"):
                 await renderers.run("who", Ask())
         assert (await renderers.run("who", Ask())).pid > 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import resource
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 from PIL import Image
 
 from genlock.clock import SystemClock
-from genlock.errors import BadInput, BadPicture, Parked, RenderCrashed
+from genlock.errors import BadInput, BadPicture, NoRenderer, Parked, RenderCrashed
 from genlock.media.operation import MODULES
 from genlock.media.photo.source import to_text
 from genlock.media.pool import RenderPool
@@ -96,6 +97,19 @@ async def test_a_pool_that_closes_is_no_fault_of_the_photo(opened: Open, tmp_pat
         with pytest.raises(ExceptionGroup) as caught:
             await take(studio, photos, FakeTask(), skip_bad=True)
     assert {type(each) for each in caught.value.exceptions} == {RenderCrashed}
+
+
+async def test_that_nothing_can_be_rendered_is_no_fault_of_the_photo_either(
+    opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos = colours(tmp_path, "a.png", "b.png")
+    async with opened() as studio:
+        monkeypatch.setattr(sys, "executable", "/bin/false")
+        with pytest.raises(ExceptionGroup) as caught:
+            await take(studio, photos, FakeTask(), skip_bad=True)
+        assert {type(each) for each in caught.value.exceptions} == {NoRenderer}
+        monkeypatch.undo()
+        assert len((await take(studio, photos, FakeTask())).assets) == 2
 
 
 async def test_what_was_taken_in_is_not_taken_in_again_unless_the_file_has_changed(

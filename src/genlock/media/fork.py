@@ -16,7 +16,7 @@ import tempfile
 from contextlib import ExitStack, closing, suppress
 from typing import BinaryIO, cast
 
-from genlock.errors import RenderCrashed
+from genlock.errors import NoRenderer
 from genlock.media.launch import Settings, environment
 
 _FAREWELL = 1.0
@@ -43,7 +43,7 @@ class ForkServer:
                 return await ask(door, settings)
             except ConnectionError:
                 await self._let_go(door)
-        raise RenderCrashed(f"no rendering process can be started; the last words of one:\n{self._tail()}")
+        raise NoRenderer(f"no rendering process can be started; the last words of one:\n{self._tail()}")
 
     async def close(self) -> None:
         if self._control is not None:

@@ -33,7 +33,7 @@ class Launcher(Protocol):
         ...
 
     async def launch(self, settings: Settings) -> asyncio.subprocess.Process:
-        """A child with pipes for stdin, stdout and stderr. `RenderCrashed` if there can be none."""
+        """A child with pipes for stdin, stdout and stderr. `NoRenderer` if there can be none."""
         ...
 
     async def close(self) -> None:

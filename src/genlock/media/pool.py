@@ -17,7 +17,7 @@ from pydantic import BaseModel
 
 import genlock.errors
 from genlock import trace
-from genlock.errors import GenlockError, RenderCrashed, RenderRefused
+from genlock.errors import GenlockError, NoRenderer, RenderCrashed, RenderRefused
 from genlock.media import message
 from genlock.media.launch import Launcher, quickest
 from genlock.media.operation import MODULES, Request
@@ -128,9 +128,9 @@ class RenderPool:
 
         `progress` hears (0..1, note) a few times a second; what it raises ends the operation. Operations
         `about` the same thing rather go to one child, which remembers what it loaded for the last of them.
-        Cancelling the awaiting task kills the child at once. Raises `RenderCrashed` when the child
-        died or hung, and what the operation itself raised, by class (`BadPicture`, `CheckFailed`,
-        `RenderRefused`, …).
+        Cancelling the awaiting task kills the child at once. Raises `RenderCrashed` when the child died or
+        hung, `NoRenderer` when there can be none, and what the operation itself raised, by class
+        (`BadPicture`, `CheckFailed`, `RenderRefused`, …).
         """
         async with self._slots.one(about) as slot:
             child = await self._in(slot)
@@ -167,7 +167,7 @@ class RenderPool:
                 return _Child(await self._launcher.launch(self._settings))
         except TimeoutError:
             await self._launcher.close()  # the next child has nothing to do with what hangs
-            raise RenderCrashed(f"no rendering process could be started in {self._stall:g} s") from None
+            raise NoRenderer(f"no rendering process could be started in {self._stall:g} s") from None
 
     def _end(self, slot: Slot[_Child]) -> None:
         """The slot has no child any more."""
