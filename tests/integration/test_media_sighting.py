@@ -6,13 +6,15 @@ import shutil
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 
 from genlock.media.check import sighting
 from genlock.media.check.film import check
 from genlock.media.check.planned import planned
 from genlock.media.check.report import CheckReport, Finding
-from genlock.media.check.sighting import Group, Sighting, groups_of
+from genlock.media.check.sighting import Group, Lookout, Sighting, groups_of
+from genlock.media.check.watch import luma_of
 from genlock.media.film.encode import Encoder
 from genlock.media.film.frames import render_segment
 from genlock.media.film.layer import Layer
@@ -141,6 +143,26 @@ def test_a_camera_that_stops_is_found_by_those_who_draw(
     assert seen is not None
     assert seen.still == [(0, 40)]
     assert seen.black == []
+
+
+@pytest.mark.parametrize(("pixels", "found"), [(1.0, [7]), (0.002, [])])
+def test_a_frame_that_is_drawn_twice_is_noted_where_that_can_be_seen(
+    pixels: float, found: list[int], tmp_path: Path
+) -> None:
+    """A card's picture moves by hundredths of a pixel, and two of its frames are often the same."""
+    wave = np.arange(SIZE[0]) / 9
+    places = [number - (number == 7) for number in range(12)]
+    lookout, film = Lookout(), tmp_path / "film.mp4"
+    with Encoder(film, SIZE, 30, Encoding()) as encoder:
+        for place in places:
+            line = np.rint(128 + 80 * np.sin(wave + place * pixels / 9)).astype(np.uint8)
+            frame = av.VideoFrame.from_ndarray(
+                np.vstack([np.tile(line, (SIZE[1], 1)), np.full((SIZE[1] // 2, SIZE[0]), 128, np.uint8)]),
+                "yuv420p",
+            )
+            lookout.see(luma_of(frame))
+            encoder.write(frame)
+    assert lookout.sighting(film).repeats == found
 
 
 def test_a_film_without_a_sighting_is_watched(cut: Path, plan: FilmPlan) -> None:

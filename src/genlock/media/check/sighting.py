@@ -26,6 +26,7 @@ from genlock.media.operation import Value
 
 _BOX = uuid.UUID("ab300982-ec3f-4b34-b94e-50bab0316b12").bytes
 _HEADER = struct.Struct(">I4s16s")
+_MOVES = 0.03  # levels that blocks change by from frame to frame: slow moves by 0.1, cards by 0.01
 
 
 class Group(Value):
@@ -170,12 +171,12 @@ def _kept(blocks: Blocks) -> str:
 
 
 def _repeats(seen: Sequence[Blocks]) -> list[int]:
-    """Frames that are exactly like the one before while those around move."""
-    same = [np.array_equal(one, other) for one, other in pairwise(seen)]
+    """Frames exactly like the one before while those around move so far that one would see a jolt."""
+    steps = [float(np.mean(np.abs(other - one))) for one, other in pairwise(seen)]
     return [
         index + 1
-        for index, still in enumerate(same)
-        if still and 0 < index < len(same) - 1 and not same[index - 1] and not same[index + 1]
+        for index, (before, step, behind) in enumerate(zip(steps, steps[1:], steps[2:], strict=False), 1)
+        if step == 0 and min(before, behind) >= _MOVES
     ]
 
 

@@ -25,7 +25,7 @@ from genlock.media.film.passage import busy
 from genlock.media.film.plan import FilmPlan, Shot, Transition
 from genlock.media.operation import Value
 
-RENDERER = 11  # raised when the same description comes out as other frames
+RENDERER = 12  # raised when the same description comes out as other frames, or other things are noted of them
 
 
 BENDING = 2.4  # seconds in which near things pass far ones: longer looks no better and costs more
