@@ -1,4 +1,4 @@
-"""How rendering children come to be: forked from a warm process where that is safe, else from nothing."""
+"""How rendering children come to be, and what they are given on their way. See `genlock.media.fork` too."""
 
 from __future__ import annotations
 
@@ -39,15 +39,6 @@ class Launcher(Protocol):
     async def close(self) -> None:
         """End what was begun; every child has ended by now."""
         ...
-
-
-def quickest() -> Launcher:
-    """Forking where it is safe: elsewhere libraries of the system do not outlive it."""
-    if sys.platform == "linux":
-        from genlock.media.fork import ForkServer
-
-        return ForkServer()
-    return Started()
 
 
 class Started:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from types import TracebackType
@@ -19,7 +20,8 @@ import genlock.errors
 from genlock import trace
 from genlock.errors import GenlockError, NoRenderer, RenderCrashed, RenderRefused
 from genlock.media import message
-from genlock.media.launch import Launcher, quickest
+from genlock.media.fork import ForkServer
+from genlock.media.launch import Launcher, Started
 from genlock.media.operation import MODULES, Request
 from genlock.media.slot import Slot, Slots
 
@@ -30,6 +32,11 @@ Heard = Callable[[str, float, Mapping[str, Any]], None]  # an operation, its sec
 
 _TAIL = 8 * 1024
 _FAREWELL = 0.5
+
+
+def quickest() -> Launcher:
+    """Forks children where that is safe; elsewhere libraries of the system do not outlive it."""
+    return ForkServer() if sys.platform == "linux" else Started()
 
 
 class RenderPool:
