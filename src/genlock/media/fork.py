@@ -95,7 +95,8 @@ class ForkServer:
                 await self._process.wait()
 
     def _tail(self) -> str:
-        assert self._said is not None
+        if self._said is None:  # closed by another, who was tired of waiting
+            return ""
         end = self._said.seek(0, os.SEEK_END)
         self._said.seek(max(0, end - _TAIL))
         return self._said.read().decode(errors="replace").strip()
