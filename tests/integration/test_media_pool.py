@@ -161,6 +161,16 @@ async def test_children_work_side_by_side_up_to_the_number_of_workers() -> None:
         assert len(renderers.pids) == 2
 
 
+async def test_what_takes_long_is_begun_before_anything_is_asked_for() -> None:
+    forked = genlock.media.pool.quickest is ForkServer
+    async with pool(2) as renderers:
+        await renderers.prepare()
+        begun = renderers.pids
+        assert len(begun) == (0 if forked else 2)
+        pid = (await renderers.run("echo", Say())).pid
+        assert forked or pid in begun
+
+
 async def test_a_message_larger_than_the_pipe_and_library_chatter_do_no_harm() -> None:
     async with pool() as renderers:
         large = await renderers.run("echo", Say(text="é" * 1_000_000))

@@ -33,8 +33,9 @@ class ForkServer:
         self._control: socket.socket | None = None
         self._said: BinaryIO | None = None
 
-    async def prepare(self, settings: Settings) -> None:
+    async def prepare(self, settings: Settings) -> bool:
         await self._door(settings)
+        return True
 
     async def launch(self, settings: Settings) -> asyncio.subprocess.Process:
         for _ in range(2):  # it may have been killed since it was last asked

@@ -28,8 +28,11 @@ ENVIRONMENT: Mapping[str, str] = {
 class Launcher(Protocol):
     """Starts the children of one pool."""
 
-    async def prepare(self, settings: Settings) -> None:
-        """Begin with what takes long before the first child is asked for; it goes on beside the caller."""
+    async def prepare(self, settings: Settings) -> bool:
+        """Begin with what takes long before the first child is asked for; it goes on beside the caller.
+
+        Answers whether there is such a thing: if not, children are begun with themselves.
+        """
         ...
 
     async def launch(self, settings: Settings) -> asyncio.subprocess.Process:
@@ -44,8 +47,9 @@ class Launcher(Protocol):
 class Started:
     """Each child is a new interpreter, which is of use at once; its libraries load meanwhile."""
 
-    async def prepare(self, settings: Settings) -> None:
+    async def prepare(self, settings: Settings) -> bool:  # noqa: ARG002 - the protocol's signature
         """Nothing is shared, so there is nothing to begin with."""
+        return False
 
     async def launch(self, settings: Settings) -> asyncio.subprocess.Process:
         pipe = asyncio.subprocess.PIPE

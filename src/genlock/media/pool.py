@@ -100,7 +100,8 @@ class RenderPool:
 
     async def prepare(self) -> None:
         """Begin with what children need, long before the first of them; it is made while you go on."""
-        await self._launcher.prepare(self._settings)
+        if not await self._launcher.prepare(self._settings):
+            await self.warm()
 
     async def warm(self) -> None:
         """Start the children before they are needed."""

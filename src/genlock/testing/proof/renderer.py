@@ -92,8 +92,9 @@ class Borrowed:
     def __init__(self, place: Path) -> None:
         self._place = place
 
-    async def prepare(self, settings: Settings) -> None:
+    async def prepare(self, settings: Settings) -> bool:  # noqa: ARG002 - the protocol's signature
         """It is warm."""
+        return True
 
     async def launch(self, settings: Settings) -> asyncio.subprocess.Process:
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as door:
