@@ -104,8 +104,13 @@ def load_modules(modules: Mapping[str, str], inbox: queue.Queue[message.Message]
     for name in dict.fromkeys(modules.values()):
         if not inbox.empty():
             return
-        with suppress(ImportError):  # which the operation that needs it will tell
-            importlib.import_module(name)
+        load(name)
+
+
+def load(module: str) -> None:
+    """Import what an operation needs, before it is asked for."""
+    with suppress(ImportError):  # which the operation that needs it will tell
+        importlib.import_module(module)
 
 
 def attempt(what: message.Message, modules: Mapping[str, str], report: Reporter) -> message.Message:

@@ -9,7 +9,6 @@ its number until the other end of its line is closed, so that nobody kills a str
 from __future__ import annotations
 
 import gc
-import importlib
 import json
 import os
 import selectors
@@ -75,7 +74,7 @@ class Server:
         for key, _ in ready:
             key.data()
         if not ready and self._modules:
-            load(self._modules.pop(0))
+            child.load(self._modules.pop(0))
 
     def _asked(self) -> None:
         """A child for the other end of `control`; `EOFError` if that is closed."""
@@ -151,12 +150,6 @@ class Server:
             self._running.discard(pid)
             os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
-
-
-def load(module: str) -> None:
-    """Import what an operation needs, before it is asked for."""
-    with suppress(ImportError):  # which the operation that needs it will tell
-        importlib.import_module(module)
 
 
 def threads() -> int:
